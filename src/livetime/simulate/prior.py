@@ -1,0 +1,136 @@
+"""Named parameters with ranges, scales and units; and samples of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Range:
+    """One parameter: flat in its sampling coordinate between low and high.
+
+    Arguments:
+        low, high: in physical units.
+        scale: `log` makes log10 of the value the sampling coordinate.
+        unit: for people.
+
+    Raises: ValueError if low >= high, or for a log scale that is not above zero.
+    """
+
+    low: float
+    high: float
+    scale: Literal["linear", "log"] = "linear"
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not np.isfinite([self.low, self.high]).all() or not self.low < self.high:
+            raise ValueError(f"low is {self.low} and high is {self.high}, but low must be below high")
+        if self.scale == "log" and not self.low > 0:
+            raise ValueError(f"low is {self.low}, but a range on a log scale must start above zero")
+
+    def to_sampling(self, value: ArrayLike) -> Floats:
+        value = np.asarray(value, dtype=np.float64)
+        return np.log10(value) if self.scale == "log" else value
+
+    def to_physical(self, value: ArrayLike) -> Floats:
+        value = np.asarray(value, dtype=np.float64)
+        return 10**value if self.scale == "log" else value
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A box, flat in sampling coordinates, over parameters (to be inferred) and covariates (known for every observation).
+
+    Arguments:
+        parameters: name -> range; their order is the order of theta's columns.
+        covariates: likewise; their columns follow those of the parameters.
+
+    >>> prior = Prior({"rate": Range(10.0, 1000.0, "log", "counts/s")})
+    >>> prior.physical(np.array([[2.0]]))["rate"]
+    array([100.])
+    """
+
+    parameters: Mapping[str, Range]
+    covariates: Mapping[str, Range] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.parameters:
+            raise ValueError("parameters is empty, but a prior needs at least one")
+        if both := set(self.parameters) & set(self.covariates):
+            raise ValueError(f"{', '.join(sorted(both))} stands among both parameters and covariates")
+
+    @property
+    def dim(self) -> int:
+        """Number of parameters, without covariates."""
+        return len(self.parameters)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.parameters)
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """Parameters and covariates, in the order of the columns."""
+        return {**self.parameters, **self.covariates}
+
+    @property
+    def low(self) -> Floats:
+        """Lower edges in sampling coordinates, parameters only, (D,)."""
+        return np.array([float(r.to_sampling(r.low)) for r in self.parameters.values()])
+
+    @property
+    def high(self) -> Floats:
+        return np.array([float(r.to_sampling(r.high)) for r in self.parameters.values()])
+
+    def sample(self, n: int, rng: np.random.Generator) -> Floats:
+        """Draws (n, D + C) in sampling coordinates; the first rows do not depend on n."""
+        low = np.array([float(r.to_sampling(r.low)) for r in self.ranges.values()])
+        high = np.array([float(r.to_sampling(r.high)) for r in self.ranges.values()])
+        return low + (high - low) * rng.random((n, len(low)))
+
+    def physical(self, theta: ArrayLike) -> dict[str, Floats]:
+        """Columns by name in physical units; theta (..., D) or (..., D + C), each value (...)."""
+        theta = np.asarray(theta, dtype=np.float64)
+        return {name: r.to_physical(theta[..., i]) for i, (name, r) in enumerate(self.ranges.items()) if i < theta.shape[-1]}
+
+    def theta(self, values: Mapping[str, ArrayLike]) -> Floats:
+        """The inverse of `physical`: (..., D + C) if the covariates are given, else (..., D)."""
+        columns = [r.to_sampling(values[name]) for name, r in self.ranges.items() if name in values]
+        return np.stack(np.broadcast_arrays(*columns), axis=-1)
+
+    def log_prob(self, theta: ArrayLike) -> Floats:
+        """Log density of the parameters in sampling coordinates, (...); -inf outside the box."""
+        theta = np.asarray(theta, dtype=np.float64)[..., : self.dim]
+        inside = ((theta >= self.low) & (theta <= self.high)).all(axis=-1)
+        return np.where(inside, -np.log(self.high - self.low).sum(), -np.inf)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Draws from a posterior, a network's or a reference's.
+
+    Arguments:
+        theta: (n, D) in sampling coordinates.
+        prior: gives names, scales and units.
+        notes: what the reader must know of them, such as a chain that did not converge.
+    """
+
+    theta: Floats
+    prior: Prior
+    notes: tuple[str, ...] = ()
+
+    def physical(self) -> dict[str, Floats]:
+        return self.prior.physical(self.theta)
+
+    def intervals(self) -> dict[str, dict[str, Any]]:
+        """Per parameter: median, equal-tailed 68% and 95% intervals and unit, in physical units."""
+        out = {}
+        for name, values in self.physical().items():
+            lo95, lo68, median, hi68, hi95 = np.quantile(values, [0.025, 0.16, 0.5, 0.84, 0.975]).tolist()
+            out[name] = {"median": median, "lo68": lo68, "hi68": hi68, "lo95": lo95, "hi95": hi95, "unit": self.prior.ranges[name].unit}
+        return out

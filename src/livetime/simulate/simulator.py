@@ -1,0 +1,141 @@
+"""Simulator = prior -> source -> detector -> summary: seeded per simulation, on all cores."""
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livetime.simulate.detector import DeadTime, Events, Ideal
+from livetime.simulate.lightcurve import LightCurve
+from livetime.simulate.prior import Prior
+from livetime.simulate.summary import Layout, Periodogram
+
+VERSION = 1
+"""Raise it whenever the numbers of a simulation change: banks of another version are then not mistaken for this one's."""
+
+PRIOR_STREAM = 2**64 - 1
+"""Index of the random stream from which parameters are drawn; simulation i has stream i."""
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def stream(seed: int, index: int) -> np.random.Generator:
+    """The Philox stream (Salmon et al. 2011) keyed (seed, index)."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """Draws parameters and the summaries of observations that they give.
+
+    Simulation i depends on (seed, i) alone: the same bits with any number of threads, and however many are drawn.
+
+    Arguments:
+        prior: its parameters must be those of the source, and `segments`, the number of averaged segments, one of its covariates.
+        source, detector, summary: see their modules.
+        threads: None for all cores.
+
+    Raises: ValueError that names a parameter which is missing, unknown or out of the summary's reach.
+    """
+
+    prior: Prior
+    source: LightCurve
+    detector: DeadTime | Ideal
+    summary: Periodogram
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        wanted = (*self.source.parameters, "segments")
+        for name in wanted:
+            if name not in self.prior.ranges:
+                place = "covariates" if name == "segments" else "parameters"
+                raise ValueError(f"prior.{place} lacks {name}, which the simulation needs; give it low, high, scale and unit")
+        for name in self.prior.ranges:
+            if name not in wanted:
+                close = get_close_matches(name, wanted, 1)
+                hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(wanted)}"
+                raise ValueError(f"prior has {name}, which neither source nor summary knows; {hint}")
+        if "segments" not in self.prior.covariates:
+            raise ValueError("prior.parameters has segments, which is known for every observation; put it under prior.covariates")
+        if self.prior.covariates["segments"].low < 1:
+            raise ValueError("prior.covariates.segments.low is below 1; an observation has at least one segment")
+        for name, r in self.prior.parameters.items():
+            if name.endswith("_frequency") and r.low < 1 / self.summary.segment_size:
+                raise ValueError(
+                    f"summary.segment_size {self.summary.segment_size:g} s is too short for prior.parameters.{name}.low = {r.low:g} Hz; "
+                    f"take a segment of {1 / r.low:g} s or more"
+                )
+        if self.source.dt > 1 / (2 * max([r.high for n, r in self.prior.parameters.items() if n.endswith("_frequency")], default=0.0) + 1e-9):
+            raise ValueError(f"source.dt {self.source.dt:g} s is too coarse for the highest frequency of the prior; take a smaller one")
+
+    @cached_property
+    def layout(self) -> Layout:
+        return self.summary.layout(self.detector.modules)
+
+    def identity(self) -> dict[str, Any]:
+        """All that shapes a simulation but the seed, in plain types; dead-time histograms by value."""
+        parts = {name: getattr(self, name) for name in ("prior", "source", "detector", "summary")}
+        tau = self.detector.distribution
+        return {
+            "version": VERSION,
+            **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
+            "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()],
+        }
+
+    def theta(self, start: int, stop: int, seed: int) -> NDArray[np.float64]:
+        """Parameters and covariates (n, D + C) of simulations start to stop, in sampling coordinates."""
+        theta = self.prior.sample(stop, stream(seed, PRIOR_STREAM))[start:]
+        for name in self.prior.covariates:
+            if name == "segments":  # a whole number
+                column = list(self.prior.ranges).index(name)
+                r = self.prior.covariates[name]
+                theta[:, column] = r.to_sampling(np.round(r.to_physical(theta[:, column])))
+        return theta
+
+    def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
+        """One observation with the given physical parameters and covariates."""
+        duration = round(params["segments"]) * self.summary.segment_size
+        return self.detector.record(self.source.rate(params, duration, rng), rng)
+
+    def draw(
+        self, theta: NDArray[np.float64], seed: int, start: int = 0, progress: Callable[[int], object] | None = None
+    ) -> NDArray[np.float32]:
+        """Summaries of one simulation for each row of theta.
+
+        Arguments:
+            theta: (n, D + C) in sampling coordinates, covariates included.
+            seed: with the row's index, the key of its random stream.
+            start: index of the first row.
+            progress: called with 1 after each simulation.
+
+        Returns: x (n, layout.size), float32; rows that could not be simulated are not finite.
+        """
+        params = self.prior.physical(theta)
+        out = np.empty((len(theta), self.layout.size), dtype=np.float32)
+
+        def one(i: int) -> None:
+            events = self.events({name: float(values[i]) for name, values in params.items()}, stream(seed, start + i))
+            out[i] = self.summary(events) if all(np.isfinite(t).all() for t in events.times) else np.nan
+            if progress:
+                progress(1)
+
+        with ThreadPoolExecutor(self.threads or available_cores()) as pool:
+            for _ in pool.map(one, range(len(theta))):
+                pass
+        return out
+
+    def simulate(
+        self, start: int, stop: int, seed: int, progress: Callable[[int], object] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Parameters and covariates (n, D + C) and summaries (n, layout.size) of simulations start to stop."""
+        theta = self.theta(start, stop, seed)
+        return theta, self.draw(theta, seed, start, progress)

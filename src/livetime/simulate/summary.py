@@ -1,0 +1,160 @@
+"""Summaries: events become one vector. Simulated and observed events go through the same one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import fft
+
+from livetime.simulate.detector import Events
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names the slices of a summary vector.
+
+    Arguments:
+        slices: name -> slice of the vector, in order.
+        frequency: mean frequency of each rebinned power in Hz, (F,).
+        averaged: number W of Fourier frequencies in each, (F,).
+    """
+
+    slices: Mapping[str, slice]
+    frequency: Floats
+    averaged: NDArray[np.int64]
+
+    @property
+    def size(self) -> int:
+        return max(s.stop for s in self.slices.values())
+
+    def names(self) -> list[str]:
+        """One name for each entry of the vector, in words: `sum at 1.25 Hz`, `rate_a`."""
+        out: list[str] = []
+        for name, s in self.slices.items():
+            out += [name] if s.stop - s.start == 1 else [f"{name} at {f:.4g} Hz" for f in self.frequency]
+        return out
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _bin(times, starts, dt, counts):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Counts (S, N) of sorted times in N bins from each of the sorted starts."""
+    bins = counts.shape[1]
+    i = 0
+    for s in range(len(starts)):
+        while i < len(times) and times[i] < starts[s]:
+            i += 1
+        while i < len(times):
+            k = int((times[i] - starts[s]) / dt)
+            if k >= bins:
+                break
+            counts[s, k] += 1
+            i += 1
+
+
+def segment_starts(gti: Floats, segment_size: float) -> Floats:
+    """Start times of the whole segments in each good time interval, (S,) in s; what is left of an interval is not used."""
+    starts = [a + segment_size * np.arange(np.floor((b - a) / segment_size + 1e-9)) for a, b in gti]
+    return np.concatenate([np.zeros(0), *starts])
+
+
+@dataclass(frozen=True)
+class Periodogram:
+    """Averaged, logarithmically rebinned periodograms, and the recorded rates.
+
+    The vector holds, for one module, `power`: ln(P/2) of the Leahy-normalised periodogram averaged over segments and
+    rebinned; for two, `sum` and `difference`: the same of A+B and A-B, both normalised by the total counts. Then log10 of each
+    module's recorded rate in counts/s (`rate_a`, `rate_b`), and log10 of the number of averaged segments (`segments`).
+    The source's variability drops out of A-B; (A+B) - (A-B) is twice the cospectrum, see `cospectrum`.
+
+    Arguments:
+        segment_size: s.
+        dt: bin width of the light curve in s; frequencies run from 1/segment_size to below 1/(2 dt).
+        rebin: fractional width of the rebinned frequencies; below 1/(rebin segment_size) there is no rebinning.
+
+    Raises: ValueError for a step or size that is not positive, or fewer than four bins in a segment.
+    """
+
+    segment_size: float = 16.0
+    dt: float = 1 / 256
+    rebin: float = 0.03
+
+    def __post_init__(self) -> None:
+        for name in ("segment_size", "dt", "rebin"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must be positive")
+        if self.bins < 4 or abs(self.bins * self.dt - self.segment_size) > 1e-9 * self.segment_size:
+            raise ValueError(f"segment_size {self.segment_size} s must be a whole number (4 or more) of steps dt, here {self.dt} s")
+
+    @property
+    def bins(self) -> int:
+        return round(self.segment_size / self.dt)
+
+    @cached_property
+    def _edges(self) -> NDArray[np.int64]:
+        last = (self.bins - 1) // 2 + 1  # without Nyquist
+        edges = [1]
+        while edges[-1] < last:
+            edges.append(min(last, max(edges[-1] + 1, int(edges[-1] * (1 + self.rebin)))))
+        return np.array(edges)
+
+    def layout(self, modules: int) -> Layout:
+        edges = self._edges
+        averaged = np.diff(edges)
+        frequency = (edges[:-1] + edges[1:] - 1) / 2 / self.segment_size
+        names = ["power"] if modules == 1 else ["sum", "difference"]
+        slices, at = {}, 0
+        for name in names:
+            slices[name] = slice(at, at := at + len(averaged))
+        for name in (*(f"rate_{'ab'[m]}" for m in range(modules)), "segments"):
+            slices[name] = slice(at, at := at + 1)
+        return Layout(slices, frequency, averaged)
+
+    def periodograms(self, events: Events) -> tuple[list[Floats], list[float], int]:
+        """Leahy powers, rates and number of segments.
+
+        Returns: one power (F,) for one module, those of A+B and A-B for two; counts/s per module; number of segments averaged.
+        Raises: ValueError if no segment fits in the good time intervals.
+        """
+        starts = segment_starts(events.gti, self.segment_size)
+        if len(starts) == 0:
+            raise ValueError(f"no segment of {self.segment_size} s fits in the good time intervals")
+        transforms, rates = [], []
+        for times in events.times:
+            counts = np.zeros((len(starts), self.bins), dtype=np.float32)
+            _bin(times, starts, self.dt, counts)
+            rates.append(float(counts.sum(dtype=np.float64)) / (len(starts) * self.segment_size))
+            counts -= counts.mean(dtype=np.float64)
+            transforms.append(fft.rfft(counts, axis=1, overwrite_x=True))
+        total = sum(rates) * self.segment_size * len(starts)
+        pairs = transforms if len(transforms) == 1 else [transforms[0] + transforms[1], transforms[0] - transforms[1]]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return [self._rebin(z) * (2 / total) for z in pairs], rates, len(starts)
+
+    def _rebin(self, transform: NDArray[Any]) -> Floats:
+        """Sum over segments and mean over the Fourier frequencies of each bin, of the squared modulus."""
+        parts = transform.view(np.float32)
+        power = np.einsum("sk,sk->k", parts, parts, dtype=np.float64).reshape(-1, 2).sum(axis=1)
+        return np.add.reduceat(power[: self._edges[-1]], self._edges[:-1]) / np.diff(self._edges)
+
+    def __call__(self, events: Events) -> NDArray[np.float32]:
+        """The vector described by `layout`, float32. It is not finite where there are no counts."""
+        powers, rates, segments = self.periodograms(events)
+        with np.errstate(divide="ignore"):
+            return np.concatenate([*(np.log(p / 2) for p in powers), np.log10(rates), [np.log10(segments)]]).astype(np.float32)
+
+
+def cospectrum(power_sum: Floats, power_difference: Floats) -> Floats:
+    """Leahy-normalised cospectrum of two modules of equal rate, `Re(A B*) 2/N` with N the counts of one: no white noise in the mean.
+
+    |A+B|^2 - |A-B|^2 = 4 Re(A B*), and the powers of sum and difference are normalised by the counts of both modules.
+
+    >>> cospectrum(np.array([3.0]), np.array([1.5]))
+    array([1.5])
+    """
+    return power_sum - power_difference
