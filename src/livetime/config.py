@@ -1,5 +1,229 @@
-"""A leaf: the root schema, the checks, and the one place where a config becomes objects."""
+"""A leaf: the root schema, the checks, and the one place where a config becomes objects.
+
+Only targets under `livetime.` are ever looked up, so that a run folder which somebody sends cannot name any other callable.
+"""
+
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
+
+T = TypeVar("T")
+
+PACKAGE = Path(__file__).parent
+ROOT = PACKAGE.parents[1] if (PACKAGE.parents[1] / "configs").is_dir() else Path.cwd()
+"""The checkout; the working folder where the package is installed without one."""
+
+CONFIGS = ROOT / "configs" if (ROOT / "configs").is_dir() else PACKAGE / "configs"
 
 
 class UserError(ValueError):
     """What a user can mend: one sentence that names the file or key, what is wrong and what to do. Ends with exit code 2."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Science: what may change the result of training.
+
+    Arguments:
+        epochs: passes over the training split, at the most.
+        batch_size: simulations a step.
+        lr: peak learning rate.
+        schedule: `onecycle` (Smith & Topin 2018), `cosine` (from lr to zero) or `constant`.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        validation: fraction of the simulations that is held out for early stopping and the choice of the best checkpoint.
+        patience: epochs without a better validation loss before training stops.
+        members: size of the ensemble; each member has its own seed and they are sampled as a mixture.
+        test: number of fresh simulations on which the finished run is diagnosed.
+    """
+
+    epochs: int = 60
+    batch_size: int = 1000
+    lr: float = 2e-3
+    schedule: Literal["onecycle", "cosine", "constant"] = "onecycle"
+    weight_decay: float = 1e-4
+    clip: float = 5.0
+    validation: float = 0.05
+    patience: int = 20
+    members: int = 1
+    test: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "lr", "clip", "patience", "members"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must be above zero")
+        if not 0 < self.validation < 1:
+            raise ValueError(f"validation is {self.validation}, but must be a fraction between 0 and 1")
+        if self.test < 100:
+            raise ValueError(f"test is {self.test}, but calibration cannot be told from fewer than 100 simulations")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay is {self.weight_decay}, but must not be negative")
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """The machine: what must not change the result.
+
+    Arguments:
+        accelerator, devices, strategy, precision: as of `lightning.Trainer`.
+        threads: torch threads of each process.
+        processes: members that are trained at the same time; null for one a core.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    threads: int = 1
+    processes: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("devices", "threads", "processes"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} is {value}, but must be at least 1")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The answers without a network.
+
+    Arguments:
+        names: which ones, of `naive` and `dead_time_model`; may be empty.
+        draws: posterior draws of each that are kept.
+    """
+
+    names: tuple[Literal["naive", "dead_time_model"], ...] = ("naive", "dead_time_model")
+    draws: int = 4000
+
+    def __post_init__(self) -> None:
+        if self.draws < 100:
+            raise ValueError(f"draws is {self.draws}, but must be at least 100")
+
+
+@dataclass(frozen=True)
+class ObservationFiles:
+    """Which events to infer from.
+
+    Arguments:
+        path: event file, or one for each module.
+        gti: `file` for the good time intervals of the files; `full` to do without.
+        start, stop: s since the start of the first common good time interval; null for all.
+    """
+
+    path: tuple[str, ...] = ()
+    gti: Literal["file", "full"] = "file"
+    start: float | None = None
+    stop: float | None = None
+
+
+@dataclass
+class Root:
+    """Top-level keys of `config.yaml`, for simulate, train and observe. Hydra refuses any other."""
+
+    name: str = "custom"
+    seed: int = 1
+    simulations: int = 100_000
+    source: dict[str, Any] = field(default_factory=dict)
+    detector: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    prior: dict[str, Any] = field(default_factory=dict)
+    estimator: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    trainer: dict[str, Any] = field(default_factory=dict)
+    fast_dev_run: bool = False
+    overfit: bool = False
+    threads: int | None = None
+    resume: str | None = None
+    truth: dict[str, float] = field(default_factory=dict)
+    output: str | None = None
+    overwrite: bool = False
+    outputs: str | None = None
+
+
+@dataclass
+class RunRoot:
+    """Top-level keys of `run.yaml`, for evaluate, infer and compare."""
+
+    run: str | None = None
+    seed: int = 2
+    observation: dict[str, Any] = field(default_factory=dict)
+    reference: dict[str, Any] = field(default_factory=dict)
+    draws: int = 10_000
+    n: int | None = None
+    fixed: dict[str, float] = field(default_factory=dict)
+    grid: dict[str, list[float]] = field(default_factory=dict)
+    target: str | None = None
+    processes: int | None = None
+    threads: int | None = None
+    output: str | None = None
+    overwrite: bool = False
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """`did you mean x?`, or the list of what there is."""
+    known = sorted(known)
+    close = get_close_matches(word, known, 1, 0.5)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+
+
+def check(cls: type[T], value: Any, where: str) -> T:
+    """A settings dataclass from plain types; unknown keys, wrong types and bad values become one sentence."""
+    known = inspect.signature(cls).parameters
+    for key in value:
+        if key not in known:
+            raise UserError(f"{where}.{key} is not known; {hint(key, known)}")
+    try:
+        return TypeAdapter(cls).validate_python(dict(value))
+    except ValidationError as error:
+        raise UserError(_sentence(error, where)) from None
+
+
+def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
+    """The object that a group node names by `_target_`, its arguments checked by name and type.
+
+    Arguments:
+        node: plain types, as from `OmegaConf.to_container`.
+        where: the group, for messages.
+        extra: arguments that do not come from the config.
+
+    Raises: UserError.
+    """
+    target = node.get("_target_")
+    if not isinstance(target, str):
+        raise UserError(f"{where} has no _target_; choose one with {where}=<name>")
+    if not target.startswith("livetime."):
+        raise UserError(f"{where}._target_ is {target}, but only targets under livetime. are allowed")
+    module, _, name = target.rpartition(".")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        raise UserError(f"{where}._target_ is {target}, which does not exist") from None
+    known = [p for p in inspect.signature(cls).parameters if p not in extra]
+    for key in node:
+        if key != "_target_" and key not in known:
+            raise UserError(f"{where}.{key} is not known; {hint(str(key), known)}")
+    kwargs = {str(k): v for k, v in node.items() if k != "_target_"}
+    try:
+        instance = cls.__new__(cls)
+        validate_call(cls.__init__, config=ConfigDict(arbitrary_types_allowed=True))(instance, **kwargs, **extra)
+        return instance
+    except ValidationError as error:
+        raise UserError(_sentence(error, where)) from None
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def _sentence(error: ValidationError, where: str) -> str:
+    """The first fault of a pydantic error, with all that a union would have taken, in one sentence."""
+    errors = error.errors()
+    paths = [tuple(str(p) for p in e["loc"] if not str(p).startswith(("function-", "literal[", "float", "dict", "int"))) for e in errors]
+    messages = [str(e["msg"]).removeprefix("Value error, ") for e, path in zip(errors, paths, strict=True) if path == paths[0]]
+    message = ", or ".join(m[:1].lower() + m[1:] for m in dict.fromkeys(messages))
+    given = errors[0]["input"]
+    return f"{'.'.join([where, *paths[0]])}: {message}" + (f", but it is {given!r}" if isinstance(given, str | int | float | bool) else "")

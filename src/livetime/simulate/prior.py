@@ -26,6 +26,7 @@ class Range:
     high: float
     scale: Literal["linear", "log"] = "linear"
     unit: str = ""
+    __pydantic_config__ = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         if not np.isfinite([self.low, self.high]).all() or not self.low < self.high:

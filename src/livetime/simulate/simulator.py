@@ -83,10 +83,12 @@ class Simulator:
 
     def identity(self) -> dict[str, Any]:
         """All that shapes a simulation but the seed, in plain types; dead-time histograms by value."""
-        parts = {name: getattr(self, name) for name in ("prior", "source", "detector", "summary")}
+        parts = {name: getattr(self, name) for name in ("source", "detector", "summary")}
+        ranges = [[name, name in self.prior.covariates, float(r.low), float(r.high), r.scale] for name, r in self.prior.ranges.items()]
         tau = self.detector.distribution
         return {
             "version": VERSION,
+            "prior": ranges,
             **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
             "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()],
         }

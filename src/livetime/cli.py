@@ -1,0 +1,262 @@
+"""`livetime simulate|train|evaluate|infer|observe|compare`, each a Hydra application."""
+
+import os
+import re
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from livetime.config import CONFIGS, ROOT, Root, RunRoot, UserError, hint
+
+
+@dataclass(frozen=True)
+class Command:
+    line: str
+    root: str
+    help: str
+    last: str
+
+
+COMMANDS = {
+    "simulate": Command(
+        "simulate a bank of observations, or make it grow",
+        "config",
+        "livetime simulate experiment=deadtime_npe simulations=240000",
+        "the bank's folder",
+    ),
+    "train": Command(
+        "simulate, train and check a network",
+        "config",
+        "livetime train experiment=deadtime_npe training.lr=1e-3\n"
+        "  livetime train -m experiment=demo training.lr=1e-3,2e-3     a sweep: one run for each value\n"
+        "  livetime train resume=outputs/<name>/<run>                 go on with a training that was stopped",
+        "the run folder",
+    ),
+    "evaluate": Command(
+        "check a run's calibration on fresh simulations",
+        "run",
+        "livetime evaluate run=outputs/<name>/<run> n=4000 seed=2",
+        "the folder of the evaluation",
+    ),
+    "infer": Command(
+        "from event files to a posterior, figures and a page",
+        "run",
+        "livetime infer run=outputs/<name>/<run> observation.path=[A.evt,B.evt] output=my_source",
+        "the folder of the answer",
+    ),
+    "observe": Command(
+        "write one simulated observation as event files",
+        "config",
+        "livetime observe experiment=demo truth.rate=500 truth.qpo_rms=.15 output=my_fake",
+        "the folder of the event files",
+    ),
+    "compare": Command(
+        "network and classical answers on simulations with known truth",
+        "run",
+        "livetime compare run=outputs/<name>/<run> grid.rate=[50,500] fixed.qpo_rms=.15 ... n=100",
+        "the folder of the table and the figure",
+    ),
+}
+FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i")
+PATHS = ("observation.path", "run", "resume", "output", "outputs")
+FREE = ("truth", "fixed", "grid")
+"""Mappings whose keys are named by the user, not by the schema."""
+
+
+def usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {c.line}; prints {c.last}" for name, c in COMMANDS.items()]
+    return (
+        "livetime: simulation-based inference for X-ray observations with dead time\n\n"
+        "livetime <command> [key=value ...]\n\n" + "\n".join(lines) + "\n\n"
+        "`livetime <command> --help` says more. Start with scripts/demo, or: livetime train experiment=demo"
+    )
+
+
+def command_help(name: str) -> str:
+    """What a newcomer can use; made from the YAML files as they are."""
+    c = COMMANDS[name]
+    lines = [f"livetime {name}: {c.line}", "", "Example:", f"  {c.help}", "", f"The last line printed is {c.last}.", "", "Keys (with their defaults):"]
+    groups: list[str] = []
+    for line in (CONFIGS / f"{c.root}.yaml").read_text().splitlines():
+        if line.startswith("hydra:"):
+            break
+        if group := re.match(r"  - (\w+): (\w+)$", line):
+            groups.append(group[1])
+        elif re.match(r"\w+: ", line):
+            lines.append("  " + line)
+    lines += ["", "Groups (choose with group=name, change with group.key=value):"]
+    for group in [*dict.fromkeys(groups)]:
+        names = sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+        lines.append(f"  {group:11} {', '.join(names)}")
+    return "\n".join([*lines, "", "-m anywhere makes a sweep over comma-separated values; --cfg job prints the composed config and stops."])
+
+
+def _quoted(value: str) -> str:
+    if value[:1] in "'\"" or value in ("null", ""):
+        return value
+    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
+
+
+def _override(argument: str, multirun: bool) -> str:
+    """Quotes paths, so that `(`, `=` and spaces pass Hydra's grammar, and adds the keys that users name."""
+    key, equals, value = argument.partition("=")
+    if not equals:
+        return argument
+    if key in PATHS:
+        if value.startswith("[") and value.endswith("]"):
+            value = "[" + ",".join(_quoted(part.strip()) for part in value[1:-1].split(",") if part.strip()) + "]"
+        elif multirun:
+            value = ",".join(_quoted(part) for part in value.split(","))
+        else:
+            value = _quoted(value)
+        if key == "observation.path" and not value.startswith("[") and not multirun:
+            value = f"[{value}]"
+    prefix = "++" if key.split(".")[0] in FREE and "." in key else ""
+    return f"{prefix}{key}={value}"
+
+
+def arrange(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Flags, wherever they stand on the line, and overrides ready for Hydra."""
+    flags, overrides, rest = [], [], list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-"):
+            flags += [word, rest.pop(0)] if word in FLAGS_WITH_VALUE and rest else [word]
+        else:
+            overrides.append(word)
+    multirun = "-m" in flags or "--multirun" in flags
+    return flags, [_override(word, multirun) for word in overrides]
+
+
+def _run(command: str, flags: list[str], overrides: list[str]) -> int:
+    """One job, or a sweep; returns the exit code."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    import hydra
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
+
+    store = ConfigStore.instance()
+    store.store("schema", node=Root)
+    store.store("schema_run", node=RunRoot)
+    failed: list[str] = []
+
+    def job(cfg: Any) -> float:
+        context = HydraConfig.get()
+        config: Any = OmegaConf.to_container(cfg, resolve=True)
+        folder = os.path.join(context.sweep.dir, context.sweep.subdir) if context.mode == RunMode.MULTIRUN else None
+        try:
+            return _stage(command, config, [str(o) for o in context.overrides.task], folder)
+        except UserError as error:  # never SystemExit: it would end a whole sweep
+            failed.append(str(error))
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            return float("nan")
+
+    sweep = ROOT / "outputs" / "sweeps" / f"{time.strftime('%Y-%m-%d_%H%M%S')}_{uuid.uuid4().hex[:6]}"
+    where = [f"hydra.sweep.dir={_quoted(str(sweep))}"] if {"-m", "--multirun"} & set(flags) else []
+    sys.argv = ["livetime", *flags, *overrides, *where]
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=COMMANDS[command].root)(job)()
+    return 2 if failed else 0
+
+
+def _stage(command: str, config: dict[str, Any], overrides: list[str], folder: str | None) -> float:
+    """Runs a stage, and prints where its result lies as the last line."""
+    from pathlib import Path
+
+    from livetime import experiment
+
+    if command == "train":
+        where, loss = experiment.train(config, overrides, Path(folder) if folder else None)
+    elif command == "evaluate":
+        where, loss = experiment.evaluate(config)
+    else:
+        stage: Callable[[Any], Path] = getattr(experiment, command)
+        where, loss = stage(config), 0.0
+    print(where, flush=True)
+    return loss
+
+
+def _translate(error: Exception, command: str) -> str:
+    """Hydra's own errors as one sentence."""
+    text = str(error)
+    known = _known_keys(command)
+    if match := re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in|full_key: (\S+)", text):
+        full = re.search(r"full_key: (\S+)", text)
+        key = match[1] or (full[1] if full else match[2] or match[3])
+        if key in known:
+            detail = next((line for line in reversed(text.splitlines()) if "Value" in line or "not" in line), "")
+            return f"{key}: {detail.strip() or 'has a value of the wrong type'}"
+        return _unknown(key, known)
+    if match := re.search(r"Could not find '([\w/]+)/([^'/]+)'", text):
+        return f"{match[1]}={match[2]} is not known; {hint(match[2], (p.stem for p in (CONFIGS / match[1]).glob('*.yaml')))}"
+    if match := re.search(r"Could not override '([^']+)'\. No match in the defaults list", text):
+        return _unknown(match[1], known)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    cause = str(error.__cause__).splitlines()[0] if error.__cause__ and str(error.__cause__) else ""
+    if match := re.search(r"full_key: (\S+)", text + "\n" + str(error.__cause__ or "")):
+        return f"{match[1]}: {cause or lines[0]}"
+    return f"{lines[0] if lines else error!r}{' ' + cause if cause and cause not in lines[0] else ''}"
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    """Names the nearest key, or the ones that stand beside it."""
+    siblings = [k for k in known if k.rpartition(".")[0] == key.rpartition(".")[0]]
+    close = get_close_matches(key, known, 1, 0.6)
+    return f"{key} is not known; {hint(key, close or siblings or [k for k in known if '.' not in k])}"
+
+
+def _known_keys(command: str) -> list[str]:
+    """Every key of the composed root, with dots, and the groups."""
+    from hydra import compose
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.initialize import initialize_config_dir
+    from omegaconf import DictConfig, OmegaConf
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose(COMMANDS[command].root)
+
+    def keys(node: Any, prefix: str) -> list[str]:
+        out = []
+        for key in node:
+            out.append(f"{prefix}{key}")
+            if isinstance(child := OmegaConf.select(node, str(key)), DictConfig):
+                out += keys(child, f"{prefix}{key}.")
+        return out
+
+    groups = [path.name for path in CONFIGS.iterdir() if path.is_dir()]
+    return sorted({*keys(config, ""), *groups})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; exit code 0, 2 for what a user can mend, 130 when interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        raise SystemExit(0)
+    command, rest = arguments[0], arguments[1:]
+    if command not in COMMANDS:
+        print(f"error: {command} is not a command of livetime; {hint(command, COMMANDS)}", file=sys.stderr)
+        raise SystemExit(2)
+    if {"-h", "--help"} & set(rest):
+        print(command_help(command))
+        raise SystemExit(0)
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        raise SystemExit(_run(command, *arrange(rest)))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"error: {_translate(error, command)}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    raise SystemExit(2)

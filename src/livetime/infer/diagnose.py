@@ -1,0 +1,119 @@
+"""Is the posterior right? Simulation-based calibration, expected coverage, bias, contraction; predictive checks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from livetime.infer.run import Posterior
+
+Floats = NDArray[np.floating[Any]]
+LEVELS = (0.68, 0.95)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What N simulations with known truth say of a posterior estimator.
+
+    Arguments:
+        names: of the D parameters.
+        ranks: fraction of draws below the truth, (N, D); uniform if calibrated (Talts et al. 2018).
+        hpd: posterior mass of the region that is denser than the truth, (N,); uniform if calibrated (Hermans et al. 2022).
+        z: (posterior mean - truth)/posterior standard deviation, (N, D), in sampling coordinates.
+        contraction: 1 - posterior variance/prior variance, (N, D).
+        log_prob: log density at the truth, (N,).
+        draws: number of posterior draws for each.
+    """
+
+    names: list[str]
+    ranks: Floats
+    hpd: Floats
+    z: Floats
+    contraction: Floats
+    log_prob: Floats
+    draws: int
+
+    def coverage(self, level: float) -> dict[str, float]:
+        """Share of truths in the joint HPD region and in each central marginal interval of that mass."""
+        inside = np.abs(self.ranks - 0.5) <= level / 2
+        return {"joint": float((self.hpd <= level).mean()), **dict(zip(self.names, inside.mean(axis=0).tolist(), strict=True))}
+
+    def numbers(self) -> dict[str, Any]:
+        """Plain types for metrics.json."""
+        n = len(self.hpd)
+        per = {
+            name: {
+                "sbc_p_value": float(stats.kstest(self.ranks[:, i], "uniform").pvalue),
+                "mean_z": float(self.z[:, i].mean()),
+                "contraction": float(self.contraction[:, i].mean()),
+            }
+            for i, name in enumerate(self.names)
+        }
+        return {
+            "n": n,
+            "draws": self.draws,
+            "log_prob": float(self.log_prob.mean()),
+            "log_prob_standard_error": float(self.log_prob.std() / np.sqrt(n)),
+            "coverage": {f"{level:g}": self.coverage(level) for level in LEVELS},
+            "parameters": per,
+        }
+
+
+def calibrate(
+    posterior: Callable[[Floats], Posterior],
+    theta: Floats,
+    x: Floats,
+    seed: int,
+    draws: int = 1000,
+    batch: int = 100,
+    progress: Callable[[int], object] | None = None,
+) -> Calibration:
+    """Compares posteriors with the truths that they came from.
+
+    Arguments:
+        posterior: summaries (B, X) -> their posteriors.
+        theta: truths (N, D) in sampling coordinates.
+        x: their summaries (N, X).
+        seed: of the posterior draws.
+        draws: for each truth.
+        batch: truths at a time.
+        progress: called with the number of truths that are done.
+    """
+    parts: list[tuple[Floats, ...]] = []
+    prior = posterior(x[:1]).prior
+    prior_variance = (prior.high - prior.low) ** 2 / 12
+    for start in range(0, len(x), batch):
+        truth = theta[start : start + batch]
+        p = posterior(x[start : start + batch])
+        sample = p.sample(draws, seed + start)
+        log_prob = p.log_prob(truth[None])[0]
+        denser = p.log_prob(sample) > log_prob
+        mean, std = sample.mean(axis=0), sample.std(axis=0)
+        ranks = ((sample < truth).sum(axis=0) + 0.5) / (draws + 1)
+        hpd = (denser.sum(axis=0) + 0.5) / (draws + 1)
+        parts.append((ranks, hpd, (mean - truth) / std, 1 - std**2 / prior_variance, log_prob))
+        if progress:
+            progress(len(truth))
+    ranks, hpd, z, contraction, log_prob = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Calibration(prior.names, ranks, hpd, z, contraction, log_prob, draws)
+
+
+def predictive_p_value(x: Floats, predicted: Floats) -> float:
+    """How often a summary drawn from the posterior is at least as far from the predicted mean as the observed one.
+
+    The distance is the mean square of the standardised entries that vary. Small values (below .01) mean that the model does
+    not describe the observation, or that the posterior is wrong there.
+
+    Arguments:
+        x: observed summary (X,).
+        predicted: summaries simulated with posterior draws, (P, X).
+    """
+    std = predicted.std(axis=0)
+    use = std > 1e-6
+    mean, std = predicted[:, use].mean(axis=0), std[use]
+    distances = (((predicted[:, use] - mean) / std) ** 2).mean(axis=1)
+    observed = (((x[use] - mean) / std) ** 2).mean()
+    return float(((distances >= observed).sum() + 1) / (len(distances) + 1))

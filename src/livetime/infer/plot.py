@@ -1,0 +1,151 @@
+"""Figures: calibration, posteriors, predictions, comparisons."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+from scipy import stats
+
+from livetime.infer.diagnose import Calibration
+from livetime.simulate.prior import Prior, Samples
+from livetime.simulate.summary import Layout
+
+Floats = NDArray[np.floating[Any]]
+COLOURS = {"network": "#0072b2", "naive": "#d55e00", "dead_time_model": "#009e73", "truth": "black"}
+LABELS = {"network": "network", "naive": "naive", "dead_time_model": "dead-time model", "truth": "truth"}
+
+
+def axis_label(name: str, prior: Prior) -> str:
+    """`log10 qpo frequency [Hz]`: what a sampling coordinate is."""
+    r = prior.ranges[name]
+    text = name.replace("_", " ") + (f" [{r.unit}]" if r.unit else "")
+    return f"log10 {text}" if r.scale == "log" else text
+
+
+def coverage(calibration: Calibration) -> Figure:
+    """Expected coverage against credibility, of the joint HPD region and each marginal, with the 95% binomial band."""
+    figure, axes = plt.subplots(figsize=(5, 5), layout="constrained")
+    levels, n = np.linspace(0, 1, 101), len(calibration.hpd)
+    axes.fill_between(levels, *stats.binom.interval(0.95, n, levels) / np.array(n), color="0.85", label=f"95% of exact ones, N = {n}")
+    axes.plot(levels, (calibration.hpd[:, None] <= levels).mean(axis=0), "k", lw=2, label="joint (HPD)")
+    for i, name in enumerate(calibration.names):
+        axes.plot(levels, (np.abs(calibration.ranks[:, i, None] - 0.5) <= levels / 2).mean(axis=0), lw=1, label=name.replace("_", " "))
+    axes.plot([0, 1], [0, 1], "k:", lw=1)
+    axes.set(xlabel="credibility", ylabel="share of truths inside", xlim=(0, 1), ylim=(0, 1), title="below the diagonal: overconfident")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def sbc_ranks(calibration: Calibration) -> Figure:
+    """Histograms of the truths' ranks, with the 95% band of a uniform one."""
+    d, n, bins = len(calibration.names), len(calibration.hpd), 20
+    figure, axes = plt.subplots(-(-d // 3), min(d, 3), figsize=(9, 2.4 * -(-d // 3)), layout="constrained", squeeze=False)
+    band = stats.binom.interval(0.95, n, 1 / bins)
+    for i, ax in enumerate(axes.flat):
+        if i >= d:
+            ax.axis("off")
+            continue
+        ax.axhspan(*band, color="0.85")
+        ax.hist(calibration.ranks[:, i], bins=bins, range=(0, 1), histtype="step", color=COLOURS["network"])
+        p = stats.kstest(calibration.ranks[:, i], "uniform").pvalue
+        ax.set(title=f"{calibration.names[i].replace('_', ' ')}, KS p = {p:.2g}", xlabel="rank of the truth", xlim=(0, 1))
+    return figure
+
+
+def corner_plot(samples: Mapping[str, Samples], truth: Mapping[str, float] | None = None) -> Figure:
+    """Marginals and pairs of several posteriors of the same parameters, in sampling coordinates."""
+    import corner
+
+    prior = next(iter(samples.values())).prior
+    figure = plt.figure(figsize=(2.1 * prior.dim + 1, 2.1 * prior.dim + 1))
+    everything = np.concatenate([s.theta for s in samples.values()])
+    edges = np.quantile(everything, [0.0005, 0.9995], axis=0).T
+    pad = 0.05 * np.maximum(np.ptp(edges, axis=1, keepdims=True), 1e-6)
+    limits = [tuple(row) for row in edges + pad * np.array([-1, 1])]
+    for name, s in samples.items():
+        corner.corner(
+            s.theta,
+            fig=figure,
+            color=COLOURS[name],
+            labels=[axis_label(n, prior) for n in prior.names],
+            range=limits,
+            bins=40,
+            smooth=1.0,
+            plot_datapoints=False,
+            plot_density=False,
+            fill_contours=False,
+            levels=(0.68, 0.95),
+            weights=np.full(len(s.theta), 1 / len(s.theta)),
+            hist_kwargs={"density": False},
+            truths=prior.theta(truth)[: prior.dim] if truth else None,
+            truth_color=COLOURS["truth"],
+        )
+    names = [*samples, *(["truth"] if truth else [])]
+    figure.legend([Line2D([], [], color=COLOURS[n]) for n in names], [LABELS[n] for n in names], loc="upper right", fontsize="x-large", frameon=False)
+    return figure
+
+
+def predictive(x: Floats, layout: Layout, predicted: Floats, references: Mapping[str, Mapping[str, Floats]]) -> Figure:
+    """The data's Leahy powers, bands of summaries simulated from the posterior, and the references' curves.
+
+    Arguments:
+        x: observed summary (X,).
+        layout: of x.
+        predicted: (P, X).
+        references: name -> channel -> expected power (F,).
+    """
+    channels = [name for name in ("power", "sum", "difference") if name in layout.slices]
+    figure, axes = plt.subplots(len(channels), 1, figsize=(8, 3.6 * len(channels)), layout="constrained", sharex=True, squeeze=False)
+    titles = {"power": "power spectrum", "sum": "A+B: source and noise", "difference": "A-B: noise alone"}
+    f = layout.frequency
+    for ax, channel in zip(axes[:, 0], channels, strict=True):
+        bands = 2 * np.exp(np.quantile(predicted[:, layout.slices[channel]], [0.025, 0.16, 0.84, 0.975], axis=0))
+        ax.fill_between(f, bands[0], bands[3], color=COLOURS["network"], alpha=0.2, lw=0, label="posterior predictive, 95% and 68%")
+        ax.fill_between(f, bands[1], bands[2], color=COLOURS["network"], alpha=0.3, lw=0)
+        for name, powers in references.items():
+            ax.plot(f, powers[channel], color=COLOURS[name], lw=1.2, label=LABELS[name])
+        ax.plot(f, 2 * np.exp(x[layout.slices[channel]]), ".", ms=3, color="black", label="observed")
+        ax.axhline(2, color="0.5", ls=":", lw=1)
+        ax.set(xscale="log", yscale="log", ylabel="Leahy power", title=titles[channel])
+    axes[0, 0].legend(fontsize="small")
+    axes[-1, 0].set_xlabel("frequency [Hz]")
+    return figure
+
+
+def comparison(rows: Sequence[Mapping[str, Any]], target: str, along: str, by: str | None, coverage_pooled: Mapping[str, float]) -> Figure:
+    """Bias of the posterior median of ln target in each cell of a grid, with its standard error, and the mean 68% half-width.
+
+    Arguments:
+        rows: one for each cell and method, as `compare` makes them.
+        target: the parameter.
+        along: parameter of the horizontal axis.
+        by: parameter that has a panel for each value, or None.
+        coverage_pooled: method -> share of truths in the central 68%.
+    """
+    panels = sorted({row["cell"][by] for row in rows}) if by else [None]
+    figure, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels), 4.4), layout="constrained", sharey=True, squeeze=False)
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    for ax, panel in zip(axes[0], panels, strict=True):
+        for k, method in enumerate(methods):
+            chosen = [r for r in rows if r["method"] == method and (panel is None or r["cell"][by] == panel)]
+            at = np.array([r["cell"][along] for r in chosen]) * 1.04 ** (k - 1)
+            label = f"{LABELS[method]} (68% holds {coverage_pooled[method]:.0%})"
+            ax.errorbar(at, [r["bias"] for r in chosen], [r["half_width"] for r in chosen], fmt="none", ecolor=COLOURS[method], alpha=0.25, lw=4)
+            ax.errorbar(at, [r["bias"] for r in chosen], [r["bias_error"] for r in chosen], fmt="o", ms=4, color=COLOURS[method], label=label)
+        ax.axhline(0, color="black", lw=1)
+        ax.set(xscale="log", xlabel=axis_text(along), title=f"{axis_text(by)} = {panel:g}" if by else "")
+    axes[0, 0].set_ylabel(f"bias of the median of ln {target.replace('_', ' ')}")
+    axes[0, 0].legend(fontsize="small")
+    return figure
+
+
+def axis_text(name: str | None) -> str:
+    return (name or "").replace("_", " ")

@@ -1,0 +1,136 @@
+"""Open a finished run, and ask it for posteriors."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from livetime.config import UserError, build
+from livetime.learn.estimators import PosteriorEstimator
+from livetime.learn.module import LitEstimator
+from livetime.learn.training import load
+from livetime.simulate.prior import Prior, Samples
+from livetime.simulate.simulator import Simulator
+
+Floats = NDArray[np.floating[Any]]
+RUN = "run.json"
+CONFIG = "config.json"
+RANGE = "training_range.json"
+
+
+def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator:
+    """The simulator that a resolved config describes; raises UserError."""
+    parts = {name: build(config[name], name) for name in ("prior", "source", "detector", "summary")}
+    try:
+        return Simulator(**parts, threads=threads)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Equal mixture of an ensemble's estimates of p(theta | x), for one or many x.
+
+    Arguments:
+        members: trained estimators.
+        x: summaries (B, X).
+        prior: names the columns of theta.
+    """
+
+    members: tuple[LitEstimator, ...]
+    x: torch.Tensor
+    prior: Prior
+
+    def _estimators(self) -> list[tuple[PosteriorEstimator, torch.Tensor]]:
+        return [(m.estimator, m.standardise(self.x)) for m in self.members]  # type: ignore[misc]
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int) -> Floats:
+        """Draws (n, B, D) in sampling coordinates, all inside the prior box; the same seed gives the same draws."""
+        counts = np.random.default_rng(seed).multinomial(n, [1 / len(self.members)] * len(self.members))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            parts = [e.sample(int(k), x).double() for k, (e, x) in zip(counts, self._estimators(), strict=True) if k]
+        low, high = torch.from_numpy(self.prior.low), torch.from_numpy(self.prior.high)
+        draws = torch.cat(parts).clamp(low, high).numpy()
+        return draws[np.random.default_rng(seed).permutation(n)]
+
+    @torch.no_grad()
+    def log_prob(self, theta: Floats) -> Floats:
+        """Log density (n, B) in sampling coordinates at theta (n, B, D); -inf outside the prior box."""
+        t = torch.from_numpy(np.asarray(theta, dtype=np.float32))
+        logs = torch.stack([e.log_prob(t, x) for e, x in self._estimators()])
+        mixture = (torch.logsumexp(logs, 0) - np.log(len(logs))).double().numpy()
+        return np.where(np.isfinite(self.prior.log_prob(theta)), mixture, -np.inf)
+
+    def samples(self, n: int, seed: int) -> Samples:
+        """`sample` of a single x as `Samples`."""
+        return Samples(np.asarray(self.sample(n, seed)[:, 0], dtype=np.float64), self.prior)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder: the resolved config, the members' weights, and what training saw.
+
+    Arguments:
+        folder: as `livetime train` printed it.
+        config: resolved, in plain types.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Raises: UserError if the folder is not a finished run."""
+        folder = Path(folder)
+        if not (folder / CONFIG).exists():
+            raise UserError(f"run={folder} is not a run folder: it has no {CONFIG}; give the folder that `livetime train` printed")
+        try:
+            return cls(folder, dict(json.loads((folder / CONFIG).read_text())))
+        except (json.JSONDecodeError, UnicodeDecodeError, ValueError):
+            raise UserError(f"{folder / CONFIG} is damaged; train again") from None
+
+    @cached_property
+    def simulator(self) -> Simulator:
+        return build_simulator(self.config)
+
+    @cached_property
+    def members(self) -> tuple[LitEstimator, ...]:
+        folders = sorted(self.folder.glob("member_*"))
+        if len(folders) != self.config["training"]["members"]:
+            raise UserError(f"{self.folder} has {len(folders)} of {self.config['training']['members']} members; train with resume={self.folder}")
+        return tuple(load(folder) for folder in folders)
+
+    def posterior(self, x: Floats) -> Posterior:
+        """For summaries (X,) or (B, X)."""
+        return Posterior(self.members, torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32))), self.simulator.prior)
+
+    def out_of_range(self, x: Floats) -> list[str]:
+        """Warnings for a summary (X,) outside of what training saw, which name the quantity and both numbers."""
+        seen = json.loads((self.folder / RANGE).read_text())
+        low, high = np.array(seen["low"]), np.array(seen["high"])
+        warnings = []
+        for name, s in self.simulator.layout.slices.items():
+            values, lo, hi = np.asarray(x[s], dtype=np.float64), low[s], high[s]
+            outside = np.maximum(lo - values, values - hi) / (hi - lo + 1e-9)
+            worst = int(outside.argmax())
+            if outside[worst] <= 1e-6:
+                continue
+            if len(values) == 1:
+                value, edges = 10 ** values[0], (10 ** lo[0], 10 ** hi[0])
+                what = f"recorded rate of module {name[-1].upper()}" if name.startswith("rate") else f"number of {name}"
+                unit = " counts/s" if name.startswith("rate") else ""
+            else:
+                value, edges = 2 * np.exp(values[worst]), (2 * np.exp(lo[worst]), 2 * np.exp(hi[worst]))
+                count = int((outside > 1e-6).sum())
+                what = f"{name} power at {self.simulator.layout.frequency[worst]:.3g} Hz ({count} of {len(values)} frequencies are outside)"
+                unit = " (Leahy)"
+            warnings.append(f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the posterior is extrapolated")
+        return warnings

@@ -1,0 +1,179 @@
+"""Training: one member, or an ensemble of them in one-thread processes of their own."""
+
+import json
+import multiprocessing
+import os
+import queue
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from livetime.config import Trainer, Training, UserError
+from livetime.learn.data import BankDataModule
+from livetime.learn.module import SCHEMA, LitEstimator
+from livetime.simulate.bank import Bank
+from livetime.simulate.simulator import available_cores
+
+Report = Callable[[int, float], object]
+"""Told (epochs done since the last time, validation loss)."""
+
+DONE = "done.json"
+
+
+@dataclass(frozen=True)
+class Member:
+    """All that one member's training depends on, in plain types, so that another process can be told.
+
+    Arguments:
+        folder: where its checkpoints and logs go.
+        estimator: group node with a `_target_`.
+        low, high: prior box in sampling coordinates.
+        bank, simulations: folder of the bank and how many of it.
+        seed: of weights and shuffling.
+        fast_dev_run, overfit: for people who build.
+    """
+
+    folder: Path
+    estimator: dict[str, Any]
+    training: Training
+    trainer: Trainer
+    low: list[float]
+    high: list[float]
+    bank: Path
+    simulations: int
+    seed: int
+    fast_dev_run: bool = False
+    overfit: bool = False
+
+
+class _Reporter(Callback):
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.report(1, float(trainer.callback_metrics.get("val/loss", torch.nan)))
+
+
+def fit(member: Member, report: Report) -> dict[str, float]:
+    """Trains one member, from its last checkpoint if it has one, and leaves `checkpoints/best.ckpt`.
+
+    Returns: best validation loss, epochs that were run and number of weights; also left in the member's folder, which is
+        not trained again once it holds them.
+    Raises: UserError if the device that is asked for is not there, or the loss is not finite.
+    """
+    done, checkpoints = member.folder / DONE, member.folder / "checkpoints"
+    t = member.training
+    if done.exists():
+        report(t.epochs, torch.nan)
+        return dict(json.loads(done.read_text()))
+    torch.set_num_threads(member.trainer.threads)
+    theta, x = Bank.open(member.bank).load(member.simulations)
+    data = BankDataModule(theta[:, : len(member.low)], x, t.batch_size, t.validation, member.seed, member.overfit)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(member.seed)
+        module = LitEstimator(member.estimator, {"low": member.low, "high": member.high, "x_dim": x.shape[1]}, asdict(t))
+    module.standardise_by(data.train.tensors[1])
+    del theta, x
+    last = checkpoints / "last.ckpt"
+    best = ModelCheckpoint(checkpoints, "best", "val/loss", save_last=True, enable_version_counter=False)
+    stopping = EarlyStopping("val/loss", patience=t.patience, check_finite=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
+        try:
+            trainer = L.Trainer(
+                accelerator=member.trainer.accelerator,
+                devices=member.trainer.devices,
+                strategy=member.trainer.strategy,
+                precision=member.trainer.precision,  # type: ignore[arg-type]
+                max_epochs=t.epochs,
+                gradient_clip_val=t.clip,
+                logger=[TensorBoardLogger(member.folder, "", "", default_hp_metric=False), CSVLogger(member.folder, "", "")],
+                callbacks=[best, stopping, _Reporter(report)],
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                log_every_n_steps=10**9,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"trainer: {str(error).splitlines()[0]}; choose another trainer.accelerator, devices or precision") from None
+        trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
+    if not (checkpoints / "best.ckpt").exists() or best.best_model_score is None or not torch.isfinite(best.best_model_score):
+        raise UserError("the training loss is not finite; lower training.lr, or look at the simulations")
+    report(t.epochs - trainer.current_epoch, float(best.best_model_score))
+    weights = sum(p.numel() for p in module.parameters())
+    result = {"val_loss": float(best.best_model_score), "epochs": trainer.current_epoch, "weights": weights}
+    aside = done.with_suffix(".part")
+    aside.write_text(json.dumps(result))
+    os.replace(aside, done)
+    return result
+
+
+def load(member: Path) -> LitEstimator:
+    """The member's best weights, on the CPU, ready to be asked.
+
+    Raises: UserError for a checkpoint that is missing, damaged or of another schema.
+    """
+    path = member / "checkpoints" / "best.ckpt"
+    if not path.exists():
+        raise UserError(f"{path} is missing: the training did not finish; go on with `livetime train resume={member.parent}`")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        schema = checkpoint["hyper_parameters"]["schema"]
+    except Exception:
+        raise UserError(f"{path} is not a checkpoint of livetime, or is damaged; train again") from None
+    if schema != SCHEMA:
+        raise UserError(f"{path} has schema {schema}, but this version of livetime reads schema {SCHEMA}; train again")
+    module = LitEstimator(**checkpoint["hyper_parameters"])
+    module.load_state_dict(checkpoint["state_dict"])
+    return module.eval()
+
+
+_reports: Any = None
+
+
+def _start_process(reports: Any) -> None:
+    global _reports
+    _reports = reports
+
+
+def _fit_in_process(index: int, member: Member) -> dict[str, float]:
+    return fit(member, lambda epochs, loss: _reports.put((index, epochs, loss)))
+
+
+def fit_ensemble(members: list[Member], report: Callable[[int, int, float], object]) -> list[dict[str, float]]:
+    """Trains all members, as many at a time as there are cores.
+
+    Arguments:
+        members: one is trained in this process, several in processes of their own.
+        report: told (member, epochs done since the last time, validation loss).
+
+    Returns: what `fit` returns, in order. The weights do not depend on the number of processes.
+    """
+    if len(members) == 1:
+        return [fit(members[0], lambda epochs, loss: report(0, epochs, loss))]
+    context = multiprocessing.get_context("spawn")
+    reports = context.Queue()
+    workers = min(len(members), members[0].trainer.processes or available_cores())
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_process, initargs=(reports,)) as pool:
+        futures = [pool.submit(_fit_in_process, i, m) for i, m in enumerate(members)]
+        try:
+            while not all(f.done() for f in futures) or not reports.empty():
+                try:
+                    report(*reports.get(timeout=0.5))
+                except queue.Empty:
+                    if error := next((f.exception() for f in futures if f.done() and f.exception()), None):
+                        raise error
+            return [f.result() for f in futures]
+        except BaseException:
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            raise
