@@ -80,13 +80,22 @@ def usage() -> str:
 def command_help(name: str) -> str:
     """What a newcomer can use; made from the YAML files as they are."""
     c = COMMANDS[name]
-    lines = [f"livetime {name}: {c.line}", "", "Example:", f"  {c.help}", "", f"The last line printed is {c.last}.", "", "Keys (with their defaults):"]
+    lines = [
+        f"livetime {name}: {c.line}",
+        "",
+        "Example:",
+        f"  {c.help}",
+        "",
+        f"The last line printed is {c.last}.",
+        "",
+        "Keys (with their defaults):",
+    ]
     groups: list[str] = []
     for line in (CONFIGS / f"{c.root}.yaml").read_text().splitlines():
         if line.startswith("hydra:"):
             break
-        if group := re.match(r"  - (\w+): (\w+)$", line):
-            groups.append(group[1])
+        if match := re.match(r"  - (\w+): (\w+)$", line):
+            groups.append(match[1])
         elif re.match(r"\w+: ", line):
             lines.append("  " + line)
     lines += ["", "Groups (choose with group=name, change with group.key=value):"]

@@ -136,7 +136,6 @@ class Root:
     estimator: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     trainer: dict[str, Any] = field(default_factory=dict)
-    fast_dev_run: bool = False
     overfit: bool = False
     threads: int | None = None
     resume: str | None = None
@@ -211,7 +210,7 @@ def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
     kwargs = {str(k): v for k, v in node.items() if k != "_target_"}
     try:
         instance = cls.__new__(cls)
-        validate_call(cls.__init__, config=ConfigDict(arbitrary_types_allowed=True))(instance, **kwargs, **extra)
+        validate_call(config=ConfigDict(arbitrary_types_allowed=True))(cls.__init__)(instance, **kwargs, **extra)
         return instance
     except ValidationError as error:
         raise UserError(_sentence(error, where)) from None
@@ -225,5 +224,7 @@ def _sentence(error: ValidationError, where: str) -> str:
     paths = [tuple(str(p) for p in e["loc"] if not str(p).startswith(("function-", "literal[", "float", "dict", "int"))) for e in errors]
     messages = [str(e["msg"]).removeprefix("Value error, ") for e, path in zip(errors, paths, strict=True) if path == paths[0]]
     message = ", or ".join(m[:1].lower() + m[1:] for m in dict.fromkeys(messages))
+    if errors[0]["type"].startswith("unexpected"):
+        return f"{'.'.join([where, *paths[0]])} is not known; take it out"
     given = errors[0]["input"]
     return f"{'.'.join([where, *paths[0]])}: {message}" + (f", but it is {given!r}" if isinstance(given, str | int | float | bool) else "")

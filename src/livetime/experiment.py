@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,8 +153,8 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
             raise UserError(f"resume={folder} is finished; nothing is left to train")
     training, trainer = check(Training, config["training"], "training"), check(Trainer, config["trainer"], "trainer")
 
-    from livetime.infer.run import RANGE, RUN, Run, build_simulator
     from livetime.infer.run import CONFIG as CONFIG_FILE
+    from livetime.infer.run import RANGE, RUN, Run, build_simulator
 
     simulator = build_simulator(config, config["threads"])
     if config["simulations"] * training.validation < 1:
@@ -173,7 +173,9 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / CONFIG_FILE).exists():
         write_json(folder / CONFIG_FILE, {k: v for k, v in config.items() if k not in ("resume", "truth", "output", "overwrite")})
-        write_json(folder / RUN, {"name": config["name"], "overrides": overrides, "seed": config["seed"], **provenance(), "bank": bank.folder.name})
+        write_json(
+            folder / RUN, {"name": config["name"], "overrides": overrides, "seed": config["seed"], **provenance(), "bank": bank.folder.name}
+        )
     say(f"run folder: {folder}")
     x = bank.load(config["simulations"])[1]
     write_json(folder / RANGE, {"names": simulator.layout.names(), "low": x.min(axis=0).tolist(), "high": x.max(axis=0).tolist()})
@@ -189,14 +191,15 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
             bank.folder,
             config["simulations"],
             seed=int(np.random.SeedSequence([config["seed"], i]).generate_state(1)[0]),
-            fast_dev_run=config["fast_dev_run"],
             overfit=config["overfit"],
         )
         for i in range(training.members)
     ]
     try:
         with progress("train", training.epochs * len(members), "epochs") as bar:
-            results = fit_ensemble(members, lambda member, epochs, loss: bar.advance(epochs, f"member {member}, validation loss {loss:.3f}"))
+            results = fit_ensemble(
+                members, lambda member, epochs, loss: bar.advance(epochs, f"member {member}, validation loss {loss:.3f}")
+            )
     except KeyboardInterrupt:
         say(f"stopped; go on with: livetime train resume={folder}")
         raise
@@ -209,7 +212,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         **calibration.numbers(),
         "members": results,
         "simulations": config["simulations"],
-        "seconds": {b: times[b] - times[a] for a, b in zip(names[:-1], names[1:], strict=True)},
+        "seconds": {b: times[b] - times[a] for a, b in pairwise(names)},
     }
     _write_calibration(folder, calibration)
     _tensorboard(folder, config, calibration, numbers)
@@ -259,7 +262,9 @@ def _tensorboard(folder: Path, config: Config, calibration: "Calibration", numbe
 
 
 def _calibration_words(numbers: Mapping[str, Any]) -> str:
-    lines = [f"held-out log probability {numbers['log_prob']:.3f} +- {numbers['log_prob_standard_error']:.3f} on {numbers['n']} simulations"]
+    lines = [
+        f"held-out log probability {numbers['log_prob']:.3f} +- {numbers['log_prob_standard_error']:.3f} on {numbers['n']} simulations"
+    ]
     for level, shares in numbers["coverage"].items():
         lines.append(f"{float(level):.0%} regions hold: " + ", ".join(f"{name} {share:.3f}" for name, share in shares.items()))
     lines.append("mean z: " + ", ".join(f"{name} {p['mean_z']:+.3f}" for name, p in numbers["parameters"].items()))
@@ -367,7 +372,9 @@ def infer(config: Config) -> Path:
     )
     x = simulator.summary(seen.events)
     if not np.isfinite(x).all():
-        raise UserError(f"{files.path[0]} has no counts in some frequencies or modules; choose a brighter stretch with observation.start/stop")
+        raise UserError(
+            f"{files.path[0]} has no counts in some frequencies or modules; choose a brighter stretch with observation.start/stop"
+        )
     with new_folder(folder, config["overwrite"]) as aside:
         _infer_into(aside, config, run, x, seen, which)
     return folder
@@ -393,13 +400,14 @@ def _infer_into(folder: Path, config: Config, run: "Run", x: Any, seen: Any, whi
     warnings = run.out_of_range(x)
     if p_value < 0.01:
         warnings.append(
-            f"posterior predictive p-value is {p_value:.3f}, below .01: simulations with the inferred parameters do not look like this observation"
+            f"posterior predictive p-value is {p_value:.3f}, below .01: "
+            "simulations with the inferred parameters do not look like this observation"
         )
     notes = [*seen.notes, *(f"{name.replace('_', ' ')}: {note}" for name, s in samples.items() for note in s.notes)]
     trust = not warnings
     verdict = (
-        f"No reason to distrust this posterior was found: the observation lies where the network was trained, and simulations with the inferred "
-        f"parameters look like it (posterior predictive p = {p_value:.2f})."
+        "No reason to distrust this posterior was found: the observation lies where the network was trained, and simulations "
+        f"with the inferred parameters look like it (posterior predictive p = {p_value:.2f})."
         if trust
         else f"Do not trust this posterior as it is: {'; '.join(warnings)}."
     )
@@ -441,7 +449,9 @@ def _write_posterior(path: Path, samples: "Samples") -> None:
     arviz.from_dict(posterior={name: values[None] for name, values in samples.physical().items()}).to_netcdf(str(path), engine="h5netcdf")
 
 
-def _infer_figures(folder: Path, simulator: "Simulator", samples: Mapping[str, "Samples"], references: Config, x: Any, predicted: Any) -> None:
+def _infer_figures(
+    folder: Path, simulator: "Simulator", samples: Mapping[str, "Samples"], references: Config, x: Any, predicted: Any
+) -> None:
     from livetime.infer import plot
 
     plot.corner_plot(samples).savefig(folder / "corner.png", dpi=90)
@@ -572,7 +582,8 @@ def _write_comparison(
 
     r = run.simulator.prior.parameters[target]
     column = list(run.simulator.prior.parameters).index(target)
-    rows, hits68, hits95 = [], dict.fromkeys(fits, 0.0), dict.fromkeys(fits, 0.0)
+    rows: list[dict[str, Any]] = []
+    hits68, hits95 = dict.fromkeys(fits, 0.0), dict.fromkeys(fits, 0.0)
     for i, cell in enumerate(cells):
         truth = float({**fixed, **cell}[target])
         for method, quantiles in fits.items():
@@ -582,17 +593,36 @@ def _write_comparison(
             hits68[method] += inside68 / len(cells)
             hits95[method] += inside95 / len(cells)
             error = float(median.std(ddof=1) / np.sqrt(len(median)))
-            row = {"cell": cell, "method": method, "bias": float(median.mean()), "bias_error": error, "scatter": float(median.std(ddof=1))}
+            row: dict[str, Any] = {
+                "cell": cell,
+                "method": method,
+                "bias": float(median.mean()),
+                "bias_error": error,
+                "scatter": float(median.std(ddof=1)),
+            }
             rows.append({**row, "half_width": float((hi68 - lo68).mean() / 2), "coverage68": inside68, "coverage95": inside95})
     write_json(
         folder / "comparison.json",
-        {"target": target, "fixed": dict(fixed), "n": n, "seed": seed, "rows": rows, "pooled68": hits68, "pooled95": hits95, **provenance()},
+        {
+            "target": target,
+            "fixed": dict(fixed),
+            "n": n,
+            "seed": seed,
+            "rows": rows,
+            "pooled68": hits68,
+            "pooled95": hits95,
+            **provenance(),
+        },
     )
-    lines = [f"| {' | '.join(grid)} | method | bias of ln {target} | error | 68% half-width | in 68% | in 95% |", "|" + " --- |" * (len(grid) + 6)]
+    lines = [
+        f"| {' | '.join(grid)} | method | bias of ln {target} | error | 68% half-width | in 68% | in 95% |",
+        "|" + " --- |" * (len(grid) + 6),
+    ]
     for row in rows:
-        cell = " | ".join(f"{v:g}" for v in row["cell"].values())
-        numbers = f"{row['bias']:+.3f} | {row['bias_error']:.3f} | {row['half_width']:.3f} | {row['coverage68']:.2f} | {row['coverage95']:.2f}"
-        lines.append(f"| {cell} | {row['method'].replace('_', ' ')} | {numbers} |")
+        numbers = (
+            f"{row['bias']:+.3f} | {row['bias_error']:.3f} | {row['half_width']:.3f} | {row['coverage68']:.2f} | {row['coverage95']:.2f}"
+        )
+        lines.append(f"| {' | '.join(f'{v:g}' for v in row['cell'].values())} | {row['method'].replace('_', ' ')} | {numbers} |")
     lines += ["", *(f"Pooled, {m.replace('_', ' ')}: 68% holds {hits68[m]:.3f}, 95% holds {hits95[m]:.3f}." for m in fits)]
     (folder / "comparison.md").write_text("\n".join(lines) + "\n")
     say("\n".join(lines))

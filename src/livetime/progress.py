@@ -25,7 +25,7 @@ class Progress:
 
     def __init__(self, label: str, total: int, unit: str, done: int = 0) -> None:
         self.label, self.total, self.unit = label, total, unit
-        self.text = ""
+        self.text, self.said_done = "", -1
         self.done, self.first, self.started, self.said = done, done, time.monotonic(), time.monotonic()
 
     def advance(self, steps: int = 1, text: str = "") -> None:
@@ -36,11 +36,18 @@ class Progress:
             self.said = time.monotonic()
             self._line()
 
+    def finish(self) -> None:
+        """Says the last line, unless it was said already."""
+        if self.done != self.said_done:
+            self._line()
+
     def _line(self) -> None:
+        self.said_done = self.done
         seconds = max(time.monotonic() - self.started, 1e-9)
         speed = (self.done - self.first) / seconds
         left = (self.total - self.done) / speed if speed else float("inf")
-        say(f"{self.label}: {self.done}/{self.total} {self.unit}, {speed:.3g}/s, {left:.0f} s left" + (f"; {self.text}" if self.text else ""))
+        text = f"; {self.text}" if self.text else ""
+        say(f"{self.label}: {self.done}/{self.total} {self.unit}, {speed:.3g}/s, {left:.0f} s left{text}")
 
 
 class _Bar(Progress):
@@ -76,5 +83,5 @@ def progress(label: str, total: int, unit: str = "steps", done: int = 0) -> Iter
     finally:
         if isinstance(bar, _Bar):
             bar.rich.stop()
-        elif bar.total:
-            bar._line()
+        else:
+            bar.finish()

@@ -89,7 +89,9 @@ def corner_plot(samples: Mapping[str, Samples], truth: Mapping[str, float] | Non
             truth_color=COLOURS["truth"],
         )
     names = [*samples, *(["truth"] if truth else [])]
-    figure.legend([Line2D([], [], color=COLOURS[n]) for n in names], [LABELS[n] for n in names], loc="upper right", fontsize="x-large", frameon=False)
+    figure.legend(
+        [Line2D([], [], color=COLOURS[n]) for n in names], [LABELS[n] for n in names], loc="upper right", fontsize="x-large", frameon=False
+    )
     return figure
 
 
@@ -138,8 +140,12 @@ def comparison(rows: Sequence[Mapping[str, Any]], target: str, along: str, by: s
             chosen = [r for r in rows if r["method"] == method and (panel is None or r["cell"][by] == panel)]
             at = np.array([r["cell"][along] for r in chosen]) * 1.04 ** (k - 1)
             label = f"{LABELS[method]} (68% holds {coverage_pooled[method]:.0%})"
-            ax.errorbar(at, [r["bias"] for r in chosen], [r["half_width"] for r in chosen], fmt="none", ecolor=COLOURS[method], alpha=0.25, lw=4)
-            ax.errorbar(at, [r["bias"] for r in chosen], [r["bias_error"] for r in chosen], fmt="o", ms=4, color=COLOURS[method], label=label)
+            ax.errorbar(
+                at, [r["bias"] for r in chosen], [r["half_width"] for r in chosen], fmt="none", ecolor=COLOURS[method], alpha=0.25, lw=4
+            )
+            ax.errorbar(
+                at, [r["bias"] for r in chosen], [r["bias_error"] for r in chosen], fmt="o", ms=4, color=COLOURS[method], label=label
+            )
         ax.axhline(0, color="black", lw=1)
         ax.set(xscale="log", xlabel=axis_text(along), title=f"{axis_text(by)} = {panel:g}" if by else "")
     axes[0, 0].set_ylabel(f"bias of the median of ln {target.replace('_', ' ')}")

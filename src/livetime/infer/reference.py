@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
+from scipy.special import expit, log_expit, logit, logsumexp
 
 from livetime.simulate.detector import DeadTimeDistribution, dead_time_distribution, modulation_response, white_noise
 from livetime.simulate.prior import Samples
@@ -25,6 +25,8 @@ from livetime.simulate.simulator import Simulator
 Floats = NDArray[np.float64]
 HERMITE_NODES, _weights = np.polynomial.hermite_e.hermegauss(9)
 HERMITE_WEIGHTS = _weights / _weights.sum()
+POPULATION = 1000
+"""Of the annealed start."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class Reference:
 
     simulator: Simulator
     walkers: int = 40
-    steps: int = 1000
+    steps: int = 500
     max_steps: int = 16000
 
     @property
@@ -301,41 +303,65 @@ class Reference:
         """
         from emcee import EnsembleSampler
         from emcee.autocorr import integrated_time
-        from emcee.moves import DEMove, StretchMove
+        from emcee.moves import DEMove, MHMove
 
         prior, data, rng = self.simulator.prior, self._data(x), np.random.default_rng(seed)
+        width = prior.high - prior.low
 
-        def log_prob(theta: Floats) -> Floats:
-            out = np.full(len(theta), -np.inf)
-            inside = np.isfinite(prior.log_prob(theta))
-            if inside.any():
-                out[inside] = self._evaluate(theta[inside], data)
-            return out
+        def log_prob(u: Floats) -> Floats:  # u is the logit of theta's place in the box
+            place = expit(u)
+            log_prior = (log_expit(u) + log_expit(-u)).sum(axis=1)
+            return self._evaluate(prior.low + width * place, data) + log_prior
 
-        start = prior.sample(400, rng)[:, : prior.dim]
-        at, scatter = prior.names.index("rate"), data.log_rate + 0.05 * rng.standard_normal(len(start))
-        near = prior.parameters["rate"].to_sampling(np.exp(scatter))
-        start[:, at] = np.where((near > prior.low[at]) & (near < prior.high[at]), near, start[:, at])
-        start = anneal(log_prob, start, rng)[: self.walkers]
+        start = (prior.sample(POPULATION, rng)[:, : prior.dim] - prior.low) / width
+        near = prior.parameters["rate"].to_sampling(np.exp(data.log_rate + 0.05 * rng.standard_normal(POPULATION)))
+        at = prior.names.index("rate")
+        start[:, at] = np.clip((near - prior.low[at]) / width[at], 0.001 * start[:, at], 1 - 0.001 * start[:, at])
+        population = anneal(log_prob, logit(start), rng)
 
-        moves = [(DEMove(), 0.7), (DEMove(gamma0=1.0), 0.1), (StretchMove(), 0.2)]
+        moves = [(MHMove(_Kernels(population)), 0.6), (DEMove(), 0.35), (DEMove(gamma0=1.0), 0.05)]
         sampler = EnsembleSampler(self.walkers, prior.dim, log_prob, moves=moves, vectorize=True)
         sampler.random_state = np.random.RandomState(rng.integers(2**32)).get_state()  # noqa: NPY002
-        state, steps = sampler.run_mcmc(start, self.steps), self.steps
+        state, length = population[: self.walkers], min(self.steps, self.max_steps)
         while True:
-            chain = sampler.get_chain(discard=steps // 5)
+            state = sampler.run_mcmc(state, length - sampler.iteration, skip_initial_state_check=True)
+            chain = expit(sampler.get_chain(discard=length // 5))
             tau = float(np.max(integrated_time(chain, tol=0)))
             apart = float(np.max(chain.mean(axis=0).var(axis=0) / chain.var(axis=0).mean(axis=0)))
-            if len(chain) >= 50 * tau and apart < 0.1 or steps >= self.max_steps:
+            short = not (len(chain) >= 50 * tau and apart < 0.1)
+            if not short or length == self.max_steps:
                 break
-            more = min(self.max_steps - steps, max(self.steps // 2, int(50 * tau * 1.3) - len(chain)), 2 * steps)
-            state, steps = sampler.run_mcmc(state, more), steps + more
-        notes = ()
-        print(steps, tau, apart)
-        return Samples(chain[:: max(1, int(tau / 2))].reshape(-1, prior.dim), prior, notes)
+            length = min(self.max_steps, max(length + self.steps, int(70 * tau)))
+        print(length,tau,apart,sampler.acceptance_fraction.mean())
+        notes = (
+            f"{self.name}: the chain did not converge: {len(chain)} steps are {len(chain) / tau:.0f} autocorrelation times (50 are wanted), "
+            f"and the walkers' means scatter by {apart**0.5:.2f} standard deviations (.3 at most); do not trust its intervals",
+        )
+        theta = prior.low + width * chain[:: max(1, int(tau / 2))].reshape(-1, prior.dim)
+        return Samples(theta, prior, notes if short else ())
 
 
-def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, sweeps: int = 2) -> Floats:
+class _Kernels:
+    """Proposes anew from a Gaussian kernel estimate of a population's density, shrunk to keep its covariance (West 1993)."""
+
+    def __init__(self, population: Floats, width: float = 0.7) -> None:
+        self.mean, self.width = population.mean(axis=0), width
+        covariance = np.cov(population.T)
+        self.root = np.linalg.cholesky(covariance + 1e-9 * np.diag(np.diag(covariance) + 1e-9))
+        self.centres = (1 - width**2) ** 0.5 * np.linalg.solve(self.root, (population - self.mean).T).T
+
+    def log_density(self, u: Floats) -> Floats:
+        z = np.linalg.solve(self.root, (u - self.mean).T).T
+        squared = (z**2).sum(axis=1)[:, None] + (self.centres**2).sum(axis=1) - 2 * z @ self.centres.T
+        return np.asarray(logsumexp(-squared / (2 * self.width**2), axis=1))
+
+    def __call__(self, u: Floats, random: Any) -> tuple[Floats, Floats]:
+        z = self.centres[random.randint(len(self.centres), size=len(u))] + self.width * random.standard_normal(u.shape)
+        proposal = self.mean + z @ self.root.T
+        return proposal, self.log_density(u) - self.log_density(proposal)
+
+
+def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, sweeps: int = 2, last: int = 20) -> Floats:
     """Carries draws from a broad distribution to one of density exp(log_prob), so that no mode is missed or dwelt on.
 
     The power of the density grows from 0 to 1 (sequential Monte Carlo, Del Moral et al. 2006), each time so far that the weights leave a
@@ -352,7 +378,7 @@ def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.G
         power = min(1.0, power + step)
         chosen = np.searchsorted(np.cumsum(weight), (np.arange(n) + rng.random()) / n).clip(max=n - 1)
         theta, value = theta[chosen], value[chosen]
-        for _ in range(sweeps):
+        for _ in range(sweeps if power < 1 else last):
             gamma = np.where(rng.random((n, 1)) < 0.9, 2.38 / np.sqrt(2 * dim), 1.0)
             a, b = rng.integers(n, size=(2, n))
             proposal = theta + gamma * (theta[a] - theta[b])

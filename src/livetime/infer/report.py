@@ -10,7 +10,7 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
 td:first-child, th:first-child { text-align: left } img { max-width: 100% } .verdict { padding: .8rem 1rem; border-left: 6px solid }
-.yes { border-color: #009e73; background: #eefaf5 } .no { border-color: #d55e00; background: #fdf3ec } pre { overflow-x: auto; background: #f6f6f6; padding: 1rem }
+.yes { border-color: #009e73; background: #eefaf5 } .no { border-color: #d55e00; background: #fdf3ec }
 """
 
 

@@ -48,7 +48,7 @@ class Posterior:
     prior: Prior
 
     def _estimators(self) -> list[tuple[PosteriorEstimator, torch.Tensor]]:
-        return [(m.estimator, m.standardise(self.x)) for m in self.members]  # type: ignore[misc]
+        return [(m.estimator, m.standardise(self.x)) for m in self.members]
 
     @torch.no_grad()
     def sample(self, n: int, seed: int) -> Floats:
@@ -105,7 +105,9 @@ class Run:
     def members(self) -> tuple[LitEstimator, ...]:
         folders = sorted(self.folder.glob("member_*"))
         if len(folders) != self.config["training"]["members"]:
-            raise UserError(f"{self.folder} has {len(folders)} of {self.config['training']['members']} members; train with resume={self.folder}")
+            raise UserError(
+                f"{self.folder} has {len(folders)} of {self.config['training']['members']} members; train with resume={self.folder}"
+            )
         return tuple(load(folder) for folder in folders)
 
     def posterior(self, x: Floats) -> Posterior:
@@ -132,5 +134,7 @@ class Run:
                 count = int((outside > 1e-6).sum())
                 what = f"{name} power at {self.simulator.layout.frequency[worst]:.3g} Hz ({count} of {len(values)} frequencies are outside)"
                 unit = " (Leahy)"
-            warnings.append(f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the posterior is extrapolated")
+            warnings.append(
+                f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the posterior is extrapolated"
+            )
         return warnings

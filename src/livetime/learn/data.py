@@ -1,9 +1,9 @@
 """BankDataModule: simulations resident in memory, split by simulation, sliced into batches."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-import lightning as L
+import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,26 +20,25 @@ class Batches(Sampler[Tensor]):
         n: size of the data.
         batch_size: the last, smaller batch of a shuffled epoch is left out.
         seed: None for no shuffling.
+        step: tells the number of steps done; Lightning's own count of epochs is late by one when a training is resumed.
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int | None = None) -> None:
-        self.n, self.batch_size, self.seed, self.epoch = n, min(batch_size, n), seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self.epoch = epoch
+    def __init__(self, n: int, batch_size: int, seed: int | None = None, step: Callable[[], int] = lambda: 0) -> None:
+        self.n, self.batch_size, self.seed, self.step = n, min(batch_size, n), seed, step
 
     def __len__(self) -> int:
         return self.n // self.batch_size if self.seed is not None else -(-self.n // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
+        # a generator: Lightning makes the first iterator before it restores the number of steps
         order = torch.arange(self.n)
         if self.seed is not None:
-            order = torch.from_numpy(np.random.default_rng([self.seed, self.epoch]).permutation(self.n))
-        return iter(order.split(self.batch_size)[: len(self)])
+            epoch = self.step() // len(self)
+            order = torch.from_numpy(np.random.default_rng([self.seed, epoch]).permutation(self.n))
+        yield from torch.split(order, self.batch_size)[: len(self)]
 
 
-class BankDataModule(L.LightningDataModule):
+class BankDataModule(lightning.LightningDataModule):
     """Pairs (theta, x) of a bank.
 
     The validation split is the same for every member of an ensemble; only the order of the batches depends on `seed`.
@@ -71,7 +70,8 @@ class BankDataModule(L.LightningDataModule):
         self.val = self.train if overfit else TensorDataset(t[:held], d[:held])
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
-        return DataLoader(self.train, sampler=Batches(len(self.train), self.batch_size, self.seed), batch_size=None)
+        batches = Batches(len(self.train), self.batch_size, self.seed, lambda: self.trainer.global_step if self.trainer else 0)
+        return DataLoader(self.train, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         return DataLoader(self.val, sampler=Batches(len(self.val), 4 * self.batch_size), batch_size=None)

@@ -68,7 +68,13 @@ class Flow(PosteriorEstimator):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             build = posterior_nn(
-                model, z_score_theta=None, z_score_x=None, hidden_features=widths, num_transforms=num_transforms, num_bins=num_bins, **options
+                model,
+                z_score_theta=None,
+                z_score_x=None,
+                hidden_features=widths,
+                num_transforms=num_transforms,
+                num_bins=num_bins,
+                **options,
             )
             self.flow = build(torch.randn(2, dim), torch.randn(2, features))
 
@@ -83,9 +89,10 @@ class Flow(PosteriorEstimator):
         logit = torch.logit(unit)
         z = (logit - mean) * torch.exp(-log_scale)
         jacobian = -log_scale - logsigmoid(logit) - logsigmoid(-logit) - torch.log(self.high - self.low)
-        return self.flow.log_prob(z, features) + jacobian.sum(-1)
+        out: Tensor = self.flow.log_prob(z, features) + jacobian.sum(-1)
+        return out
 
     def sample(self, n: int, x: Tensor) -> Tensor:
         features, mean, log_scale = self._context(x)
-        z = self.flow.sample((n,), features)
+        z: Tensor = self.flow.sample((n,), features)
         return self.low + (self.high - self.low) * torch.sigmoid(z * torch.exp(log_scale) + mean)

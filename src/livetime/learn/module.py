@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import lightning as L
+import lightning
 import torch
 from torch import Tensor
 
@@ -12,7 +12,7 @@ SCHEMA = 1
 """Raise it whenever older checkpoints can no longer be read."""
 
 
-class LitEstimator(L.LightningModule):
+class LitEstimator(lightning.LightningModule):
     """Trains any estimator; standardises x by the training split's mean and standard deviation, which lie in buffers.
 
     Its hyperparameters are plain types and its state is tensors, so that a checkpoint loads with `weights_only=True`.

@@ -1,6 +1,7 @@
 """Networks that turn a summary into features."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -15,4 +16,4 @@ class MLP(nn.Sequential):
 
     def __init__(self, in_features: int, widths: Sequence[int]) -> None:
         sizes = [in_features, *widths]
-        super().__init__(*(layer for a, b in zip(sizes[:-1], sizes[1:], strict=True) for layer in (nn.Linear(a, b), nn.SiLU())))
+        super().__init__(*(layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.SiLU())))

@@ -1,6 +1,7 @@
 """Training: one member, or an ensemble of them in one-thread processes of their own."""
 
 import json
+import logging
 import multiprocessing
 import os
 import queue
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -38,7 +39,7 @@ class Member:
         low, high: prior box in sampling coordinates.
         bank, simulations: folder of the bank and how many of it.
         seed: of weights and shuffling.
-        fast_dev_run, overfit: for people who build.
+        overfit: train and validate on the same simulations, for people who build.
     """
 
     folder: Path
@@ -50,7 +51,6 @@ class Member:
     bank: Path
     simulations: int
     seed: int
-    fast_dev_run: bool = False
     overfit: bool = False
 
 
@@ -58,7 +58,7 @@ class _Reporter(Callback):
     def __init__(self, report: Report) -> None:
         self.report = report
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self.report(1, float(trainer.callback_metrics.get("val/loss", torch.nan)))
 
 
@@ -75,6 +75,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
         report(t.epochs, torch.nan)
         return dict(json.loads(done.read_text()))
     torch.set_num_threads(member.trainer.threads)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     theta, x = Bank.open(member.bank).load(member.simulations)
     data = BankDataModule(theta[:, : len(member.low)], x, t.batch_size, t.validation, member.seed, member.overfit)
     with torch.random.fork_rng(devices=[]):
@@ -89,7 +90,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
         try:
-            trainer = L.Trainer(
+            trainer = lightning.Trainer(
                 accelerator=member.trainer.accelerator,
                 devices=member.trainer.devices,
                 strategy=member.trainer.strategy,
@@ -170,8 +171,9 @@ def fit_ensemble(members: list[Member], report: Callable[[int, int, float], obje
                 try:
                     report(*reports.get(timeout=0.5))
                 except queue.Empty:
-                    if error := next((f.exception() for f in futures if f.done() and f.exception()), None):
-                        raise error
+                    for future in futures:
+                        if future.done():
+                            future.result()
             return [f.result() for f in futures]
         except BaseException:
             for process in list((pool._processes or {}).values()):

@@ -124,7 +124,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         if manifest["hash"] != folder.name or not isinstance(manifest["shards"], list):
             raise KeyError
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
-        raise BankError(f"{folder / MANIFEST} is damaged or belongs to another bank; delete the folder {folder} and simulate again") from None
+        raise BankError(f"{folder / MANIFEST} is damaged or of another bank; delete the folder {folder} and simulate again") from None
     return dict(manifest)
 
 

@@ -52,7 +52,8 @@ class DeadTimeDistribution:
         """Characteristic function E[exp(-2 pi i f tau)], shape of f."""
         f = np.asarray(f, dtype=np.float64)[..., None]
         centre, width = (self.low + self.high) / 2, self.high - self.low
-        return (np.exp(-2j * np.pi * f * centre) * np.sinc(f * width)) @ self.probability.astype(np.complex128)
+        out: NDArray[np.complex128] = (np.exp(-2j * np.pi * f * centre) * np.sinc(f * width)) @ self.probability
+        return out
 
 
 @lru_cache
@@ -88,7 +89,8 @@ def white_noise(f: ArrayLike, rate: ArrayLike, dead_time: DeadTimeDistribution, 
 
     def level(g: Floats) -> Floats:
         phi = dead_time.phi(g) * r / (r + 2j * np.pi * g)
-        return 2 * (1 - np.abs(phi) ** 2) / np.abs(1 - phi) ** 2
+        out: Floats = 2 * (1 - np.abs(phi) ** 2) / np.abs(1 - phi) ** 2
+        return out
 
     if dt is None:
         return level(f)
@@ -112,7 +114,7 @@ def modulation_response(f: ArrayLike, rate: ArrayLike, dead_time: DeadTimeDistri
     return 1 / (1 + r * (1 - dead_time.phi(f)) / (2j * np.pi * f))
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _record(values, dt, low, width, cumulative, guide, rng):  # type: ignore[no-untyped-def] # pragma: no cover
     """Recorded events of one module, drawn directly: after each, tau and then an exponential wait in the integrated rate."""
     bins = len(values)
@@ -157,7 +159,7 @@ def _record(values, dt, low, width, cumulative, guide, rng):  # type: ignore[no-
             k += 1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _keep(times, dead_time, paralyzable):  # type: ignore[no-untyped-def] # pragma: no cover
     keep = np.zeros(len(times), dtype=np.bool_)
     free = -np.inf
@@ -185,7 +187,9 @@ def filter_dead_time(times: Floats, dead_time: ArrayLike, paralyzable: bool = Fa
     >>> filter_dead_time(np.array([0.0, 1.0, 2.0]), 1.5, paralyzable=True).tolist()
     [True, False, False]
     """
-    return _keep(np.asarray(times, dtype=np.float64), np.broadcast_to(np.asarray(dead_time, dtype=np.float64), times.shape), paralyzable)
+    tau = np.broadcast_to(np.asarray(dead_time, dtype=np.float64), times.shape)
+    keep: NDArray[np.bool_] = _keep(np.asarray(times, dtype=np.float64), tau, paralyzable)
+    return keep
 
 
 @lru_cache
@@ -231,7 +235,7 @@ class DeadTime:
     def record(self, rate: Rate, rng: np.random.Generator) -> Events:
         """The recorded events; per module a mean rate of r/(1 + r tau). A rate of NaN gives an event time of NaN."""
         tables = _tables(self.dead_time)
-        times = tuple(_record(rate.values, rate.dt, *tables, rng) for _ in range(self.modules))
+        times = tuple(_record(rate.values, rate.dt, *tables, rng) for _ in range(self.modules))  # type: ignore[call-arg]
         return Events(times, np.array([[0.0, rate.duration]]))
 
 

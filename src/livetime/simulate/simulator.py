@@ -74,7 +74,8 @@ class Simulator:
                     f"summary.segment_size {self.summary.segment_size:g} s is too short for prior.parameters.{name}.low = {r.low:g} Hz; "
                     f"take a segment of {1 / r.low:g} s or more"
                 )
-        if self.source.dt > 1 / (2 * max([r.high for n, r in self.prior.parameters.items() if n.endswith("_frequency")], default=0.0) + 1e-9):
+        highest = max((r.high for name, r in self.prior.parameters.items() if name.endswith("_frequency")), default=0.0)
+        if 2 * self.source.dt * highest > 1:
             raise ValueError(f"source.dt {self.source.dt:g} s is too coarse for the highest frequency of the prior; take a smaller one")
 
     @cached_property

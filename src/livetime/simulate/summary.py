@@ -31,7 +31,7 @@ class Layout:
 
     @property
     def size(self) -> int:
-        return max(s.stop for s in self.slices.values())
+        return int(max(s.stop for s in self.slices.values()))
 
     def names(self) -> list[str]:
         """One name for each entry of the vector, in words: `sum at 1.25 Hz`, `rate_a`."""
@@ -41,7 +41,7 @@ class Layout:
         return out
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _bin(times, starts, dt, counts):  # type: ignore[no-untyped-def] # pragma: no cover
     """Counts (S, N) of sorted times in N bins from each of the sorted starts."""
     bins = counts.shape[1]

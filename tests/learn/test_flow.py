@@ -1,0 +1,202 @@
+"""A linear Gaussian problem with known posterior is recovered through the whole path: LitEstimator, training, Posterior."""
+
+import numpy as np
+import pytest
+import torch
+from livetime.config import Trainer, Training, UserError
+from livetime.infer.diagnose import calibrate
+from livetime.infer.run import Posterior
+from livetime.learn.flows import Flow
+from livetime.learn.training import DONE, Member, fit, fit_ensemble, load
+from livetime.simulate.bank import MANIFEST, Bank
+from livetime.simulate.prior import Prior, Range
+
+LOW, HIGH = -4.0, 4.0
+PRIOR = Prior({"a": Range(LOW, HIGH), "b": Range(LOW, HIGH)})
+DESIGN = np.array([[1.0, 0.5], [0.2, 1.0], [-0.3, 0.8]])
+SIGMA = 0.3
+ESTIMATOR = {"_target_": "livetime.learn.flows.Flow", "embedding": [32, 32], "hidden_features": [32, 32], "num_transforms": 3}
+
+
+def linear_gaussian(n, seed, mean=None):
+    """x = A theta + noise; far from the edges of the box the posterior is Gaussian."""
+    rng = np.random.default_rng(seed)
+    theta = rng.uniform(LOW, HIGH, (n, 2)) if mean is None else np.tile(mean, (n, 1))
+    return theta, (theta @ DESIGN.T + SIGMA * rng.standard_normal((n, 3))).astype(np.float32)
+
+
+def exact(x):
+    covariance = np.linalg.inv(DESIGN.T @ DESIGN / SIGMA**2)
+    return x @ DESIGN @ covariance.T / SIGMA**2, covariance
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bank")
+    theta, x = linear_gaussian(8000, 0)
+    np.savez(folder / "all.npz", theta=theta, x=x)
+    import hashlib
+    import json
+
+    shard = {"file": "all.npz", "start": 0, "stop": len(x), "sha256": hashlib.sha256((folder / "all.npz").read_bytes()).hexdigest()}
+    (folder / MANIFEST).write_text(json.dumps({"hash": folder.name, "seed": 0, "shards": [shard], "nonfinite": []}))
+    return Bank.open(folder)
+
+
+def member(bank, folder, seed=0, n=8000, **training):
+    settings = {"epochs": 25, "batch_size": 250, "lr": 3e-3, **training}
+    return Member(folder, ESTIMATOR, Training(**settings), Trainer(accelerator="cpu"), [LOW] * 2, [HIGH] * 2, bank.folder, n, seed)
+
+
+@pytest.fixture(scope="module")
+def trained(bank, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "member_0"
+    fit(member(bank, folder), lambda *_: None)
+    return folder
+
+
+def test_moments_of_the_known_posterior(trained):
+    theta, x = linear_gaussian(50, 1, mean=[0.4, -0.7])
+    posterior = Posterior((load(trained),), torch.from_numpy(x), PRIOR)
+    draws = posterior.sample(4000, seed=3)
+    mean, covariance = exact(x)
+    assert np.abs((np.median(draws, axis=0) - mean) / np.sqrt(np.diag(covariance))).mean() < 0.15
+    for direction in np.array([[1, 0], [0, 1], [1, 1], [1, -1]]):  # the last two hold the correlation
+        low, high = np.quantile(draws @ direction, [0.16, 0.84], axis=0)
+        assert ((high - low) / 2 / 0.9945 / np.sqrt(direction @ covariance @ direction)).mean() == pytest.approx(1, abs=0.1)
+
+
+def test_coverage_and_log_prob_of_the_known_posterior(trained):
+    theta, x = linear_gaussian(1500, 2)
+    module = load(trained)
+    result = calibrate(lambda b: Posterior((module,), torch.from_numpy(b), PRIOR), theta, x, seed=0, draws=400, batch=250)
+    for level, tolerance in ((0.68, 0.055), (0.95, 0.025)):  # four standard errors and a little for the network
+        for name, share in result.coverage(level).items():
+            assert abs(share - level) < tolerance, (level, name, share)
+    inside = np.all(np.abs(theta) < 2.5, axis=1)
+    mean, covariance = exact(x[inside])
+    difference = theta[inside] - mean
+    truth = -0.5 * np.einsum("ni,ij,nj->n", difference, np.linalg.inv(covariance), difference) - 0.5 * np.log(np.linalg.det(2 * np.pi * covariance))
+    assert abs(result.log_prob[inside].mean() - truth.mean()) < 0.05
+
+
+def test_density_is_normalised_inside_the_box(trained):
+    _, x = linear_gaussian(1, 5, mean=[3.9, 3.9])  # against the corner
+    posterior = Posterior((load(trained),), torch.from_numpy(x), PRIOR)
+    grid = np.linspace(LOW, HIGH, 401)
+    centres = (grid[1:] + grid[:-1]) / 2
+    points = np.stack(np.meshgrid(centres, centres), -1).reshape(-1, 1, 2)
+    mass = np.exp(posterior.log_prob(points)).sum() * (grid[1] - grid[0]) ** 2
+    assert mass == pytest.approx(1, abs=0.02)
+    draws = posterior.sample(2000, seed=0)
+    assert draws.min() >= LOW and draws.max() <= HIGH
+    assert posterior.log_prob(np.array([[[HIGH + 0.1, 0.0]]]))[0, 0] == -np.inf
+
+
+def test_ensemble_is_an_equal_mixture(trained, bank, tmp_path):
+    fit(member(bank, tmp_path / "member_1", seed=1, epochs=2), lambda *_: None)
+    members = (load(trained), load(tmp_path / "member_1"))
+    theta, x = linear_gaussian(5, 7, mean=[0.0, 0.0])
+    xt = torch.from_numpy(x)
+    both = Posterior(members, xt, PRIOR).log_prob(theta[None])
+    single = [Posterior((m,), xt, PRIOR).log_prob(theta[None]) for m in members]
+    np.testing.assert_allclose(both, np.logaddexp(*single) - np.log(2), rtol=1e-5)
+
+
+def test_checkpoint_is_plain_and_holds_the_standardisation(trained, bank):
+    checkpoint = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    plain = (dict, list, str, int, float, bool, type(None))
+
+    def walk(value):
+        assert isinstance(value, plain), type(value)
+        for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            walk(child)
+
+    walk(dict(checkpoint["hyper_parameters"]))
+    x = torch.from_numpy(bank.load()[1][400:])  # behind the validation split
+    torch.testing.assert_close(checkpoint["state_dict"]["x_mean"], x.mean(0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(checkpoint["state_dict"]["x_std"], x.std(0), rtol=1e-4, atol=1e-4)
+
+
+def weights(folder, name="last"):
+    return torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_resume_is_exact(bank, tmp_path):
+    whole, parts = member(bank, tmp_path / "whole", n=1000, epochs=4), member(bank, tmp_path / "parts", n=1000, epochs=4)
+    fit(whole, lambda *_: None)
+    done = []
+
+    def stop_after_two(epochs, loss):
+        done.append(epochs)
+        if len(done) == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        fit(parts, stop_after_two)
+    again = []
+    fit(parts, lambda epochs, loss: again.append(epochs))
+    assert 0 < sum(again) < 4, "the training started over"
+    for name in ("last", "best"):
+        a, b = weights(tmp_path / "whole", name), weights(tmp_path / "parts", name)
+        assert all(torch.equal(a[k], b[k]) for k in a), name
+
+
+def test_finished_member_is_not_trained_again(trained, bank):
+    before = (trained / "checkpoints" / "best.ckpt").stat().st_mtime_ns
+    fit(member(bank, trained), lambda *_: None)
+    assert (trained / DONE).exists()
+    assert (trained / "checkpoints" / "best.ckpt").stat().st_mtime_ns == before
+
+
+def test_processes_do_not_change_the_weights(bank, tmp_path):
+    settings = {"n": 600, "epochs": 2}
+    fit_ensemble([member(bank, tmp_path / f"pool_{i}", seed=i, **settings) for i in range(2)], lambda *_: None)
+    for i in range(2):
+        fit(member(bank, tmp_path / f"alone_{i}", seed=i, **settings), lambda *_: None)
+        a, b = weights(tmp_path / f"pool_{i}"), weights(tmp_path / f"alone_{i}")
+        assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize("model", ["zuko_nsf", "zuko_maf", "nsf", "maf", "mdn"])
+def test_every_flow_has_a_density_that_matches_its_draws(model):
+    torch.manual_seed(0)
+    flow = Flow([LOW] * 2, [HIGH] * 2, 3, model=model, embedding=(8,), hidden_features=16, passes=2 if model.startswith("zuko") else None)
+    x = torch.zeros(1, 3)
+    with torch.no_grad():
+        draws = flow.sample(2000, x)
+        uniform = torch.empty(4000, 1, 2).uniform_(LOW, HIGH)
+        mass = torch.exp(flow.log_prob(uniform, x)).mean() * (HIGH - LOW) ** 2
+        entropy = torch.exp(-flow.log_prob(draws, x)).mean() / (HIGH - LOW) ** 2
+    assert mass == pytest.approx(1, abs=0.1)
+    assert entropy == pytest.approx(1, abs=0.25)
+    assert flow.loss(draws[:5, 0], x.expand(5, -1)).shape == (5,)
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged", "schema"])
+def test_bad_checkpoints_are_named(trained, tmp_path, fault):
+    path = tmp_path / "member_0" / "checkpoints" / "best.ckpt"
+    path.parent.mkdir(parents=True)
+    if fault == "damaged":
+        path.write_bytes((trained / "checkpoints" / "best.ckpt").read_bytes()[:1000])
+    elif fault == "schema":
+        checkpoint = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+        checkpoint["hyper_parameters"]["schema"] = 99
+        torch.save(checkpoint, path)
+    with pytest.raises(UserError, match=r"best\.ckpt"):
+        load(path.parents[1])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_trains_to_the_same_loss(bank, tmp_path, trained):
+    from dataclasses import replace
+
+    on_device = replace(member(bank, tmp_path / "cuda"), trainer=Trainer(accelerator="cuda"))
+    result = fit(on_device, lambda *_: None)
+    import json
+
+    assert result["val_loss"] == pytest.approx(json.loads((trained / DONE).read_text())["val_loss"], abs=0.05)
