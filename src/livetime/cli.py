@@ -167,8 +167,10 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
             print(f"error: {error}", file=sys.stderr, flush=True)
             return float("nan")
 
-    sweep = ROOT / "outputs" / "sweeps" / f"{time.strftime('%Y-%m-%d_%H%M%S')}_{uuid.uuid4().hex[:6]}"
-    where = [f"hydra.sweep.dir={_quoted(str(sweep))}"] if {"-m", "--multirun"} & set(flags) else []
+    where = []
+    if {"-m", "--multirun"} & set(flags) and not any(o.startswith("hydra.sweep.dir=") for o in overrides):
+        outputs = next((o.partition("=")[2].strip("'") for o in overrides if o.startswith("outputs=")), str(ROOT / "outputs"))
+        where = ["hydra.sweep.dir=" + _quoted(f"{outputs}/sweeps/{time.strftime('%Y-%m-%d_%H%M%S')}_{uuid.uuid4().hex[:6]}")]
     sys.argv = ["livetime", *flags, *overrides, *where]
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=COMMANDS[command].root)(job)()
     return 2 if failed else 0

@@ -95,15 +95,9 @@ class Reference:
 
     Arguments:
         names: which ones, of `naive` and `dead_time_model`; may be empty.
-        draws: posterior draws of each that are kept.
     """
 
     names: tuple[Literal["naive", "dead_time_model"], ...] = ("naive", "dead_time_model")
-    draws: int = 4000
-
-    def __post_init__(self) -> None:
-        if self.draws < 100:
-            raise ValueError(f"draws is {self.draws}, but must be at least 100")
 
 
 @dataclass(frozen=True)

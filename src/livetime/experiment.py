@@ -1,34 +1,26 @@
-"""The typed spine: simulate, train, evaluate, infer, observe, compare; and where each came from.
+"""The typed spine: simulate, train, evaluate, observe, infer, compare.
 
 Heavy packages are imported when a stage starts, so that `--help` and a bad key answer at once.
 """
 
 import json
 import math
-import os
-import platform
-import shutil
-import subprocess
 import time
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
-from importlib import metadata
+from collections.abc import Mapping
 from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from livetime.config import ROOT, ObservationFiles, Reference, Trainer, Training, UserError, check, hint
+from livetime.config import ROOT, ObservationFiles, Reference, Trainer, Training, UserError, build, check, hint
+from livetime.outputs import new_folder, provenance, refuse_existing, stamp, write_json
 from livetime.progress import progress, say
 
 if TYPE_CHECKING:
     from livetime.infer.diagnose import Calibration
     from livetime.infer.run import Run
     from livetime.simulate.bank import Bank
-    from livetime.simulate.prior import Samples
     from livetime.simulate.simulator import Simulator
 
 Config = Mapping[str, Any]
@@ -36,70 +28,9 @@ TEST_SEED = 2**32
 """Added to a run's seed for the fresh simulations that diagnose it."""
 
 
-# --- where things land, and where they came from ---------------------------------------------------------------------------
-
-
 def outputs(config: Config) -> Path:
     """Where everything written lands: `outputs/` of the checkout, unless the config says otherwise."""
     return Path(config.get("outputs") or ROOT / "outputs")
-
-
-def stamp() -> str:
-    return f"{time.strftime('%Y-%m-%d_%H%M%S')}_{uuid.uuid4().hex[:6]}"
-
-
-@contextmanager
-def new_folder(path: Path, overwrite: bool) -> Iterator[Path]:
-    """A folder to write into, which takes its name only when all is done.
-
-    Raises: UserError if it exists, unless it may be overwritten.
-    """
-    refuse_existing(path, overwrite)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}")
-    try:
-        aside.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"output={path} cannot be made: {error.strerror}; choose another folder") from None
-    try:
-        yield aside
-        if path.exists():
-            shutil.rmtree(path)
-        aside.rename(path)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise UserError(f"output={path} exists; choose another folder, or say overwrite=true")
-    if path.exists() and not path.is_dir():
-        raise UserError(f"output={path} is a file; choose a folder")
-
-
-def write_json(path: Path, value: Any) -> None:
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(value, indent=1, allow_nan=False, default=float) + "\n")
-    os.replace(aside, path)
-
-
-def provenance() -> dict[str, Any]:
-    """Git commit and whether the tree is dirty, versions, machine, time."""
-
-    def git(*words: str) -> str | None:
-        try:
-            return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout.strip()
-        except (OSError, subprocess.CalledProcessError):
-            return None
-
-    packages = ("livetime", "torch", "lightning", "sbi", "zuko", "hydra-core", "numpy", "scipy", "numba", "astropy", "emcee")
-    status = git("status", "--porcelain")
-    return {
-        "git_commit": git("rev-parse", "HEAD"),
-        "git_dirty": None if status is None else bool(status),
-        "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
 
 
 # --- simulate ------------------------------------------------------------------------------------------------------------
@@ -160,7 +91,6 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     if config["simulations"] * training.validation < 1:
         raise UserError(f"simulations is {config['simulations']}, too few for training.validation={training.validation}; ask for more")
 
-    from livetime.config import build
     from livetime.learn.training import Member, fit_ensemble
 
     low, high = simulator.prior.low.tolist(), simulator.prior.high.tolist()
@@ -351,13 +281,11 @@ def infer(config: Config) -> Path:
         raise UserError("observation.path is missing; say observation.path=<event file>, or observation.path=[A.evt,B.evt] for two modules")
     if config["draws"] < 100:
         raise UserError(f"draws is {config['draws']}, but must be at least 100")
-    if not config["run"]:
-        _open(config)
     folder = Path(config["output"] or ROOT / "outputs" / "infer" / f"{Path(files.path[0]).stem}_{stamp()}")
     refuse_existing(folder, config["overwrite"])
     run = _open(config)
 
-    from livetime.infer import observation
+    from livetime.infer import answer, observation
 
     simulator, prior = run.simulator, run.simulator.prior
     seen = observation.read(
@@ -376,127 +304,11 @@ def infer(config: Config) -> Path:
             f"{files.path[0]} has no counts in some frequencies or modules; choose a brighter stretch with observation.start/stop"
         )
     with new_folder(folder, config["overwrite"]) as aside:
-        _infer_into(aside, config, run, x, seen, which)
+        say(f"observation: {seen.segments} segments of {simulator.summary.segment_size:g} s")
+        given = answer.ask(run, seen, x, which.names, config["draws"], config["seed"])
+        answer.write(given, aside)
+    answer.tell(given)
     return folder
-
-
-def _infer_into(folder: Path, config: Config, run: "Run", x: Any, seen: Any, which: Reference) -> None:
-    from livetime.infer.diagnose import predictive_p_value
-
-    simulator, seed = run.simulator, config["seed"]
-    say(f"observation: {seen.segments} segments of {simulator.summary.segment_size:g} s")
-    samples: dict[str, Samples] = {"network": run.posterior(x).samples(config["draws"], seed)}
-    references = _references(simulator, which)
-    for name, reference in references.items():
-        say(f"sampling the {name.replace('_', ' ')}")
-        samples[name] = reference.fit(x, seed)
-    rng = np.random.default_rng(seed)
-    chosen = samples["network"].theta[rng.choice(config["draws"], 200)]
-    segments = np.full((len(chosen), 1), simulator.prior.covariates["segments"].to_sampling(seen.segments))
-    with progress("simulate predictions", len(chosen), "simulations") as bar:
-        predicted = simulator.draw(np.hstack([chosen, segments]), seed, progress=bar.advance)
-    predicted = predicted[np.isfinite(predicted).all(axis=1)]
-    p_value = predictive_p_value(x, predicted)
-    warnings = run.out_of_range(x)
-    if p_value < 0.01:
-        warnings.append(
-            f"posterior predictive p-value is {p_value:.3f}, below .01: "
-            "simulations with the inferred parameters do not look like this observation"
-        )
-    notes = [*seen.notes, *(f"{name.replace('_', ' ')}: {note}" for name, s in samples.items() for note in s.notes)]
-    trust = not warnings
-    verdict = (
-        "No reason to distrust this posterior was found: the observation lies where the network was trained, and simulations "
-        f"with the inferred parameters look like it (posterior predictive p = {p_value:.2f})."
-        if trust
-        else f"Do not trust this posterior as it is: {'; '.join(warnings)}."
-    )
-    summary = {
-        "parameters": samples["network"].intervals(),
-        "references": {name: samples[name].intervals() for name in references},
-        "warnings": warnings,
-        "notes": notes,
-        "trust": trust,
-        "verdict": verdict,
-        "predictive_p_value": p_value,
-        "observation": seen.info,
-        "run": str(run.folder),
-        "seed": seed,
-        **provenance(),
-    }
-    _write_posterior(folder / "posterior.nc", samples["network"])
-    write_json(folder / "summary.json", summary)
-    _infer_figures(folder, simulator, samples, references, x, predicted)
-    _infer_page(folder, summary, samples)
-    for note in notes:
-        say(f"note: {note}")
-    _table(samples, None)
-    for warning in warnings:
-        say(f"warning: {warning}")
-    say(verdict)
-
-
-def _references(simulator: "Simulator", which: Reference) -> dict[str, Any]:
-    from livetime.infer.reference import DeadTimeModel, Whittle
-
-    classes = {"naive": Whittle, "dead_time_model": DeadTimeModel}
-    return {name: classes[name](simulator, draws=which.draws) for name in which.names}
-
-
-def _write_posterior(path: Path, samples: "Samples") -> None:
-    import arviz
-
-    arviz.from_dict(posterior={name: values[None] for name, values in samples.physical().items()}).to_netcdf(str(path), engine="h5netcdf")
-
-
-def _infer_figures(
-    folder: Path, simulator: "Simulator", samples: Mapping[str, "Samples"], references: Config, x: Any, predicted: Any
-) -> None:
-    from livetime.infer import plot
-
-    plot.corner_plot(samples).savefig(folder / "corner.png", dpi=90)
-    curves = {}
-    for name, reference in references.items():
-        medians = {k: row["median"] for k, row in samples[name].intervals().items()}
-        curves[name] = {channel: np.ravel(power) for channel, power in reference.power(medians).items()}
-    plot.predictive(x, simulator.layout, predicted, curves).savefig(folder / "predictive.png", dpi=110)
-
-
-def _infer_page(folder: Path, summary: Mapping[str, Any], samples: Mapping[str, "Samples"]) -> None:
-    from livetime.infer import report
-
-    rows = []
-    for name, row in summary["parameters"].items():
-        others = [report.interval(summary["references"][r][name]) for r in summary["references"]]
-        rows.append([name.replace("_", " "), row["unit"], report.interval(row), *others])
-    header = ["median (68% interval)", "unit", *(name.replace("_", " ") for name in samples)]
-    parts = [
-        ("Parameters", report.table(header, rows)),
-        ("Posterior", report.figure(folder / "corner.png")),
-        ("Does the model describe the data?", report.figure(folder / "predictive.png")),
-        ("Warnings", report.bullets(summary["warnings"])),
-        ("What was done to the data", report.bullets(summary["notes"])),
-        ("Observation", report.table(["", ""], [[str(k), json.dumps(v)] for k, v in summary["observation"].items()])),
-        ("Run", report.table(["", ""], [[k, json.dumps(summary[k])] for k in ("run", "seed", "git_commit", "versions")])),
-    ]
-    title = "livetime: " + ", ".join(str(Path(f).name) for f in summary["observation"]["files"])
-    (folder / "report.html").write_text(report.page(title, summary["trust"], summary["verdict"], parts))
-
-
-def _table(samples: Mapping[str, "Samples"], truth: Mapping[str, float] | None) -> None:
-    """Prints medians and 68% intervals side by side, and the truth where it is known."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from livetime.infer.report import interval
-
-    table = Table("parameter", *(["truth"] if truth else []), *(name.replace("_", " ") for name in samples))
-    intervals = {name: s.intervals() for name, s in samples.items()}
-    for parameter, row in intervals["network"].items():
-        label = parameter + (f" [{row['unit']}]" if row["unit"] else "")
-        known = [f"{truth[parameter]:.3g}"] if truth else []
-        table.add_row(label.replace("[", "\\["), *known, *(interval(rows[parameter]) for rows in intervals.values()))
-    Console(width=None if os.isatty(1) else 150).print(table)
 
 
 # --- compare -------------------------------------------------------------------------------------------------------------
@@ -520,112 +332,11 @@ def compare(config: Config) -> Path:
     if target not in prior.parameters:
         raise UserError(f"target={target} is not a parameter; {hint(target, prior.parameters)}")
     folder = Path(config["output"] or run.folder / f"compare_{stamp()}")
+    from livetime.infer import compare as comparison
+
     with new_folder(folder, config["overwrite"]) as aside:
-        cells = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-        fits = _compare_fits(run, cells, fixed, n, which, config)
-        _write_comparison(aside, run, cells, fits, target, list(grid), fixed, n, config["seed"])
+        cells = [{**fixed, **dict(zip(grid, values, strict=True))} for values in product(*grid.values())]
+        fits = comparison.fit(run, cells, n, which.names, config["seed"], config["processes"])
+        rows = comparison.rows(run, cells, list(grid), fits, target)
+        comparison.write(rows, list(grid), target, {"fixed": fixed, "n": n, "seed": config["seed"], "run": str(run.folder)}, aside)
     return folder
-
-
-def _compare_fits(run: "Run", cells: list[dict[str, float]], fixed: Config, n: int, which: Reference, config: Config) -> dict[str, Any]:
-    """Method -> quantiles (cells, n, 5, D) of the posteriors in sampling coordinates."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    from livetime.simulate.simulator import available_cores
-
-    simulator = run.simulator
-    summaries, network = [], []
-    with progress("simulate and infer", len(cells) * n, "observations") as bar:
-        for i, cell in enumerate(cells):
-            theta = simulator.prior.theta({name: np.full(n, v) for name, v in {**fixed, **cell}.items()})
-            summaries.append(simulator.draw(theta, config["seed"], start=i * n))
-            draws = run.posterior(summaries[-1]).sample(4000, config["seed"] + i)
-            network.append(np.quantile(draws, QUANTILES, axis=0).transpose(1, 0, 2))
-            bar.advance(n)
-    out = {"network": np.array(network)}
-    x = np.concatenate(summaries)
-    workers = config["processes"] or available_cores()
-    if which.names:
-        with (
-            ProcessPoolExecutor(workers, get_context("spawn"), _start_reference, (dict(run.config), asdict(which))) as pool,
-            progress("references", len(x) * len(which.names), "fits") as bar,
-        ):
-            for name in which.names:
-                rows = []
-                for row in pool.map(_fit_reference, [(name, row, config["seed"] + k) for k, row in enumerate(x)], chunksize=4):
-                    rows.append(row)
-                    bar.advance()
-                out[name] = np.array(rows).reshape(len(cells), n, len(QUANTILES), -1)
-    return out
-
-
-QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
-_process_references: dict[str, Any] = {}
-
-
-def _start_reference(config: Config, which: Config) -> None:
-    from livetime.infer.run import build_simulator
-
-    _process_references.update(_references(build_simulator(config), check(Reference, which, "reference")))
-
-
-def _fit_reference(task: tuple[str, Any, int]) -> Any:
-    name, x, seed = task
-    return np.quantile(_process_references[name].fit(x, seed).theta, QUANTILES, axis=0)
-
-
-def _write_comparison(
-    folder: Path, run: "Run", cells: list[dict[str, float]], fits: Config, target: str, grid: list[str], fixed: Config, n: int, seed: int
-) -> None:
-    from livetime.infer import plot
-
-    r = run.simulator.prior.parameters[target]
-    column = list(run.simulator.prior.parameters).index(target)
-    rows: list[dict[str, Any]] = []
-    hits68, hits95 = dict.fromkeys(fits, 0.0), dict.fromkeys(fits, 0.0)
-    for i, cell in enumerate(cells):
-        truth = float({**fixed, **cell}[target])
-        for method, quantiles in fits.items():
-            values = np.log(r.to_physical(quantiles[i][:, :, column]) / truth)
-            lo95, lo68, median, hi68, hi95 = values.T
-            inside68, inside95 = float(((lo68 <= 0) & (hi68 >= 0)).mean()), float(((lo95 <= 0) & (hi95 >= 0)).mean())
-            hits68[method] += inside68 / len(cells)
-            hits95[method] += inside95 / len(cells)
-            error = float(median.std(ddof=1) / np.sqrt(len(median)))
-            row: dict[str, Any] = {
-                "cell": cell,
-                "method": method,
-                "bias": float(median.mean()),
-                "bias_error": error,
-                "scatter": float(median.std(ddof=1)),
-            }
-            rows.append({**row, "half_width": float((hi68 - lo68).mean() / 2), "coverage68": inside68, "coverage95": inside95})
-    write_json(
-        folder / "comparison.json",
-        {
-            "target": target,
-            "fixed": dict(fixed),
-            "n": n,
-            "seed": seed,
-            "rows": rows,
-            "pooled68": hits68,
-            "pooled95": hits95,
-            **provenance(),
-        },
-    )
-    lines = [
-        f"| {' | '.join(grid)} | method | bias of ln {target} | error | 68% half-width | in 68% | in 95% |",
-        "|" + " --- |" * (len(grid) + 6),
-    ]
-    for row in rows:
-        numbers = (
-            f"{row['bias']:+.3f} | {row['bias_error']:.3f} | {row['half_width']:.3f} | {row['coverage68']:.2f} | {row['coverage95']:.2f}"
-        )
-        lines.append(f"| {' | '.join(f'{v:g}' for v in row['cell'].values())} | {row['method'].replace('_', ' ')} | {numbers} |")
-    lines += ["", *(f"Pooled, {m.replace('_', ' ')}: 68% holds {hits68[m]:.3f}, 95% holds {hits95[m]:.3f}." for m in fits)]
-    (folder / "comparison.md").write_text("\n".join(lines) + "\n")
-    say("\n".join(lines))
-    along = grid[-1] if grid[-1] != target or len(grid) == 1 else grid[0]
-    by = next((name for name in grid if name != along), None)
-    plot.comparison(rows, target, along, by, hits68).savefig(folder / "comparison.png", dpi=110)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from livetime.config import Trainer, Training, UserError
 from livetime.infer.diagnose import calibrate
 from livetime.infer.run import Posterior
@@ -56,7 +57,7 @@ def trained(bank, tmp_path_factory):
 
 
 def test_moments_of_the_known_posterior(trained):
-    theta, x = linear_gaussian(50, 1, mean=[0.4, -0.7])
+    _, x = linear_gaussian(50, 1, mean=[0.4, -0.7])
     posterior = Posterior((load(trained),), torch.from_numpy(x), PRIOR)
     draws = posterior.sample(4000, seed=3)
     mean, covariance = exact(x)
@@ -76,7 +77,9 @@ def test_coverage_and_log_prob_of_the_known_posterior(trained):
     inside = np.all(np.abs(theta) < 2.5, axis=1)
     mean, covariance = exact(x[inside])
     difference = theta[inside] - mean
-    truth = -0.5 * np.einsum("ni,ij,nj->n", difference, np.linalg.inv(covariance), difference) - 0.5 * np.log(np.linalg.det(2 * np.pi * covariance))
+    truth = -0.5 * np.einsum("ni,ij,nj->n", difference, np.linalg.inv(covariance), difference) - 0.5 * np.log(
+        np.linalg.det(2 * np.pi * covariance)
+    )
     assert abs(result.log_prob[inside].mean() - truth.mean()) < 0.05
 
 
@@ -89,7 +92,8 @@ def test_density_is_normalised_inside_the_box(trained):
     mass = np.exp(posterior.log_prob(points)).sum() * (grid[1] - grid[0]) ** 2
     assert mass == pytest.approx(1, abs=0.02)
     draws = posterior.sample(2000, seed=0)
-    assert draws.min() >= LOW and draws.max() <= HIGH
+    assert draws.min() >= LOW
+    assert draws.max() <= HIGH
     assert posterior.log_prob(np.array([[[HIGH + 0.1, 0.0]]]))[0, 0] == -np.inf
 
 
@@ -122,7 +126,7 @@ def weights(folder, name="last"):
     return torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -134,9 +138,9 @@ def test_resume_is_exact(bank, tmp_path):
     def stop_after_two(epochs, loss):
         done.append(epochs)
         if len(done) == 2:
-            raise Stopped
+            raise StoppedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         fit(parts, stop_after_two)
     again = []
     fit(parts, lambda epochs, loss: again.append(epochs))

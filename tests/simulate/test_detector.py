@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from livetime.simulate.detector import (
     DeadTime,
     DeadTimeDistribution,
@@ -13,7 +15,6 @@ from livetime.simulate.detector import (
 )
 from livetime.simulate.lightcurve import LightCurve, Rate
 from livetime.simulate.summary import Periodogram
-from scipy import stats
 
 TAU = 2.5e-3
 BOTH = pytest.mark.parametrize("dead_time", [TAU, "nustar"])
@@ -100,7 +101,7 @@ def test_events_are_sorted_within_the_observation_and_apart_by_a_dead_time(dead_
     events = DeadTime(2, dead_time).record(rate, np.random.default_rng(5))
     assert events.gti.tolist() == [[0.0, rate.duration]]
     for times in events.times:
-        assert 0 <= times[0]
+        assert times[0] >= 0
         assert times[-1] < rate.duration
         assert np.diff(times).min() >= dead_time_distribution(dead_time).low[0] - 1e-12
 
@@ -240,10 +241,12 @@ def test_the_filter_is_stingrays_with_a_dead_time_for_each_event(stingray):
 @BOTH
 @RATES
 def test_the_white_noise_level_is_the_renewal_formula(rate, dead_time):
-    segments, summary = 1024, Periodogram(segment_size=4.0, dt=1 / 1024, rebin=0.05)
-    events = DeadTime(1, dead_time).record(constant(rate, 4 * segments), np.random.default_rng(17))
+    segments, summary = 256, Periodogram(segment_size=16.0, dt=1 / 1024, rebin=0.05)
+    events = DeadTime(1, dead_time).record(constant(rate, 16 * segments), np.random.default_rng(17))
     power = summary.periodograms(events)[0][0]
-    fine = white_noise(np.arange(1, 2048) / 4, rate, dead_time_distribution(dead_time), summary.dt)
+    coarse = np.linspace(1 / 16, 512, 300)
+    level = white_noise(coarse, rate, dead_time_distribution(dead_time), summary.dt)
+    fine = np.interp(np.arange(1, 8192) / 16, coarse, level)
     width = summary.layout(1).averaged
     expected = np.add.reduceat(fine, np.concatenate([[0], np.cumsum(width)[:-1]])) / width
     z = (power / expected - 1) * np.sqrt(segments * width)
@@ -252,12 +255,16 @@ def test_the_white_noise_level_is_the_renewal_formula(rate, dead_time):
     assert expected.min() < 1.98  # the law would notice if there were no dead time
 
 
-@pytest.mark.parametrize("rate", [100.0, 400.0, 2000.0])
+@pytest.mark.parametrize("rate", [30.0, 300.0, 1000.0])
 def test_white_noise_contains_zhang(stingray, rate):
-    """Zhang et al. (1995, eq. 44), whose own factor 1 - k/n for segments of n bins is of order 1/n."""
-    f, theirs = stingray.deadtime.model.pds_model_zhang(4096, rate, TAU, 1 / 1024, limit_k=60)
-    ours = white_noise(f[1:], rate, dead_time_distribution(TAU), 1 / 1024)
-    np.testing.assert_allclose(ours, theirs[1:], rtol=3e-3)
+    """Zhang et al. (1995, eq. 44): for segments of n bins the autocovariance at k bins weighs 1 - k/n."""
+    n = 512
+    f, theirs = stingray.deadtime.model.pds_model_zhang(n, rate, TAU, 1 / 1024, limit_k=100)
+    everywhere = np.arange(n // 2 + 1) * 1024 / n
+    everywhere[0] = 1e-4
+    autocovariance = np.fft.irfft(white_noise(everywhere, rate, dead_time_distribution(TAU), 1 / 1024), n)
+    ours = np.fft.rfft(autocovariance * np.maximum(1 - np.arange(n) / n, np.arange(n) / n)).real
+    np.testing.assert_allclose(ours[: len(f)], theirs, rtol=1e-3, atol=2e-5)
 
 
 def test_white_noise_without_dead_time_is_2():
@@ -272,9 +279,9 @@ def test_white_noise_at_low_and_high_frequency(rate, dead_time):
     tau = dead_time_distribution(dead_time)
     fano = (1 / rate**2 + spread(tau)) / (1 / rate + tau.mean) ** 2  # variance over mean of the counts, Cox (1962)
     low = white_noise([1e-3], rate, tau)[0]
-    assert low == pytest.approx(2 * fano, rel=1e-5)
+    assert low == pytest.approx(2 * fano, rel=1e-4)
     if dead_time == TAU:
-        assert low == pytest.approx(2 / (1 + rate * TAU) ** 2, rel=1e-5)
+        assert low == pytest.approx(2 / (1 + rate * TAU) ** 2, rel=1e-4)
     assert white_noise([1e6], rate, tau)[0] == pytest.approx(2, rel=0.01)
 
 
@@ -305,8 +312,7 @@ def test_a_weak_sine_comes_through_with_the_response_phase_and_all(dead_time, ra
     rng = np.random.default_rng(18)
     times = np.concatenate([DeadTime(1, dead_time).record(wave, rng).times[0] for _ in range(60)])
     amplitude = 2 * np.mean(np.exp(-2j * np.pi * f * times)) / a / np.sinc(f * dt)
-    response = modulation_response(f, rate, tau)[()] if np.ndim(f) == 0 else None
-    response = complex(np.ravel(response)[0])
+    response = complex(modulation_response([f], rate, tau)[0])
     variance = 2 * float(white_noise([f], rate, tau)[0]) / len(times) / a**2  # of the complex amplitude
     assert variance < (0.1 * abs(response)) ** 2
     assert np.exp(-(abs(amplitude - response) ** 2) / variance) > 1e-4

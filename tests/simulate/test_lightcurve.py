@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from livetime.simulate.lightcurve import LightCurve
 from scipy import stats
 from scipy.integrate import quad
+
+from livetime.simulate.lightcurve import LightCurve
 
 BOTH = {"qpo": "qpo", "noise": "noise"}
 PARAMS = {"qpo_rms": 0.15, "qpo_frequency": 4.0, "qpo_quality": 4.0, "noise_rms": 0.15, "noise_frequency": 1.0, "rate": 300.0}

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from livetime.simulate.psd import Spectrum, log_normal_power, noise, powerlaw, qpo
 from scipy.integrate import quad
+
+from livetime.simulate.psd import Spectrum, log_normal_power, noise, powerlaw, qpo
 
 BOTH = Spectrum({"qpo": "qpo", "noise": "noise"})
 PARAMS = {"qpo_rms": 0.3, "qpo_frequency": 2.0, "qpo_quality": 4.0, "noise_rms": 0.3, "noise_frequency": 0.5}

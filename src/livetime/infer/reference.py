@@ -25,7 +25,7 @@ from livetime.simulate.simulator import Simulator
 Floats = NDArray[np.float64]
 HERMITE_NODES, _weights = np.polynomial.hermite_e.hermegauss(9)
 HERMITE_WEIGHTS = _weights / _weights.sum()
-POPULATION = 1000
+POPULATION = 600
 """Of the annealed start."""
 
 
@@ -175,12 +175,14 @@ class Reference:
         walkers: of emcee's ensemble.
         steps: length of the first chain; it grows until it spans 50 autocorrelation times.
         max_steps: where it stops growing, with a note.
+        draws: number of draws that are handed out.
     """
 
     simulator: Simulator
     walkers: int = 40
     steps: int = 500
-    max_steps: int = 16000
+    max_steps: int = 4000
+    draws: int = 4000
 
     @property
     def name(self) -> str:
@@ -314,41 +316,48 @@ class Reference:
             return self._evaluate(prior.low + width * place, data) + log_prior
 
         start = (prior.sample(POPULATION, rng)[:, : prior.dim] - prior.low) / width
-        near = prior.parameters["rate"].to_sampling(np.exp(data.log_rate + 0.05 * rng.standard_normal(POPULATION)))
         at = prior.names.index("rate")
+        near = prior.parameters["rate"].to_sampling(np.exp(data.log_rate + 0.05 * rng.standard_normal(POPULATION)))
         start[:, at] = np.clip((near - prior.low[at]) / width[at], 0.001 * start[:, at], 1 - 0.001 * start[:, at])
         population = anneal(log_prob, logit(start), rng)
 
-        moves = [(MHMove(_Kernels(population)), 0.6), (DEMove(), 0.35), (DEMove(gamma0=1.0), 0.05)]
+        moves = [(MHMove(_Kernels(population[: int(0.9 * POPULATION)], population)), 0.6), (DEMove(), 0.35), (DEMove(gamma0=1.0), 0.05)]
         sampler = EnsembleSampler(self.walkers, prior.dim, log_prob, moves=moves, vectorize=True)
-        sampler.random_state = np.random.RandomState(rng.integers(2**32)).get_state()  # noqa: NPY002
-        state, length = population[: self.walkers], min(self.steps, self.max_steps)
+        sampler.random_state = np.random.RandomState(rng.integers(2**32)).get_state()
+        state, length = rng.permutation(population)[: self.walkers], min(self.steps, self.max_steps)
         while True:
             state = sampler.run_mcmc(state, length - sampler.iteration, skip_initial_state_check=True)
             chain = expit(sampler.get_chain(discard=length // 5))
-            tau = float(np.max(integrated_time(chain, tol=0)))
-            apart = float(np.max(chain.mean(axis=0).var(axis=0) / chain.var(axis=0).mean(axis=0)))
-            short = not (len(chain) >= 50 * tau and apart < 0.1)
-            if not short or length == self.max_steps:
+            with np.errstate(invalid="ignore"):  # a walker that never moved
+                tau = float(np.nan_to_num(integrated_time(chain, tol=0), nan=np.inf).max())
+            apart = float(np.sqrt(chain.mean(axis=0).var(axis=0) / chain.var(axis=0).mean(axis=0)).max())
+            converged = len(chain) >= 50 * tau and apart < 0.3
+            if converged or length == self.max_steps:
                 break
-            length = min(self.max_steps, max(length + self.steps, int(70 * tau)))
-        print(length,tau,apart,sampler.acceptance_fraction.mean())
-        notes = (
-            f"{self.name}: the chain did not converge: {len(chain)} steps are {len(chain) / tau:.0f} autocorrelation times (50 are wanted), "
-            f"and the walkers' means scatter by {apart**0.5:.2f} standard deviations (.3 at most); do not trust its intervals",
+            length = int(min(self.max_steps, max(length + self.steps, 70 * tau)))
+        note = (
+            f"{self.name}: the chain did not converge, do not trust its intervals: {len(chain)} steps are {len(chain) / tau:.0f} autocorrelation "
+            f"times (50 are wanted), the walkers' means scatter by {apart:.2f} standard deviations (less than .3 is wanted)"
         )
-        theta = prior.low + width * chain[:: max(1, int(tau / 2))].reshape(-1, prior.dim)
-        return Samples(theta, prior, notes if short else ())
+        flat = prior.low + width * chain.reshape(-1, prior.dim)
+        theta = flat[np.linspace(0, len(flat) - 1, self.draws).round().astype(int)]
+        return Samples(theta, prior, () if converged else (note,))
 
 
 class _Kernels:
-    """Proposes anew from a Gaussian kernel estimate of a population's density, shrunk to keep its covariance (West 1993)."""
+    """Proposes from a Gaussian kernel estimate of a population's density, whatever the present place.
 
-    def __init__(self, population: Floats, width: float = 0.7) -> None:
-        self.mean, self.width = population.mean(axis=0), width
-        covariance = np.cov(population.T)
+    Arguments:
+        bulk: (m, D), gives the kernels' covariance.
+        population: (n, D), their centres.
+        width: of a kernel over that of the bulk.
+    """
+
+    def __init__(self, bulk: Floats, population: Floats, width: float = 0.6) -> None:
+        self.mean, self.width = bulk.mean(axis=0), width
+        covariance = np.cov(bulk.T)
         self.root = np.linalg.cholesky(covariance + 1e-9 * np.diag(np.diag(covariance) + 1e-9))
-        self.centres = (1 - width**2) ** 0.5 * np.linalg.solve(self.root, (population - self.mean).T).T
+        self.centres = np.linalg.solve(self.root, (population - self.mean).T).T
 
     def log_density(self, u: Floats) -> Floats:
         z = np.linalg.solve(self.root, (u - self.mean).T).T
@@ -361,7 +370,7 @@ class _Kernels:
         return proposal, self.log_density(u) - self.log_density(proposal)
 
 
-def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, sweeps: int = 2, last: int = 20) -> Floats:
+def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, sweeps: int = 3, last: int = 15) -> Floats:
     """Carries draws from a broad distribution to one of density exp(log_prob), so that no mode is missed or dwelt on.
 
     The power of the density grows from 0 to 1 (sequential Monte Carlo, Del Moral et al. 2006), each time so far that the weights leave a
@@ -370,6 +379,9 @@ def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.G
     Arguments:
         log_prob: (n, D) -> (n,).
         start: (n, D), inside the support.
+        sweeps, last: moves of every draw at each power, and at the end.
+
+    Returns: (n, D), the most probable first.
     """
     n, dim = start.shape
     theta, value, power = start, log_prob(start), 0.0
@@ -385,7 +397,7 @@ def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.G
             proposed = log_prob(proposal)
             accept = np.log(rng.random(n)) < power * (proposed - value)
             theta, value = np.where(accept[:, None], proposal, theta), np.where(accept, proposed, value)
-    return rng.permutation(theta)
+    return theta[np.argsort(-value)]
 
 
 def _tempered(value: Floats, most: float) -> tuple[Floats, float]:

@@ -40,7 +40,7 @@ class Range:
 
     def to_physical(self, value: ArrayLike) -> Floats:
         value = np.asarray(value, dtype=np.float64)
-        return np.asarray(np.power(10.0, value)) if self.scale == "log" else value
+        return np.asarray(10**value, dtype=np.float64) if self.scale == "log" else value
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,127 @@
+"""Network and references on simulations with known truth, on a grid: bias, coverage and width of each."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livetime.infer import plot
+from livetime.infer.reference import REFERENCES, Reference
+from livetime.infer.run import Run, build_simulator
+from livetime.outputs import provenance, write_json
+from livetime.progress import progress, say
+from livetime.simulate.simulator import available_cores
+
+Floats = NDArray[np.floating[Any]]
+QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
+Cell = Mapping[str, float]
+
+
+def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int, processes: int | None) -> dict[str, Floats]:
+    """Quantiles of every posterior.
+
+    Arguments:
+        run: a finished run.
+        cells: physical values of all parameters and covariates.
+        n: simulations in each.
+        names: of the references.
+        seed: of simulations and draws.
+        processes: in which the references are fitted; None for one a core.
+
+    Returns: method -> (cells, n, 5, D) in sampling coordinates, at QUANTILES.
+    """
+    simulator = run.simulator
+    summaries, network = [], []
+    with progress("simulate and infer", len(cells) * n, "observations") as bar:
+        for i, cell in enumerate(cells):
+            theta = simulator.prior.theta({name: np.full(n, value) for name, value in cell.items()})
+            summaries.append(simulator.draw(theta, seed, start=i * n))
+            draws = run.posterior(summaries[-1]).sample(4000, seed + i)
+            network.append(np.quantile(draws, QUANTILES, axis=0).transpose(1, 0, 2))
+            bar.advance(n)
+    x = np.concatenate(summaries)
+    out: dict[str, Floats] = {"network": np.array(network)}
+    if not names:
+        return out
+    workers = ProcessPoolExecutor(processes or available_cores(), get_context("spawn"), _start, (run.config, tuple(names)))
+    with workers as pool, progress("references", len(x) * len(names), "fits") as bar:
+        for name in names:
+            rows = []
+            for row in pool.map(_fit, [(name, row, seed + k) for k, row in enumerate(x)], chunksize=4):
+                rows.append(row)
+                bar.advance()
+            out[name] = np.array(rows).reshape(len(cells), n, len(QUANTILES), -1)
+    return out
+
+
+_references: dict[str, Reference] = {}
+
+
+def _start(config: Mapping[str, Any], names: Sequence[str]) -> None:
+    simulator = build_simulator(config)
+    _references.update({name: REFERENCES[name](simulator) for name in names})
+
+
+def _fit(task: tuple[str, Floats, int]) -> Floats:
+    name, x, seed = task
+    return np.quantile(_references[name].fit(x, seed).theta, QUANTILES, axis=0)
+
+
+def rows(run: Run, cells: Sequence[Cell], grid: Sequence[str], fits: Mapping[str, Floats], target: str) -> list[dict[str, Any]]:
+    """One row for each cell and method, of the natural logarithm of the target: bias of the median and its standard error, scatter of
+    the median, mean half-width of the 68% interval, and the share of the 68% and 95% intervals that hold the truth."""
+    prior = run.simulator.prior
+    column, out = prior.names.index(target), []
+    for i, cell in enumerate(cells):
+        for method, quantiles in fits.items():
+            lo95, lo68, median, hi68, hi95 = np.log(prior.parameters[target].to_physical(quantiles[i, :, :, column]) / cell[target]).T
+            scatter = float(median.std(ddof=1))
+            out.append(
+                {
+                    "cell": {name: cell[name] for name in grid},
+                    "method": method,
+                    "bias": float(median.mean()),
+                    "bias_error": scatter / len(median) ** 0.5,
+                    "scatter": scatter,
+                    "half_width": float((hi68 - lo68).mean() / 2),
+                    "coverage68": float(((lo68 <= 0) & (hi68 >= 0)).mean()),
+                    "coverage95": float(((lo95 <= 0) & (hi95 >= 0)).mean()),
+                }
+            )
+    return out
+
+
+def write(table: Sequence[Mapping[str, Any]], grid: Sequence[str], target: str, settings: Mapping[str, Any], folder: Path) -> None:
+    """comparison.json, comparison.md and comparison.png; prints the table."""
+    methods = list(dict.fromkeys(row["method"] for row in table))
+    pooled = {}
+    for m in methods:
+        own = [row for row in table if row["method"] == m]
+        pooled[m] = {level: float(np.mean([row[f"coverage{level}"] for row in own])) for level in ("68", "95")}
+    write_json(folder / "comparison.json", {"target": target, **settings, "rows": list(table), "pooled": pooled, **provenance()})
+    text = markdown(table, grid, target)
+    text += "\n" + "\n".join(f"Pooled, {plot.LABELS[m]}: 68% holds {p['68']:.3f}, 95% holds {p['95']:.3f}." for m, p in pooled.items())
+    (folder / "comparison.md").write_text(text + "\n")
+    say(text)
+    along = next((name for name in reversed(grid) if name != target), grid[0])
+    by = next((name for name in grid if name != along), None)
+    figure = plot.comparison(table, target, along, by, {m: p["68"] for m, p in pooled.items()})
+    figure.savefig(folder / "comparison.png", dpi=110)
+
+
+def markdown(table: Sequence[Mapping[str, Any]], grid: Sequence[str], target: str) -> str:
+    """A row for each cell, with bias (standard error), 68% half-width and 68% coverage of each method."""
+    methods = list(dict.fromkeys(row["method"] for row in table))
+    head = [*grid, *(f"{plot.LABELS[m]}: {what}" for m in methods for what in (f"bias of ln {target}", "width", "in 68%"))]
+    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
+    for start in range(0, len(table), len(methods)):
+        cell = table[start : start + len(methods)]
+        values = [f"{v:g}" for v in cell[0]["cell"].values()]
+        for row in cell:
+            values += [f"{row['bias']:+.3f} ({row['bias_error']:.3f})", f"{row['half_width']:.3f}", f"{row['coverage68']:.2f}"]
+        lines.append(f"| {' | '.join(values)} |")
+    return "\n".join(lines) + "\n"

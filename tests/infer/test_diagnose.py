@@ -1,0 +1,72 @@
+"""The diagnosis tells a calibrated posterior from one that is overconfident, underconfident or biased."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from livetime.infer.diagnose import calibrate, predictive_p_value
+from livetime.simulate.prior import Prior, Range
+
+PRIOR = Prior({"a": Range(-10.0, 10.0), "b": Range(-10.0, 10.0)})
+
+
+@dataclass
+class Gaussian:
+    """Posterior N(x, scale^2) of theta ~ x + N(0, 1), far from the edges."""
+
+    x: np.ndarray
+    scale: float = 1.0
+    shift: float = 0.0
+    prior = PRIOR
+
+    def sample(self, n, seed):
+        return self.x + self.shift + self.scale * np.random.default_rng(seed).standard_normal((n, *self.x.shape))
+
+    def log_prob(self, theta):
+        return stats.norm.logpdf(theta, self.x + self.shift, self.scale).sum(axis=-1)
+
+
+def numbers(scale=1.0, shift=0.0, n=2000):
+    rng = np.random.default_rng(0)
+    theta = rng.uniform(-4, 4, (n, 2))
+    x = theta + rng.standard_normal((n, 2))
+    # a flat prior far wider than the noise: the posterior of theta is N(x, 1) for all but the outermost truths
+    return calibrate(lambda b: Gaussian(b, scale, shift), theta, x, seed=1, draws=500)
+
+
+def test_exact_posterior_is_calibrated():
+    result = numbers()
+    for level in (0.68, 0.95):
+        for name, share in result.coverage(level).items():
+            assert abs(share - level) < 4 * np.sqrt(level * (1 - level) / 2000), (level, name)
+    n = result.numbers()
+    assert all(p["sbc_p_value"] > 1e-3 for p in n["parameters"].values())
+    assert all(abs(p["mean_z"]) < 0.09 for p in n["parameters"].values())
+    assert n["parameters"]["a"]["contraction"] == pytest.approx(1 - 12 / 400, abs=0.003)
+    assert n["log_prob"] == pytest.approx(-1 - np.log(2 * np.pi), abs=0.1)
+    assert stats.kstest(result.hpd, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("scale", "sign"), [(0.8, -1), (1.25, 1)])
+def test_wrong_width_shows_in_joint_and_marginals(scale, sign):
+    for level in (0.68, 0.95):
+        for share in numbers(scale).coverage(level).values():
+            assert sign * (share - level) > 0.02
+
+
+def test_bias_shows_in_mean_z_and_ranks():
+    n = numbers(shift=0.3).numbers()
+    assert all(p["mean_z"] == pytest.approx(0.3, abs=0.1) for p in n["parameters"].values())
+    assert all(p["sbc_p_value"] < 1e-6 for p in n["parameters"].values())
+
+
+def test_predictive_p_value_is_uniform_if_the_model_holds_and_small_if_not():
+    rng = np.random.default_rng(3)
+    p = [predictive_p_value(x[0], x[1:]) for x in rng.standard_normal((300, 101, 20))]
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
+    x = rng.standard_normal((101, 20))
+    assert predictive_p_value(x[0] + 3, x[1:]) < 0.02
+    x[:, 0] = 1.0  # a constant entry, such as the number of segments, does not divide by zero
+    assert 0 < predictive_p_value(x[0], x[1:]) <= 1

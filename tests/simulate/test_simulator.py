@@ -1,0 +1,191 @@
+"""Simulation i depends on (seed, i) alone; what does not fit together is refused; and the numbers stay what they are."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from livetime.simulate.detector import DeadTime, Ideal
+from livetime.simulate.lightcurve import LightCurve
+from livetime.simulate.prior import Prior, Range
+from livetime.simulate.simulator import PRIOR_STREAM, VERSION, Simulator, available_cores, stream
+from livetime.simulate.summary import Periodogram
+
+REFERENCE = Path(__file__).parent / f"reference_v{VERSION}.json"
+
+RANGES = {
+    "qpo_rms": Range(0.03, 0.5, "log"),
+    "qpo_frequency": Range(0.5, 10.0, "log", "Hz"),
+    "qpo_quality": Range(2.0, 20.0, "log"),
+    "noise_rms": Range(0.03, 0.5, "log"),
+    "noise_frequency": Range(0.3, 5.0, "log", "Hz"),
+    "rate": Range(20.0, 2000.0, "log", "counts/s"),
+}
+SEGMENTS = {"segments": Range(2.0, 6.0, "log")}
+SIMULATOR = Simulator(
+    Prior(RANGES, SEGMENTS),
+    LightCurve({"qpo": "qpo", "noise": "noise"}, dt=1 / 64),
+    DeadTime(2, "nustar"),
+    Periodogram(4.0, 1 / 64, 0.1),
+)
+LINEAR = replace(
+    SIMULATOR,
+    prior=Prior({"noise_rms": Range(0.05, 0.15), "noise_frequency": Range(0.3, 3.0), "rate": Range(20.0, 500.0)}, SEGMENTS),
+    source=LightCurve({"noise": "noise"}, dt=1 / 64, log_normal=False),
+    detector=Ideal(1),
+)
+POWERLAW = replace(
+    SIMULATOR,
+    prior=Prior({"powerlaw_norm": Range(0.001, 0.01), "powerlaw_index": Range(1.0, 2.0), "rate": Range(5.0, 500.0)}, SEGMENTS),
+    source=LightCurve({"powerlaw": "powerlaw"}, dt=1 / 64, stretch=4.0),
+    detector=DeadTime(1, 2.5e-3),
+)
+ALL = {"qpo and noise, nustar": SIMULATOR, "linear noise, ideal": LINEAR, "power law, constant dead time": POWERLAW}
+EACH = pytest.mark.parametrize("simulator", ALL.values(), ids=ALL)
+
+
+# --- the same bits ---------------------------------------------------------------------------------------------------------
+
+
+@EACH
+def test_the_number_of_threads_does_not_matter(simulator):
+    one, two, five = (replace(simulator, threads=t).simulate(0, 40, 7) for t in (1, 2, 5))
+    for other in (two, five):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+    assert np.isfinite(one[1]).all()
+
+
+@EACH
+def test_rows_do_not_depend_on_how_many_are_drawn(simulator):
+    theta, x = simulator.simulate(0, 30, 7)
+    for start, stop in ((0, 10), (10, 30), (29, 30)):
+        np.testing.assert_array_equal(simulator.theta(start, stop, 7), theta[start:stop])
+        part = simulator.simulate(start, stop, 7)
+        np.testing.assert_array_equal(part[0], theta[start:stop])
+        np.testing.assert_array_equal(part[1], x[start:stop])
+    np.testing.assert_array_equal(simulator.draw(theta[12:15], 7, start=12), x[12:15])
+
+
+def test_seeds_and_indices_give_different_streams():
+    keys = [(0, 0), (0, 1), (1, 0), (1, 1), (2**40, 1), (1, 2**40), (1, PRIOR_STREAM), (0, PRIOR_STREAM)]
+    draws = [tuple(stream(*key).random(4)) for key in keys]
+    assert len(set(draws)) == len(keys)
+    a, b = SIMULATOR.simulate(0, 5, 1), SIMULATOR.simulate(0, 5, 2)
+    assert not np.isin(a[0][:, :-1], b[0][:, :-1]).any()
+    again = np.repeat(a[0][:1], 2, axis=0)  # the same parameters, another index
+    x = SIMULATOR.draw(again, 1)
+    assert not np.array_equal(x[0], x[1])
+
+
+# --- what is simulated -----------------------------------------------------------------------------------------------------
+
+
+def test_segments_are_whole_numbers_and_their_count_is_what_the_summary_finds():
+    theta, x = SIMULATOR.simulate(0, 60, 3)
+    segments = SIMULATOR.prior.physical(theta)["segments"]
+    np.testing.assert_allclose(segments, np.round(segments), rtol=1e-12)
+    assert set(np.round(segments)) == {2, 3, 4, 5, 6}
+    np.testing.assert_allclose(x[:, SIMULATOR.layout.slices["segments"]].ravel(), np.log10(segments), atol=1e-6)
+
+
+def test_parameters_lie_in_the_prior():
+    theta = SIMULATOR.theta(0, 500, 3)
+    assert np.isfinite(SIMULATOR.prior.log_prob(theta)).all()
+
+
+def test_the_recorded_rate_is_that_of_the_parameters():
+    quiet = replace(SIMULATOR, prior=Prior({**RANGES, "qpo_rms": Range(0.001, 0.002), "noise_rms": Range(0.001, 0.002)}, SEGMENTS))
+    theta, x = quiet.simulate(0, 200, 4)
+    params = quiet.prior.physical(theta)
+    r, tau = params["rate"], quiet.detector.mean_dead_time
+    expected = r / (1 + r * tau)
+    variance = expected / (1 + r * tau) ** 2 + expected**3 * 0.21e-3**2  # of renewals, per second
+    for name in ("rate_a", "rate_b"):
+        found = 10 ** x[:, quiet.layout.slices[name]].ravel().astype(float)
+        z = (found - expected) / np.sqrt(variance / (4 * params["segments"]))
+        assert np.abs(z).max() < 5
+        assert abs(z.mean()) < 4 / np.sqrt(len(z))
+
+
+def test_a_linear_rate_that_goes_negative_is_a_simulation_that_is_not_finite():
+    wild = replace(LINEAR, prior=Prior({**LINEAR.prior.parameters, "noise_rms": Range(0.05, 1.0)}, SEGMENTS))
+    theta, x = wild.simulate(0, 60, 5)
+    rms = wild.prior.physical(theta)["noise_rms"]
+    finite = np.isfinite(x).all(axis=1)
+    assert finite[rms < 0.15].all()
+    assert not finite[rms > 0.6].any()
+    assert np.isnan(x[~finite]).all()
+
+
+def test_progress_counts_every_simulation_once():
+    seen = []
+    replace(SIMULATOR, threads=2).simulate(3, 20, 1, seen.append)
+    assert sum(seen) == 17
+
+
+def test_there_is_a_core():
+    assert available_cores() >= 1
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------------
+
+
+def without(name):
+    return {k: v for k, v in RANGES.items() if k != name}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"prior": Prior(without("rate"), SEGMENTS)}, ["prior.parameters", "rate"]),
+        ({"prior": Prior(without("qpo_quality"), SEGMENTS)}, ["prior.parameters", "qpo_quality"]),
+        ({"prior": Prior(RANGES)}, ["prior.covariates", "segments"]),
+        ({"prior": Prior({**RANGES, **SEGMENTS})}, ["segments", "prior.covariates"]),
+        ({"prior": Prior({**RANGES, "qpo_rsm": Range(0, 1)}, SEGMENTS)}, ["qpo_rsm", "did you mean qpo_rms?"]),
+        ({"prior": Prior({**RANGES, "zzz": Range(0, 1)}, SEGMENTS)}, ["zzz", "noise_frequency"]),
+        ({"prior": Prior(RANGES, {**SEGMENTS, "tau": Range(0, 1)})}, ["tau"]),
+        ({"prior": Prior(RANGES, {"segments": Range(0.4, 6.0)})}, ["prior.covariates.segments.low", "below 1"]),
+        ({"prior": Prior({**RANGES, "qpo_frequency": Range(0.2, 5)}, SEGMENTS)}, ["summary.segment_size", "qpo_frequency.low", "5 s"]),
+        ({"summary": Periodogram(2.0, 1 / 64)}, ["summary.segment_size", "noise_frequency.low"]),
+        ({"source": LightCurve({"qpo": "qpo", "noise": "noise"}, dt=1 / 16)}, ["source.dt"]),
+    ],
+)
+def test_refusals_name_the_key(change, words):
+    with pytest.raises(ValueError, match=words[0]) as error:
+        replace(SIMULATOR, **change)
+    assert len(str(error.value).splitlines()) == 1
+    for word in words:
+        assert word in str(error.value)
+
+
+# --- the numbers -----------------------------------------------------------------------------------------------------------
+
+
+def some_numbers(simulator):
+    """Every seventh entry of three simulations, and the last, rounded.
+
+    Few events: where one lies within rounding of the edge of a bin, another machine may put it on the other side.
+    """
+    parameters = {**simulator.prior.parameters, "rate": Range(10.0, 100.0, "log")}
+    simulator = replace(simulator, prior=Prior(parameters, {"segments": Range(1.0, 2.0)}))
+    theta, x = simulator.simulate(0, 3, seed=20)
+    keep = sorted({*range(0, x.shape[1], 7), *range(x.shape[1] - 3, x.shape[1])})
+    return {"theta": [[float(f"{v:.7g}") for v in row] for row in theta], "x": [[float(f"{v:.6g}") for v in row[keep]] for row in x]}
+
+
+@EACH
+def test_the_numbers_of_this_version_have_not_changed(simulator):
+    """Banks are told apart by `VERSION`: a change of the numbers that does not raise it mixes simulations of two kinds."""
+    name = next(k for k, v in ALL.items() if v is simulator)
+    say = f"the numbers changed: raise simulator.VERSION and store new ones (run {Path(__file__).name} as a script)"
+    assert REFERENCE.exists(), say
+    stored, found = json.loads(REFERENCE.read_text())[name], some_numbers(simulator)
+    for part in ("theta", "x"):
+        np.testing.assert_allclose(found[part], stored[part], rtol=1e-4, atol=1e-4, err_msg=say)
+
+
+if __name__ == "__main__":
+    REFERENCE.write_text(json.dumps({name: some_numbers(simulator) for name, simulator in ALL.items()}, indent=1) + "\n")

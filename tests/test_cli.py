@@ -1,0 +1,494 @@
+"""The command line: what is wrong is said in one line that names the key, before anything is written."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from livetime import cli, experiment
+from livetime.cli import COMMANDS, arrange, main
+from livetime.config import CONFIGS, ROOT
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A working folder and a checkout of its own; Hydra's global state is put back."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.setattr(experiment, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["pytest"])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    GlobalHydra.instance().clear()
+    yield tmp_path
+    GlobalHydra.instance().clear()
+
+
+def call(capsys, *words):
+    """Exit code, standard output and standard error."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    captured = capsys.readouterr()
+    return stop.value.code, captured.out, captured.err
+
+
+def tree(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+def refused(capsys, folder, words, named):
+    before = tree(folder)
+    code, _, err = call(capsys, *words)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert len(err.splitlines()) == 1, err
+    assert "Traceback" not in err
+    for name in named:
+        assert name in err
+    assert tree(folder) == before
+
+
+SMALL = ["experiment=demo", "simulations=12", "prior.covariates.segments.high=9", "threads=1"]
+
+
+# --- bad input -------------------------------------------------------------------------------------------------------------
+
+EVERYWHERE = [
+    (["simulatons=10"], ["simulatons", "did you mean simulations?"]),
+    (["+simulatons=10"], ["simulatons"]),
+    (["source=qpo_nois"], ["source=qpo_nois", "did you mean qpo_noise?"]),
+    (["detector=chandra"], ["detector=chandra", "constant", "ideal", "nustar"]),
+    (["sorce=qpo_noise"], ["sorce", "did you mean source?"]),
+    (["experiment=nope"], ["experiment=nope", "demo"]),
+    (["experiment=demoo"], ["experiment=demoo", "did you mean demo?"]),
+    (["debug=fast"], ["debug=fast", "did you mean fast_dev_run?"]),
+    (["seed=abc"], ["seed", "abc"]),
+    (["seed=1.5"], ["seed", "1.5"]),
+    (["seed=-1"], ["seed", "-1"]),
+    (["seed=18446744073709551616"], ["seed", "18446744073709551616"]),
+    (["threads=0"], ["threads"]),
+    (["threads=-1"], ["threads"]),
+    (["threads=two"], ["threads", "two"]),
+    (["overwrite=perhaps"], ["overwrite", "perhaps"]),
+    (["summary.dt=-1"], ["summary", "dt is -1"]),
+    (["summary.dt=nan"], ["summary", "dt is nan"]),
+    (["summary.dt=inf"], ["summary", "dt", "inf"]),
+    (["summary.dt=0.1"], ["summary", "segment_size"]),
+    (["summary.segment_size=inf"], ["summary", "segment_size", "inf"]),
+    (["summary.segment_size=1"], ["summary.segment_size", "too short", "noise_frequency.low"]),
+    (["summary.rebin=0"], ["summary", "rebin is 0"]),
+    (["summary.rebin=inf"], ["summary", "rebin", "inf"]),
+    (["summary.dt=[1,2]"], ["summary.dt"]),
+    (["summary.dtt=1"], ["summary.dtt", "did you mean"]),
+    (["+summary.dtt=1"], ["summary.dtt", "did you mean dt?"]),
+    (["source.dt=-0.004"], ["source", "dt is -0.004"]),
+    (["source.dt=0"], ["source", "dt is 0"]),
+    (["source.dt=inf"], ["source", "dt", "inf"]),
+    (["source.dt=1"], ["source.dt", "too coarse"]),
+    (["source.stretch=0.9"], ["source", "stretch is 0.9"]),
+    (["source.stretch=inf"], ["source", "stretch", "inf"]),
+    (["source.log_normal=3"], ["source.log_normal", "3"]),
+    (["source.components={a: lorentzian}"], ["source.components", "lorentzian"]),
+    (["source._target_=os.system"], ["source._target_", "os.system"]),
+    (["source=powerlaw"], ["prior.parameters", "powerlaw_norm"]),
+    (["detector.modules=3"], ["detector.modules", "3"]),
+    (["detector.dead_time=-1"], ["detector", "dead_time is -1"]),
+    (["detector.dead_time=2"], ["detector", "dead_time is 2"]),
+    (["detector.dead_time=nan"], ["detector", "dead_time is nan"]),
+    (["detector.dead_time=nustra"], ["detector.dead_time", "nustar"]),
+    (["prior.parameters.rate.low=5000"], ["prior.parameters.rate", "low is 5000", "high is 2000"]),
+    (["prior.parameters.rate.low=2000"], ["prior.parameters.rate", "low must be below high"]),
+    (["prior.parameters.rate.low=-1"], ["prior.parameters.rate", "low is -1"]),
+    (["prior.parameters.rate.low=nan"], ["prior.parameters.rate", "nan"]),
+    (["prior.parameters.rate.high=inf"], ["prior.parameters.rate", "inf"]),
+    (["prior.parameters.rate.low=much"], ["prior.parameters.rate.low", "much"]),
+    (["prior.parameters.rate.scale=cubic"], ["prior.parameters.rate.scale", "cubic"]),
+    (["prior.parameters.rate.lo=3"], ["prior.parameters.rate.lo", "low"]),
+    (["+prior.parameters.rate.lo=3"], ["prior.parameters.rate.lo"]),
+    (["+prior.parameters.foo={low: 1, high: 2}"], ["foo"]),
+    (["~prior.parameters.rate"], ["prior.parameters", "rate"]),
+    (["~prior.covariates.segments"], ["prior.covariates", "segments"]),
+    (["prior.covariates.segments.low=0.5"], ["prior.covariates.segments.low"]),
+    (["prior.parameters.noise_frequency.low=0.01"], ["summary.segment_size", "noise_frequency.low", "100 s"]),
+    (["prior.parameters.qpo_frequency.high=1000"], ["source.dt", "too coarse"]),
+    (["simulations"], ["simulations"]),
+    (["simulations=(1"], ["(1"]),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), EVERYWHERE, ids=[" ".join(w) for w, _ in EVERYWHERE])
+def test_simulate_refuses(capsys, elsewhere, words, named):
+    refused(capsys, elsewhere, ["simulate", *SMALL, *words], named)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["simulations=0"], ["simulations is 0"]),
+        (["simulations=-5"], ["simulations is -5"]),
+        (["simulations=many"], ["simulations", "many"]),
+        (["simulations=1e4"], ["simulations", "10000"]),
+    ],
+)
+def test_simulate_refuses_sizes(capsys, elsewhere, words, named):
+    refused(capsys, elsewhere, ["simulate", *SMALL, *words], named)
+
+
+FAST = ["simulations=40", "training.epochs=1", "training.batch_size=16", "training.test=100", "training.members=1"]
+TRAIN = [
+    (["training.lrr=1"], ["training.lrr", "did you mean lr?"]),
+    (["+training.lrr=1"], ["training.lrr", "did you mean lr?"]),
+    (["training.members=0"], ["training", "members is 0"]),
+    (["training.epochs=0"], ["training", "epochs is 0"]),
+    (["training.epochs=-3"], ["training", "epochs is -3"]),
+    (["training.epochs=many"], ["training.epochs", "many"]),
+    (["training.batch_size=0"], ["training", "batch_size is 0"]),
+    (["training.lr=0"], ["training", "lr is 0"]),
+    (["training.lr=nan"], ["training", "lr is nan"]),
+    (["training.lr=inf"], ["training", "lr", "inf"]),
+    (["training.validation=0"], ["training", "validation is 0"]),
+    (["training.validation=nan"], ["training", "validation is nan"]),
+    (["training.validation=1e-9"], ["simulations is 40", "training.validation"]),
+    (["training.test=5"], ["training", "test is 5"]),
+    (["training.schedule=linear"], ["training.schedule", "linear"]),
+    (["training=defalt"], ["training=defalt", "did you mean default?"]),
+    (["trainer.devices=0"], ["trainer", "devices is 0"]),
+    (["trainer.threads=0"], ["trainer", "threads is 0"]),
+    (["trainer.acelerator=cpu"], ["trainer.acelerator", "did you mean"]),
+    (["trainer.accelerator=quantum"], ["trainer", "accelerator", "quantum"]),
+    (["trainer.precision=7"], ["trainer", "precision", "7"]),
+    (["estimator=nfs"], ["estimator=nfs", "did you mean"]),
+    (["estimator.model=nfs"], ["estimator", "nfs"]),
+    (["estimator.embedding=[]"], ["estimator", "embedding"]),
+    (["estimator.num_transforms=0"], ["estimator", "num_transforms"]),
+    (["estimator.hidden_features=-1"], ["estimator", "hidden_features"]),
+    (["+estimator.hidden=3"], ["estimator.hidden", "did you mean"]),
+    (["estimator._target_=torch.nn.Linear"], ["estimator._target_", "torch.nn.Linear"]),
+    (["simulations=0"], ["simulations is 0"]),
+    (["resume=nowhere"], ["resume=nowhere", "not a run folder"]),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), TRAIN, ids=[" ".join(w) for w, _ in TRAIN])
+def test_train_refuses(capsys, elsewhere, words, named):
+    refused(capsys, elsewhere, ["train", *SMALL, *FAST, *words], named)
+
+
+OBSERVE = [
+    (["truth.ratee=100"], ["truth.ratee", "did you mean rate?"]),
+    (["truth.rate=-1"], ["truth.rate is -1"]),
+    (["truth.rate=0"], ["truth.rate is 0"]),
+    (["truth.rate=nan"], ["truth.rate is nan"]),
+    (["truth.rate=inf"], ["truth.rate is inf"]),
+    (["truth.rate=bright"], ["truth.rate", "bright"]),
+    (["truth.segments=0"], ["truth.segments is 0"]),
+    (["output=taken"], ["output=taken", "exists", "overwrite=true"]),
+    (["output=file", "overwrite=true"], ["output=file", "is a file"]),
+    (["output=file/below"], ["output=file/below"]),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), OBSERVE, ids=[" ".join(w) for w, _ in OBSERVE])
+def test_observe_refuses(capsys, elsewhere, words, named):
+    (elsewhere / "taken").mkdir()
+    (elsewhere / "taken" / "mine").write_text("kept")
+    (elsewhere / "file").write_text("kept")
+    refused(capsys, elsewhere, ["observe", *SMALL, *words], named)
+    assert (elsewhere / "taken" / "mine").read_text() == (elsewhere / "file").read_text() == "kept"
+
+
+@pytest.fixture
+def half_a_run(elsewhere, capsys):
+    """A run folder without its members' weights."""
+    from omegaconf import OmegaConf
+
+    code, out, _ = call(capsys, "train", "experiment=demo", "--cfg", "job")
+    assert code == 0
+    folder = elsewhere / "half a run"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(OmegaConf.to_container(OmegaConf.create(out))))
+    return folder
+
+
+RUNS = [
+    ([], ["run", "livetime train"]),
+    (["run=nowhere"], ["run=nowhere", "does not exist"]),
+    (["run=empty"], ["run=empty", "config.json"]),
+    (["run=damaged"], ["damaged", "config.json"]),
+    (["run=listed"], ["listed", "config.json"]),
+    (["run=half a run"], ["half a run", "0 of 2 members"]),
+    (["rnu=empty"], ["rnu", "did you mean run?"]),
+    (["seed=abc"], ["seed", "abc"]),
+]
+OWN = {
+    "evaluate": [(["run=half a run", "n=5"], ["n is 5"]), (["run=half a run", "n=some"], ["n", "some"])],
+    "infer": [
+        (["observation.path=nothing.evt", "draws=3", "run=half a run"], ["draws is 3"]),
+        (["observation.gti=none"], ["observation.gti", "none"]),
+        (["observation.start=now"], ["observation.start", "now"]),
+        (["+observation.paths=x"], ["observation.paths", "did you mean path?"]),
+        (["reference.names=[naif]"], ["reference.names", "naive"]),
+        (["reference=other"], ["reference=other", "default"]),
+    ],
+    "compare": [],
+}
+OF_A_RUN = [(command, words, named) for command in OWN for words, named in [*RUNS, *OWN[command]]]
+
+
+@pytest.mark.parametrize(("command", "words", "named"), OF_A_RUN, ids=[f"{c} {' '.join(w)}" for c, w, _ in OF_A_RUN])
+def test_commands_that_take_a_run_refuse(capsys, elsewhere, half_a_run, command, words, named):
+    (elsewhere / "empty").mkdir()
+    for name, text in (("damaged", '{"seed": '), ("listed", "[1, 2]")):
+        (elsewhere / name).mkdir()
+        (elsewhere / name / "config.json").write_text(text)
+    if command == "infer" and not any(w.startswith("observation.") for w in words):
+        words = [*words, "observation.path=A.evt"]
+    refused(capsys, elsewhere, [command, *words], named)
+
+
+def test_infer_asks_for_a_path(capsys, elsewhere, half_a_run):
+    refused(capsys, elsewhere, ["infer", "run=half a run"], ["observation.path"])
+
+
+def test_a_run_folder_that_names_another_callable_is_refused(capsys, elsewhere, half_a_run):
+    path = half_a_run / "config.json"
+    config = json.loads(path.read_text())
+    config["training"]["members"] = 0
+    config["prior"]["_target_"] = "os.system"
+    path.write_text(json.dumps(config))
+    refused(capsys, elsewhere, ["evaluate", "run=half a run", "seed=7"], ["prior._target_", "os.system"])
+
+
+def test_a_resumed_training_takes_no_other_settings(capsys, elsewhere, half_a_run):
+    refused(capsys, elsewhere, ["train", "resume=half a run", "training.lr=1"], ["training.lr=1", "resumed"])
+    (half_a_run / "metrics.json").write_text("{}")
+    refused(capsys, elsewhere, ["train", "resume=half a run"], ["half a run", "finished"])
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("simulatons: 3", ["simulatons", "did you mean simulations?"]),
+        ("simulations: many", ["simulations", "many"]),
+        ("training: {epochz: 3}", ["training.epochz", "did you mean epochs?"]),
+        ("defaults:\n  - override /detector: chandra", ["detector", "chandra"]),
+        ("simulations: [", ["mine"]),
+    ],
+)
+def test_a_faulty_experiment_file_is_refused(capsys, elsewhere, text, named):
+    folder = elsewhere / "configs" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    search = f"hydra.searchpath=[file://{elsewhere / 'configs'}]"
+    refused(capsys, elsewhere, ["train", "experiment=mine", *FAST[1:], search], named)
+
+
+def test_unknown_commands_are_refused(capsys, elsewhere):
+    refused(capsys, elsewhere, ["simulat"], ["simulat", "did you mean simulate?"])
+    refused(capsys, elsewhere, ["--frobnicate"], ["--frobnicate"])
+    refused(capsys, elsewhere, ["simulate", *SMALL, "--frobnicate"], ["--frobnicate"])
+
+
+# --- what works ------------------------------------------------------------------------------------------------------------
+
+
+def test_simulate_prints_the_bank_and_writes_nothing_elsewhere(capsys, elsewhere):
+    code, out, err = call(capsys, "simulate", *SMALL, "outputs=some where (1)")
+    assert (code, err) == (0, "")
+    folder = Path(out.splitlines()[-1])
+    assert folder.parent == Path("some where (1)/banks")
+    assert json.loads((folder / "manifest.json").read_text())["shards"][-1]["stop"] == 12
+    assert os.listdir(elsewhere) == ["some where (1)"]
+    assert call(capsys, "simulate", *SMALL, "outputs=some where (1)")[1].splitlines()[-1] == str(folder)
+
+
+def test_outputs_land_in_the_checkout_whatever_the_working_folder(capsys, elsewhere, monkeypatch):
+    (elsewhere / "deep" / "down").mkdir(parents=True)
+    monkeypatch.chdir(elsewhere / "deep" / "down")
+    code, out, _ = call(capsys, "simulate", *SMALL)
+    assert code == 0
+    assert Path(out.splitlines()[-1]).parent == elsewhere / "outputs" / "banks"
+
+
+def test_observe_writes_one_file_a_module_and_the_truth(capsys, elsewhere):
+    words = ["observe", *SMALL, "truth.rate=150", "truth.segments=2", "output=my (fake)=1"]
+    code, out, err = call(capsys, *words)
+    assert (code, err) == (0, "")
+    folder = elsewhere / "my (fake)=1"
+    assert out.splitlines()[-1] == "my (fake)=1"
+    assert sorted(os.listdir(folder)) == ["A.evt", "B.evt", "truth.json"]
+    truth = json.loads((folder / "truth.json").read_text())
+    assert truth["rate"] == 150
+    assert truth["segments"] == 2
+    before = (folder / "A.evt").read_bytes()
+    refused(capsys, elsewhere, words, ["my (fake)=1", "overwrite=true"])
+    assert (folder / "A.evt").read_bytes() == before
+    code, _, _ = call(capsys, *words, "overwrite=true", "seed=5")
+    assert code == 0
+    assert (folder / "A.evt").read_bytes() != before
+    assert os.listdir(elsewhere) == ["my (fake)=1"]
+
+
+@pytest.mark.parametrize("line", [["-m", "simulations=0,12"], ["simulations=0,12", "-m"], ["simulations=0,12", "--multirun"]])
+def test_a_sweep_goes_on_after_a_bad_job_and_ends_with_2(capsys, elsewhere, line):
+    words = [w for w in SMALL if not w.startswith("simulations")]
+    code, out, err = call(capsys, "simulate", *words, *line)
+    assert code == 2
+    assert err.splitlines() == [line for line in err.splitlines() if line.startswith("error: simulations is 0")]
+    assert len(err.splitlines()) == 1
+    assert len(list((elsewhere / "outputs" / "banks").iterdir())) == 1
+    assert str(elsewhere / "outputs" / "banks") in out
+    assert os.listdir(elsewhere) == ["outputs"]
+    assert set(os.listdir(elsewhere / "outputs")) <= {"banks", "sweeps"}
+
+
+@pytest.mark.parametrize("flags", [["--cfg", "job"], ["-c", "job"]])
+def test_cfg_prints_the_config_and_does_nothing(capsys, elsewhere, flags):
+    from omegaconf import OmegaConf
+
+    code, out, err = call(capsys, "train", *flags, "experiment=demo", "training.lr=3e-4", "resume=a (b)=c d")
+    assert (code, err) == (0, "")
+    config = OmegaConf.create(out)
+    assert (config.name, config.training.lr, config.resume) == ("demo", 3e-4, "a (b)=c d")
+    assert tree(elsewhere) == []
+
+
+# --- arrange ---------------------------------------------------------------------------------------------------------------
+
+
+def parsed(words):
+    """What Hydra makes of the overrides: key -> value."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    def plain(value):
+        return [plain(v) for v in value] if isinstance(value, list) else str(value) if value is not None else None
+
+    return {o.key_or_group: plain(o.value()) for o in OverridesParser.create().parse_overrides(arrange(words)[1])}
+
+
+PATHS = [
+    "plain",
+    "/absolute/with space/x.evt",
+    "a=b",
+    "a(1)",
+    "it's",
+    "''x",
+    "x''y'",
+    'say "hi"',
+    "back\\slash",
+    "ends\\",
+    "ends\\\\",
+    "\\'",
+    "a{b}",
+    "a[0]",
+    "a:b",
+    "~/x",
+    "#1",
+    "1.0",
+    "true",
+    "été",
+    "tab\there",
+    "comma,ted",
+    "@at+plus!%&*?;<>|^`",
+    "$HOME",
+]
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if p[0] not in "'\""])
+@pytest.mark.parametrize("key", ["run", "resume", "output", "outputs", "observation.path"])
+def test_paths_reach_the_program_as_they_were_typed(key, path):
+    assert parsed([f"{key}={path}"])[key] == ([path] if key == "observation.path" else path)
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if "," not in p and p[0] not in "'\""])
+def test_lists_of_paths_reach_the_program_as_they_were_typed(path):
+    assert parsed([f"observation.path=[{path},b (2)=c.evt]"])["observation.path"] == [path, "b (2)=c.evt"]
+    assert parsed([f"observation.path=[{path}, x]"])["observation.path"] == [path, "x"]
+
+
+def test_quoted_paths_and_null_are_left_alone():
+    assert parsed(["output='a b'", 'run="c d"']) == {"output": "a b", "run": "c d"}
+    assert parsed(["output=null"]) == {"output": None}
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("flags", [["-m"], ["--multirun"], ["--cfg", "job"], ["-c", "job"], ["--info", "all"]])
+def test_flags_may_stand_anywhere(flags, at):
+    words = ["experiment=demo", "training.lr=1e-3,2e-3", "truth.rate=3"]
+    found, overrides = arrange([*words[:at], *flags, *words[at:]])
+    assert found == flags
+    assert overrides == ["experiment=demo", "training.lr=1e-3,2e-3", "++truth.rate=3"]
+
+
+def test_a_sweep_over_paths_is_one():
+    _, overrides = arrange(["-m", "run=a b,c(1)"])
+    assert overrides == ["run='a b','c(1)'"]
+
+
+@pytest.mark.parametrize("word", ["truth.rate=3", "fixed.rate=3", "grid.rate=[1,2]"])
+def test_names_that_the_user_gives_are_added(word):
+    assert arrange([word])[1] == [f"++{word}"]
+    assert arrange([word.replace(".rate=3", "={rate: 3}")])[1][0].startswith(("truth=", "fixed=", "++grid"))
+
+
+# --- help ------------------------------------------------------------------------------------------------------------------
+
+HEAVY = ("torch", "hydra", "omegaconf", "lightning", "sbi", "numba", "scipy", "matplotlib", "astropy")
+PROBE = """
+import sys, time
+from livetime.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    heavy = sorted({name.partition(".")[0] for name in sys.modules} & set(%r))
+    print("probe", time.process_time(), *heavy, file=sys.stderr)
+""" % (HEAVY,)
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"], *([c, "--help"] for c in COMMANDS), ["train", "experiment=x", "-h"]])
+def test_help_answers_in_a_second_without_heavy_imports(words, tmp_path):
+    done = subprocess.run([sys.executable, "-c", PROBE, *words], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0
+    _, seconds, *heavy = done.stderr.split()
+    assert heavy == []
+    assert float(seconds) < 1
+    assert "livetime" in done.stdout
+
+
+def test_usage_names_every_command_and_help_every_group_and_key():
+    assert all(name in cli.usage() for name in COMMANDS)
+    for name, command in COMMANDS.items():
+        text = cli.command_help(name)
+        assert command.last in text
+        assert f"livetime {name}" in text
+        for line in (CONFIGS / f"{command.root}.yaml").read_text().splitlines():
+            if line.startswith("  - ") and ": " in line and not line.startswith("  - override"):
+                group, _, choice = line.removeprefix("  - ").partition(": ")
+                assert group in text
+                for path in (CONFIGS / group).glob("*.yaml") if choice != "null" else ():
+                    assert path.stem in text
+
+
+def test_help_tells_of_experiments():
+    for name in ("simulate", "train", "observe"):
+        for path in (CONFIGS / "experiment").glob("*.yaml"):
+            assert path.stem in cli.command_help(name)
+
+
+def test_the_examples_of_the_help_compose(capsys, elsewhere):
+    for name in ("simulate", "observe"):
+        words = COMMANDS[name].help.split()
+        assert words[:2] == ["livetime", name]
+        assert call(capsys, name, *words[2:], "--cfg", "job")[0] == 0
+
+
+def test_the_command_is_installed(tmp_path):
+    command = Path(sys.executable).parent / "livetime"
+    assert command.exists(), f"{ROOT} is not installed: pip install -e ."
+    done = subprocess.run([command, "--help"], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("livetime:")

@@ -1,0 +1,165 @@
+"""Every experiment end to end, in miniature, through the command line."""
+
+import contextlib
+import io
+import json
+import math
+from pathlib import Path
+
+import arviz
+import numpy as np
+import pytest
+
+from livetime.cli import main
+from livetime.config import CONFIGS
+
+EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
+SMALL = [
+    "debug=fast_dev_run",
+    "prior.covariates.segments.low=2",
+    "prior.covariates.segments.high=4",
+    "estimator.embedding=[16]",
+    "estimator.hidden_features=[8]",
+    "estimator.num_transforms=1",
+]
+
+
+def run(capsys, *words):
+    """The last line that a command prints, which must end well."""
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    captured = capsys.readouterr()
+    assert stop.value.code == 0, captured.err
+    return captured.out.splitlines()[-1]
+
+
+def refused(capsys, *words):
+    """The one line that says what is wrong."""
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1, error
+    return error
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.fixture(params=EXPERIMENTS, scope="module")
+def trained(request, folder):
+    """A run of each experiment: (experiment, run folder)."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as stop:
+        main(["train", f"experiment={request.param}", *SMALL, f"outputs={folder}"])
+    assert stop.value.code == 0
+    return request.param, Path(out.getvalue().splitlines()[-1])
+
+
+def test_run_folder_holds_what_it_must(trained, folder):
+    experiment, run_folder = trained
+    assert run_folder.parent == folder / experiment
+    config = json.loads((run_folder / "config.json").read_text())
+    assert config["prior"]["covariates"]["segments"]["high"] == 4
+    record = json.loads((run_folder / "run.json").read_text())
+    assert record["seed"] == 1
+    assert "estimator.embedding=[16]" in record["overrides"]
+    assert (folder / "banks" / record["bank"] / "manifest.json").exists()
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    assert math.isfinite(metrics["log_prob"])
+    assert 0 <= metrics["coverage"]["0.68"]["joint"] <= 1
+    assert [p.relative_to(run_folder) for p in run_folder.rglob("metrics.json")] == [(run_folder / "metrics.json").relative_to(run_folder)]
+    for name in ("coverage.png", "sbc_ranks.png", "member_0/metrics.csv", "member_0/checkpoints/best.ckpt"):
+        assert (run_folder / name).stat().st_size > 0
+    assert list(run_folder.glob("events.out.tfevents.*"))
+    assert list(run_folder.glob("member_0/events.out.tfevents.*"))
+
+
+def test_observe_and_infer(trained, folder, capsys, tmp_path):
+    experiment, run_folder = trained
+    truth = {"qpo_rms": 0.2, "rate": 300.0, "segments": 3.0}
+    files = run(
+        capsys, "observe", f"experiment={experiment}", f"output={tmp_path}/a (1) = b", *(f"truth.{k}={v}" for k, v in truth.items())
+    )
+    known = json.loads(Path(files, "truth.json").read_text())
+    assert {k: known[k] for k in truth} == truth
+    modules = json.loads((run_folder / "config.json").read_text())["detector"]["modules"]
+    paths = [f"{files}/{'AB'[m]}.evt" for m in range(modules)]
+    given = f"[{','.join(paths)}]" if modules > 1 else paths[0]
+    answer = run(capsys, "infer", f"run={run_folder}", f"observation.path={given}", "draws=500", f"output={tmp_path}/answer")
+    summary = json.loads(Path(answer, "summary.json").read_text())
+    posterior = arviz.from_netcdf(f"{answer}/posterior.nc").posterior
+    prior = json.loads((run_folder / "config.json").read_text())["prior"]["parameters"]
+    assert list(summary["parameters"]) == list(prior) == list(posterior.data_vars)
+    for methods in (summary["parameters"], *summary["references"].values()):
+        for name, row in methods.items():
+            assert prior[name]["low"] <= row["lo95"] <= row["lo68"] <= row["median"] <= row["hi68"] <= row["hi95"] <= prior[name]["high"]
+            assert row["unit"] == prior[name]["unit"]
+    np.testing.assert_allclose(np.median(posterior["rate"]), summary["parameters"]["rate"]["median"], rtol=1e-6)
+    assert set(summary["references"]) == {"naive", "dead_time_model"}
+    assert summary["observation"]["segments"] == 3
+    for name in ("corner.png", "predictive.png"):
+        assert Path(answer, name).read_bytes()[:4] == b"\x89PNG"
+    page = Path(answer, "report.html").read_text()
+    assert summary["verdict"] in page
+    assert 'src="data:image/png' in page
+    assert "http" not in page  # self-contained
+    assert "overwrite=true" in refused(capsys, "infer", f"run={run_folder}", f"observation.path={given}", f"output={tmp_path}/answer")
+
+
+def test_out_of_range_is_said(trained, capsys, tmp_path):
+    experiment, run_folder = trained
+    if experiment != "deadtime_npe_single":
+        pytest.skip("once is enough")
+    files = run(capsys, "observe", f"experiment={experiment}", f"output={tmp_path}/faint", "truth.rate=1.5", "truth.segments=4")
+    answer = run(capsys, "infer", f"run={run_folder}", f"observation.path={files}/A.evt", "reference.names=[]", f"output={tmp_path}/answer")
+    summary = json.loads(Path(answer, "summary.json").read_text())
+    assert not summary["trust"]
+    assert any("recorded rate of module A is 1." in w and "training saw" in w for w in summary["warnings"])
+
+
+def test_evaluate(trained, capsys, tmp_path):
+    experiment, run_folder = trained
+    if experiment != "demo":
+        pytest.skip("once is enough")
+    answer = run(capsys, "evaluate", f"run={run_folder}", "n=100", f"output={tmp_path}/evaluation")
+    numbers = json.loads(Path(answer, "evaluation.json").read_text())
+    assert numbers["n"] == 100
+    assert "seed" in refused(capsys, "evaluate", f"run={run_folder}", "seed=1")
+
+
+def test_compare(trained, capsys, tmp_path):
+    experiment, run_folder = trained
+    if experiment != "demo":
+        pytest.skip("once is enough")
+    fixed = {"qpo_frequency": 5, "qpo_quality": 8, "noise_rms": 0.1, "noise_frequency": 1, "segments": 4}
+    words = [f"fixed.{k}={v}" for k, v in fixed.items()]
+    grid = ["grid.qpo_rms=[0.15,0.35]", "grid.rate=[200,1000]"]
+    assert "grid.rat " in refused(capsys, "compare", f"run={run_folder}", *words, "grid.rat=[1,2]")
+    assert "rate" in refused(capsys, "compare", f"run={run_folder}", *words, grid[0])
+    answer = run(capsys, "compare", f"run={run_folder}", *words, *grid, "n=2", "reference.names=[naive]", f"output={tmp_path}/comparison")
+    table = json.loads(Path(answer, "comparison.json").read_text())
+    assert len(table["rows"]) == 4 * 2
+    assert table["target"] == "qpo_rms"
+
+
+def test_finished_and_foreign_runs_are_not_resumed(trained, capsys, tmp_path):
+    experiment, run_folder = trained
+    if experiment != "demo":
+        pytest.skip("once is enough")
+    assert "finished" in refused(capsys, "train", f"resume={run_folder}")
+    assert "resume" in refused(capsys, "train", f"resume={tmp_path}")
+    assert "training.lr" in refused(capsys, "train", f"resume={run_folder}", "training.lr=1")
+
+
+def test_sweep_makes_one_bank_and_a_run_for_each_value(capsys, tmp_path):
+    words = ["train", "experiment=demo", "training.lr=1e-3,2e-3", *SMALL, f"outputs={tmp_path}", "-m"]
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 0, capsys.readouterr().err
+    assert len(list((tmp_path / "banks").iterdir())) == 1
+    runs = sorted(path.parent for path in (tmp_path / "sweeps").glob("*/*/metrics.json"))
+    assert [json.loads((r / "config.json").read_text())["training"]["lr"] for r in runs] == [1e-3, 2e-3]
