@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from livetime import cli, experiment
 from livetime.cli import COMMANDS, arrange, main
 from livetime.config import CONFIGS, ROOT
@@ -64,51 +65,31 @@ EVERYWHERE = [
     (["detector=chandra"], ["detector=chandra", "constant", "ideal", "nustar"]),
     (["sorce=qpo_noise"], ["sorce", "did you mean source?"]),
     (["experiment=nope"], ["experiment=nope", "demo"]),
-    (["experiment=demoo"], ["experiment=demoo", "did you mean demo?"]),
     (["debug=fast"], ["debug=fast", "did you mean fast_dev_run?"]),
     (["seed=abc"], ["seed", "abc"]),
-    (["seed=1.5"], ["seed", "1.5"]),
     (["seed=-1"], ["seed", "-1"]),
     (["seed=18446744073709551616"], ["seed", "18446744073709551616"]),
     (["threads=0"], ["threads"]),
     (["threads=-1"], ["threads"]),
-    (["threads=two"], ["threads", "two"]),
     (["overwrite=perhaps"], ["overwrite", "perhaps"]),
     (["summary.dt=-1"], ["summary", "dt is -1"]),
     (["summary.dt=nan"], ["summary", "dt is nan"]),
-    (["summary.dt=inf"], ["summary", "dt", "inf"]),
-    (["summary.dt=0.1"], ["summary", "segment_size"]),
-    (["summary.segment_size=inf"], ["summary", "segment_size", "inf"]),
-    (["summary.segment_size=1"], ["summary.segment_size", "too short", "noise_frequency.low"]),
-    (["summary.rebin=0"], ["summary", "rebin is 0"]),
-    (["summary.rebin=inf"], ["summary", "rebin", "inf"]),
-    (["summary.dt=[1,2]"], ["summary.dt"]),
+    (["summary.dt=0.3"], ["summary", "segment_size"]),
+    (["summary.segment_size=1"], ["summary.segment_size", "too short", "_frequency.low"]),
     (["summary.dtt=1"], ["summary.dtt", "did you mean"]),
     (["+summary.dtt=1"], ["summary.dtt", "did you mean dt?"]),
     (["source.dt=-0.004"], ["source", "dt is -0.004"]),
-    (["source.dt=0"], ["source", "dt is 0"]),
-    (["source.dt=inf"], ["source", "dt", "inf"]),
     (["source.dt=1"], ["source.dt", "too coarse"]),
-    (["source.stretch=0.9"], ["source", "stretch is 0.9"]),
     (["source.stretch=inf"], ["source", "stretch", "inf"]),
-    (["source.log_normal=3"], ["source.log_normal", "3"]),
-    (["source.components={a: lorentzian}"], ["source.components", "lorentzian"]),
+    (["source.components.noise=lorentzian"], ["source.components.noise", "lorentzian", "powerlaw"]),
     (["source._target_=os.system"], ["source._target_", "os.system"]),
     (["source=powerlaw"], ["prior.parameters", "powerlaw_norm"]),
-    (["detector.modules=3"], ["detector.modules", "3"]),
-    (["detector.dead_time=-1"], ["detector", "dead_time is -1"]),
-    (["detector.dead_time=2"], ["detector", "dead_time is 2"]),
-    (["detector.dead_time=nan"], ["detector", "dead_time is nan"]),
     (["detector.dead_time=nustra"], ["detector.dead_time", "nustar"]),
     (["prior.parameters.rate.low=5000"], ["prior.parameters.rate", "low is 5000", "high is 2000"]),
-    (["prior.parameters.rate.low=2000"], ["prior.parameters.rate", "low must be below high"]),
     (["prior.parameters.rate.low=-1"], ["prior.parameters.rate", "low is -1"]),
     (["prior.parameters.rate.low=nan"], ["prior.parameters.rate", "nan"]),
-    (["prior.parameters.rate.high=inf"], ["prior.parameters.rate", "inf"]),
-    (["prior.parameters.rate.low=much"], ["prior.parameters.rate.low", "much"]),
     (["prior.parameters.rate.scale=cubic"], ["prior.parameters.rate.scale", "cubic"]),
     (["prior.parameters.rate.lo=3"], ["prior.parameters.rate.lo", "low"]),
-    (["+prior.parameters.rate.lo=3"], ["prior.parameters.rate.lo"]),
     (["+prior.parameters.foo={low: 1, high: 2}"], ["foo"]),
     (["~prior.parameters.rate"], ["prior.parameters", "rate"]),
     (["~prior.covariates.segments"], ["prior.covariates", "segments"]),
@@ -140,32 +121,21 @@ def test_simulate_refuses_sizes(capsys, elsewhere, words, named):
 
 FAST = ["simulations=40", "training.epochs=1", "training.batch_size=16", "training.test=100", "training.members=1"]
 TRAIN = [
-    (["training.lrr=1"], ["training.lrr", "did you mean lr?"]),
+    (["training.lrr=1"], ["training.lrr", "did you mean training.lr?"]),
     (["+training.lrr=1"], ["training.lrr", "did you mean lr?"]),
     (["training.members=0"], ["training", "members is 0"]),
     (["training.epochs=0"], ["training", "epochs is 0"]),
-    (["training.epochs=-3"], ["training", "epochs is -3"]),
     (["training.epochs=many"], ["training.epochs", "many"]),
-    (["training.batch_size=0"], ["training", "batch_size is 0"]),
-    (["training.lr=0"], ["training", "lr is 0"]),
-    (["training.lr=nan"], ["training", "lr is nan"]),
-    (["training.lr=inf"], ["training", "lr", "inf"]),
-    (["training.validation=0"], ["training", "validation is 0"]),
-    (["training.validation=nan"], ["training", "validation is nan"]),
     (["training.validation=1e-9"], ["simulations is 40", "training.validation"]),
     (["training.test=5"], ["training", "test is 5"]),
     (["training.schedule=linear"], ["training.schedule", "linear"]),
     (["training=defalt"], ["training=defalt", "did you mean default?"]),
     (["trainer.devices=0"], ["trainer", "devices is 0"]),
-    (["trainer.threads=0"], ["trainer", "threads is 0"]),
     (["trainer.acelerator=cpu"], ["trainer.acelerator", "did you mean"]),
     (["trainer.accelerator=quantum"], ["trainer", "accelerator", "quantum"]),
     (["trainer.precision=7"], ["trainer", "precision", "7"]),
     (["estimator=nfs"], ["estimator=nfs", "did you mean"]),
     (["estimator.model=nfs"], ["estimator", "nfs"]),
-    (["estimator.embedding=[]"], ["estimator", "embedding"]),
-    (["estimator.num_transforms=0"], ["estimator", "num_transforms"]),
-    (["estimator.hidden_features=-1"], ["estimator", "hidden_features"]),
     (["+estimator.hidden=3"], ["estimator.hidden", "did you mean"]),
     (["estimator._target_=torch.nn.Linear"], ["estimator._target_", "torch.nn.Linear"]),
     (["simulations=0"], ["simulations is 0"]),
@@ -181,7 +151,6 @@ def test_train_refuses(capsys, elsewhere, words, named):
 OBSERVE = [
     (["truth.ratee=100"], ["truth.ratee", "did you mean rate?"]),
     (["truth.rate=-1"], ["truth.rate is -1"]),
-    (["truth.rate=0"], ["truth.rate is 0"]),
     (["truth.rate=nan"], ["truth.rate is nan"]),
     (["truth.rate=inf"], ["truth.rate is inf"]),
     (["truth.rate=bright"], ["truth.rate", "bright"]),
@@ -201,16 +170,26 @@ def test_observe_refuses(capsys, elsewhere, words, named):
     assert (elsewhere / "taken" / "mine").read_text() == (elsewhere / "file").read_text() == "kept"
 
 
-@pytest.fixture
-def half_a_run(elsewhere, capsys):
-    """A run folder without its members' weights."""
+@pytest.fixture(scope="module")
+def composed():
+    from hydra import compose
+    from hydra.core.config_store import ConfigStore
+    from hydra.initialize import initialize_config_dir
     from omegaconf import OmegaConf
 
-    code, out, _ = call(capsys, "train", "experiment=demo", "--cfg", "job")
-    assert code == 0
+    from livetime.config import Root
+
+    ConfigStore.instance().store("schema", node=Root)
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return json.dumps(OmegaConf.to_container(compose("config", ["experiment=demo"])))
+
+
+@pytest.fixture
+def half_a_run(elsewhere, composed):
+    """A run folder without its members' weights."""
     folder = elsewhere / "half a run"
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(OmegaConf.to_container(OmegaConf.create(out))))
+    (folder / "config.json").write_text(composed)
     return folder
 
 
@@ -225,11 +204,10 @@ RUNS = [
     (["seed=abc"], ["seed", "abc"]),
 ]
 OWN = {
-    "evaluate": [(["run=half a run", "n=5"], ["n is 5"]), (["run=half a run", "n=some"], ["n", "some"])],
+    "evaluate": [(["run=half a run", "n=some"], ["n", "some"])],
     "infer": [
         (["observation.path=nothing.evt", "draws=3", "run=half a run"], ["draws is 3"]),
         (["observation.gti=none"], ["observation.gti", "none"]),
-        (["observation.start=now"], ["observation.start", "now"]),
         (["+observation.paths=x"], ["observation.paths", "did you mean path?"]),
         (["reference.names=[naif]"], ["reference.names", "naive"]),
         (["reference=other"], ["reference=other", "default"]),
@@ -290,6 +268,9 @@ def test_a_faulty_experiment_file_is_refused(capsys, elsewhere, text, named):
 def test_unknown_commands_are_refused(capsys, elsewhere):
     refused(capsys, elsewhere, ["simulat"], ["simulat", "did you mean simulate?"])
     refused(capsys, elsewhere, ["--frobnicate"], ["--frobnicate"])
+
+
+def test_unknown_flags_are_refused(capsys, elsewhere):
     refused(capsys, elsewhere, ["simulate", *SMALL, "--frobnicate"], ["--frobnicate"])
 
 
@@ -438,15 +419,15 @@ def test_names_that_the_user_gives_are_added(word):
 # --- help ------------------------------------------------------------------------------------------------------------------
 
 HEAVY = ("torch", "hydra", "omegaconf", "lightning", "sbi", "numba", "scipy", "matplotlib", "astropy")
-PROBE = """
+PROBE = f"""
 import sys, time
 from livetime.cli import main
 try:
     main(sys.argv[1:])
 finally:
-    heavy = sorted({name.partition(".")[0] for name in sys.modules} & set(%r))
+    heavy = sorted({{name.partition(".")[0] for name in sys.modules}} & set({HEAVY}))
     print("probe", time.process_time(), *heavy, file=sys.stderr)
-""" % (HEAVY,)
+"""
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"], *([c, "--help"] for c in COMMANDS), ["train", "experiment=x", "-h"]])

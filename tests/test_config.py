@@ -22,6 +22,7 @@ from livetime.config import (
     hint,
 )
 
+NAN, INF = float("nan"), float("inf")
 SETTINGS = {"training": Training, "trainer": Trainer, "reference": Reference, "observation": ObservationFiles}
 PARTS = ("source", "detector", "summary", "prior", "estimator")
 EXTRA = {"estimator": {"low": [-1.0, 0.0], "high": [1.0, 2.0], "x_dim": 7}}
@@ -214,6 +215,9 @@ def test_a_refused_target_is_not_even_imported(monkeypatch):
         ("source", {"dt": "fast"}, ["source.dt", "fast"]),
         ("source", {"dt": -1.0}, ["source", "dt is -1.0"]),
         ("source", {"dt": None}, ["source.dt"]),
+        ("source", {"dt": INF}, ["source", "dt is inf"]),
+        ("source", {"stretch": INF}, ["source", "stretch is inf"]),
+        ("source", {"stretch": 0.9}, ["source", "stretch is 0.9"]),
         ("source", {"log_normal": 3}, ["source.log_normal", "3"]),
         ("source", {"components": {"a": "lorentzian"}}, ["source.components.a", "qpo", "lorentzian"]),
         ("source", {"components": {}}, ["source", "components is empty"]),
@@ -223,12 +227,17 @@ def test_a_refused_target_is_not_even_imported(monkeypatch):
         ("detector", {"dead_time": "chandra"}, ["detector.dead_time", "nustar", "chandra"]),
         ("detector", {"dead_time": -1.0}, ["detector", "dead_time is -1.0"]),
         ("summary", {"rebin": 0.0}, ["summary", "rebin is 0.0"]),
+        ("summary", {"rebin": INF}, ["summary", "rebin is inf"]),
+        ("summary", {"segment_size": INF}, ["summary", "segment_size is inf"]),
+        ("summary", {"dt": [1, 2]}, ["summary.dt"]),
         ("summary", {"segment_size": 16.001}, ["summary", "segment_size"]),
         ("prior", {"parameters": {}}, ["prior", "parameters is empty"]),
         ("prior", {"parameters": {"rate": {"low": 2.0, "high": 1.0}}}, ["prior.parameters.rate", "low is 2.0"]),
         ("prior", {"parameters": {"rate": {"low": 2.0}}}, ["prior.parameters.rate", "high"]),
         ("prior", {"parameters": {"rate": {"low": 1.0, "high": 2.0, "scale": "cubic"}}}, ["prior.parameters.rate.scale", "cubic"]),
         ("prior", {"parameters": {"rate": {"low": 1.0, "high": 2.0, "lwo": 3}}}, ["prior.parameters.rate.lwo"]),
+        ("prior", {"parameters": {"rate": {"low": 1.0, "high": INF}}}, ["prior.parameters.rate", "high is inf"]),
+        ("prior", {"parameters": {"rate": {"low": "much", "high": 1.0}}}, ["prior.parameters.rate.low", "much"]),
         ("prior", {"parameters": {"rate": 3.0}}, ["prior.parameters.rate"]),
         ("estimator", {"model": "zuko_nfs"}, ["estimator", "zuko_nfs", "zuko_nsf"]),
         ("estimator", {"embedding": []}, ["estimator", "embedding"]),
@@ -259,9 +268,6 @@ def test_what_must_be_above_zero(key, value):
     message = refusal(lambda: check(Training, {key: value}, "training"))
     assert "training" in message
     assert f"{key} is {value}" in message
-
-
-NAN, INF = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def observe(config: Config) -> Path:
 
     Parameters that `truth` does not give are drawn from the prior.
     """
-    from livetime.infer.observation import write
+    from livetime.infer.ogip import write
     from livetime.infer.run import build_simulator
     from livetime.simulate.simulator import stream
 

@@ -11,7 +11,8 @@ import pytest
 from astropy.io import fits
 
 from livetime.config import UserError
-from livetime.infer.observation import _intersect, _mended, read, write
+from livetime.infer.observation import read
+from livetime.infer.ogip import _mended, intersect, write
 from livetime.simulate.detector import Events
 from livetime.simulate.summary import Periodogram, segment_starts
 
@@ -181,7 +182,7 @@ class TestGoodTime:
             start = rng.integers(0, 100, 8)
             lists.append(np.stack([start, start + rng.integers(1, 20, 8)], axis=1).astype(float))
         merged = [_mended(gti, "GTI", Path("x"), []) for gti in lists]
-        common = _intersect(merged)
+        common = intersect(merged)
         points = np.arange(0, 130, 0.25) + 0.125
 
         def covered(gti):

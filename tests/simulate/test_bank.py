@@ -70,7 +70,7 @@ def test_a_bank_grows_and_simulates_nothing_twice(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Simulator, "simulate", spy)
     bank = build(tmp_path, 20)
-    assert sorted(sum((list(range(*r)) for r in ranges), [])) == list(range(11, 20))
+    assert sorted(i for r in ranges for i in range(*r)) == list(range(11, 20))
     monkeypatch.undo()
     assert_same(bank)
     assert_same(Bank.open(bank.folder))

@@ -222,7 +222,7 @@ def stingray():
 @pytest.mark.parametrize("paralyzable", [False, True])
 def test_the_filter_is_stingrays_event_by_event(stingray, paralyzable):
     times = incident(varying(2), np.random.default_rng(15))
-    theirs, more = stingray.filters.get_deadtime_mask(times, TAU, paralyzable=paralyzable, return_all=True)
+    theirs = stingray.filters.get_deadtime_mask(times, TAU, paralyzable=paralyzable)
     assert 0.2 < theirs.mean() < 0.8
     np.testing.assert_array_equal(filter_dead_time(times, TAU, paralyzable), theirs)
 
@@ -340,8 +340,7 @@ def test_the_response_of_the_design_page():
 def test_modules_are_independent_for_a_constant_source():
     a, b = DeadTime(2, "nustar").record(constant(600, 2000), np.random.default_rng(19)).times
     edges = np.arange(0, 2000.01, 0.05)
-    r, p = stats.pearsonr(np.histogram(a, edges)[0], np.histogram(b, edges)[0])
-    assert p > 1e-4
+    assert stats.pearsonr(np.histogram(a, edges)[0], np.histogram(b, edges)[0]).pvalue > 1e-4
     nearest = np.searchsorted(b, a[1:-1])  # and event by event: the wait for the other module's next event knows nothing of this one's
     inside = (nearest > 0) & (nearest < len(b))
     waits = b[nearest[inside]] - a[1:-1][inside]

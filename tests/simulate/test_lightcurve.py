@@ -1,5 +1,7 @@
 """Light curves have the mean, variance and power spectrum that are asked for, leakage included."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -24,7 +26,7 @@ def band_variance(source, params):
     """Power between zero and the Nyquist frequency of the grid."""
     edges = [0, 0.1, 1, 3, 4, 5, 10, 1 / (2 * source.dt)]
     power = lambda f: source.spectrum.power(np.array([f]), params)[0]  # noqa: E731
-    return sum(quad(power, a, b, limit=200)[0] for a, b in zip(edges[:-1], edges[1:], strict=True))
+    return sum(quad(power, a, b, limit=200)[0] for a, b in pairwise(edges))
 
 
 @pytest.mark.parametrize("log_normal", [True, False], ids=["log-normal", "linear"])
@@ -45,6 +47,14 @@ def test_the_logarithm_of_a_log_normal_rate_is_gaussian():
     logs = np.log(realisations(source, params, 16, 600, 2)[:, ::512] / params["rate"])  # 4 s apart: hardly correlated
     z = (logs + variance / 2) / np.sqrt(variance)
     assert stats.kstest(z.ravel(), "norm").pvalue > 1e-4
+
+
+def test_the_mean_of_a_log_normal_rate_is_exact_however_it_varies():
+    """Its expectation: the time averages of single realisations scatter about it."""
+    params = {**PARAMS, "qpo_rms": 0.5, "noise_rms": 0.5, "noise_frequency": 5.0}
+    means = realisations(LightCurve(BOTH, dt=1 / 128), params, 16, 600, 9).mean(axis=1) / params["rate"]
+    assert abs(z_of_mean(means, 1)) < 4
+    assert means.std() / np.sqrt(len(means)) < 0.003  # exp(-variance/2) is .79
 
 
 def test_a_realisations_rms_scatters_about_the_parameter():

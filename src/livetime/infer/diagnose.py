@@ -67,8 +67,8 @@ def calibrate(
     theta: Floats,
     x: Floats,
     seed: int,
-    draws: int = 1000,
-    batch: int = 100,
+    draws: int = 500,
+    batch: int = 40,
     progress: Callable[[int], object] | None = None,
 ) -> Calibration:
     """Compares posteriors with the truths that they came from.

@@ -1,57 +1,47 @@
-"""Answers without a network, on the same summary vector and under the same prior: Whittle's likelihood, with and without dead time.
+"""Answers without a network, on the same summary vector and under the same prior.
 
-A power averaged over M segments and W Fourier frequencies is Gamma-distributed with shape M W about its expectation (Vaughan 2010;
-Barret & Vaughan 2012). What is expected is the source's power as a segment of finite length shows it, behind the detector, plus
-the white noise. `Whittle` takes the detector for an ideal one; `DeadTimeModel` gives it its exact white noise and its response to a
-weak modulation, which is first order in the variability.
+A power averaged over M segments and W Fourier frequencies is Gamma-distributed with shape M W about its expectation (Whittle's
+likelihood; Vaughan 2010, Barret & Vaughan 2012). What is expected is white noise plus the source's power as a segment of finite length
+shows it, behind the detector. `Whittle` takes the detector for an ideal one. `DeadTimeModel` gives it the exact white noise and response of
+a source that varies weakly; `AveragedDeadTimeModel` averages both over the rate's own distribution.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import product
 from math import factorial, prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit, logsumexp
 
-from livetime.simulate.detector import DeadTimeDistribution, dead_time_distribution, modulation_response, white_noise
+from livetime.simulate.detector import DeadTime, Ideal, modulation_response, white_noise
 from livetime.simulate.prior import Samples
 from livetime.simulate.psd import SHAPES, Spectrum
 from livetime.simulate.simulator import Simulator
+from livetime.simulate.summary import Periodogram
 
 Floats = NDArray[np.float64]
-HERMITE_NODES, _weights = np.polynomial.hermite_e.hermegauss(9)
-HERMITE_WEIGHTS = _weights / _weights.sum()
+ORDER = 3
+"""Of the series for a log-normal rate: the fourth adds less than what the Lorentzians' mirror images are neglected by."""
 POPULATION = 600
-"""Of the annealed start."""
-
-
-@dataclass(frozen=True)
-class _Remembered(DeadTimeDistribution):
-    """A distribution that computes its characteristic function, which costs the most, once for each set of frequencies."""
-
-    known: dict[bytes, NDArray[np.complex128]] = field(default_factory=dict)
-
-    def phi(self, f: ArrayLike) -> NDArray[np.complex128]:
-        key = np.asarray(f, dtype=np.float64).tobytes()
-        if key not in self.known:
-            self.known[key] = super().phi(f)
-        return self.known[key]
+"""Draws in the annealed start of a chain."""
+NODES, _weights = np.polynomial.hermite_e.hermegauss(9)
+WEIGHTS = _weights / _weights.sum()
 
 
 @dataclass(frozen=True)
 class SourcePower:
     """The source's power as a segment of finite length shows it, on average; one-sided, (fractional rms of the rate)^2/Hz.
 
-    A segment's expected periodogram is the spectrum convolved with the Fejer kernel of width 1/T: at T = 16 s a QPO of .5 Hz and
-    Q = 20 loses half of its peak. For a Lorentzian, whose autocovariance is a damped cosine, `z = 2 pi (w + i (f - nu))` gives
+    A segment's expected periodogram is the spectrum convolved with the Fejer kernel of width 1/T: at T = 16 s a QPO of .5 Hz and Q = 20
+    loses half of its peak. For a Lorentzian, whose autocovariance is a damped cosine, `z = 2 pi (w + i (f - nu))` gives
     `Re[1/z - (1 - exp(-z T))/(z^2 T)]` in place of `Re[1/z]`. Where w T is large that is a Lorentzian of half width w + 1/(2 pi T), which
-    is used for all but the QPOs themselves. A power law is not convolved.
+    serves for all but the QPOs themselves. A power law is left as it is.
 
-    For a log-normal rate the series of `psd.log_normal_power` is summed to the given order.
+    For a log-normal rate the series of `psd.log_normal_power` is summed, here for any number of components.
 
     Arguments:
         spectrum: of the log rate, or for `log_normal=False` of the rate.
@@ -61,47 +51,60 @@ class SourcePower:
 
     spectrum: Spectrum
     log_normal: bool = True
-    order: int = 3
+    order: int = ORDER
 
-    def _of_shape(self, shape: str) -> list[str]:
-        return [name for name, s in self.spectrum.components.items() if s == shape]
+    def of_shape(self, shape: str, params: Mapping[str, ArrayLike]) -> list[list[Floats]]:
+        """Fields (n, 1) of every component of a shape."""
+        return [
+            [np.atleast_1d(np.asarray(params[f"{name}_{x}"], dtype=np.float64))[:, None] for x in SHAPES[shape].fields]
+            for name, s in self.spectrum.components.items()
+            if s == shape
+        ]
 
     @cached_property
     def _products(self) -> tuple[Floats, Floats]:
-        """Exponents (K, L) of the L lines in each product of two to `order` lines, and what it weighs in the series.
+        """Exponents (K, L) of the L lines in each product of two to `order` of them, and its weight in the series (K,).
 
         A QPO is two lines, at its frequency and at minus it; of two products that mirror each other one is kept, with twice the weight.
         """
-        qpos, noises = len(self._of_shape("qpo")), len(self._of_shape("noise"))
+        shapes = list(self.spectrum.components.values())
+        pairs, lines = shapes.count("qpo"), 2 * shapes.count("qpo") + shapes.count("noise")
         exponents, weights = [], []
-        for e in product(range(self.order + 1), repeat=2 * qpos + noises) if self.log_normal else ():
-            mirror = (*(x for i in range(qpos) for x in (e[2 * i + 1], e[2 * i])), *e[2 * qpos :])
+        for e in product(range(self.order + 1), repeat=lines) if self.log_normal else ():
+            mirror = (*(x for i in range(pairs) for x in (e[2 * i + 1], e[2 * i])), *e[2 * pairs :])
             if 2 <= sum(e) <= self.order and e >= mirror:
                 exponents.append(e)
                 weights.append((2 if e > mirror else 1) / np.pi / prod(factorial(x) for x in e))
-        return np.array(exponents, dtype=np.float64).reshape(len(weights), 2 * qpos + noises), np.array(weights)
+        return np.array(exponents, dtype=np.float64).reshape(len(weights), lines), np.array(weights)
 
     def lines(self, params: Mapping[str, ArrayLike]) -> tuple[Floats, Floats, Floats]:
-        """Variance, half width and centre in Hz of every line, each (n, L)."""
-        out = []
-        for name in self._of_shape("qpo"):
-            rms, nu, q = (np.atleast_1d(np.asarray(params[f"{name}_{x}"], dtype=np.float64)) for x in ("rms", "frequency", "quality"))
+        """Variance, half width and centre in Hz of the L lines that QPOs and noises are made of, each (n, L)."""
+        rows: list[tuple[Floats, Floats, Floats]] = [(np.zeros((1, 0)),) * 3]
+        for rms, nu, q in self.of_shape("qpo", params):
             variance = rms**2 * (0.5 + np.arctan(2 * q) / np.pi) / 2
-            out += [(variance, nu / (2 * q), nu), (variance, nu / (2 * q), -nu)]
-        for name in self._of_shape("noise"):
-            rms, w = (np.atleast_1d(np.asarray(params[f"{name}_{x}"], dtype=np.float64)) for x in ("rms", "frequency"))
-            out.append((rms**2, w, np.zeros_like(w)))
-        variance, width, centre = (np.stack([line[i] for line in out], axis=-1) if out else np.zeros((1, 0)) for i in range(3))
-        return variance, width, centre
+            rows += [(variance, nu / (2 * q), nu), (variance, nu / (2 * q), -nu)]
+        rows += [(rms**2, w, 0 * w) for rms, w in self.of_shape("noise", params)]
+        n = max(len(row[0]) for row in rows)
+        columns = [np.concatenate([np.broadcast_to(row[i], (n, row[i].shape[1])) for row in rows], axis=1) for i in range(3)]
+        return columns[0], columns[1], columns[2]
 
-    def __call__(self, f: Floats, params: Mapping[str, ArrayLike], duration: float) -> Floats:
-        """The expected power (n, F) at f (F,) in Hz, over segments of `duration` s; parameters are numbers or (n,)."""
-        total = self._first_order(f, params, duration)
+    def __call__(self, f: Floats, params: Mapping[str, ArrayLike], duration: float, gains: Floats | None = None) -> Floats:
+        """The expected power (n, F).
+
+        Arguments:
+            f: Hz, (F,).
+            params: physical, numbers or (n,).
+            duration: of a segment in s.
+            gains: factor for each order of the series, (n, order) or (1, order); None for 1.
+        """
+        gains = np.ones((1, self.order)) if gains is None else gains
+        total = self._first_order(f, params, duration) * gains[:, :1]
         exponents, weights = self._products
         variance, width, centre = self.lines(params)
-        weight = weights * np.exp(np.log(variance) @ exponents.T)
+        weight = weights * np.exp(np.log(variance) @ exponents.T) * gains[:, exponents.sum(axis=1).astype(int) - 1]
         w, c = width @ exponents.T + 1 / (2 * np.pi * duration), centre @ exponents.T
-        # weight w [1/((f - c)^2 + w^2) + 1/((f + c)^2 + w^2)] = (factor t + offset)/(t^2 + scale) with t = f^2 + shift; the cost of a fit is here
+        # weight w [1/((f - c)^2 + w^2) + 1/((f + c)^2 + w^2)] = (factor t + offset)/(t^2 + scale) with t = f^2 + shift;
+        # most of a fit's time goes here, hence float32, in place and in blocks that fit in the cache
         u = (f**2).astype(np.float32)
         terms = (w**2 - c**2, 2 * weight * w, 4 * weight * w * c**2, 4 * c**2 * w**2)
         shift, factor, offset, scale = (a.astype(np.float32)[..., None] for a in terms)
@@ -118,89 +121,104 @@ class SourcePower:
         return total
 
     def _first_order(self, f: Floats, params: Mapping[str, ArrayLike], duration: float) -> Floats:
-        n = max(np.size(params[name]) for name in self.spectrum.parameters)
-        total: Floats = np.zeros((n, len(f)))
-        for name, shape in self.spectrum.components.items():
-            args = [np.asarray(params[f"{name}_{x}"], dtype=np.float64)[..., None] for x in SHAPES[shape].fields]
-            if shape == "qpo":
-                rms, nu, q = args
-                a = np.pi * nu / q
-                c = (1 - np.exp((2j * np.pi * nu - a) * duration)) / duration
-                delta = 2 * np.pi * (f - nu)
-                d = 1 / (delta**2 + a**2)
-                delta *= 2 * a * c.imag
-                delta += 2 * a * a * c.real
-                delta *= d
-                np.subtract(a + c.real, delta, out=delta)
-                delta *= d
-                delta *= 2 * rms**2
-                total += delta
-            elif shape == "noise":
-                total += SHAPES[shape].power(f, args[0], args[1] + 1 / (2 * np.pi * duration))
-            else:
-                total += SHAPES[shape].power(f, *args)
+        total: Floats = np.zeros((1, len(f)))
+        for rms, nu, q in self.of_shape("qpo", params):
+            a = np.pi * nu / q
+            c = (1 - np.exp((2j * np.pi * nu - a) * duration)) / duration  # at Fourier frequencies exp(i f T) = 1
+            delta = 2 * np.pi * (f - nu)
+            d = 1 / (delta**2 + a**2)
+            total = total + 2 * rms**2 * d * (a + c.real - (2 * a * a * c.real + 2 * a * c.imag * delta) * d)
+        for rms, w in self.of_shape("noise", params):
+            total = total + SHAPES["noise"].power(f, rms, w + 1 / (2 * np.pi * duration))
+        for norm, index in self.of_shape("powerlaw", params):
+            total = total + SHAPES["powerlaw"].power(f, norm, index)
         return total
+
+
+@lru_cache
+def _detector_table(detector: DeadTime | Ideal, summary: Periodogram, step: float, low: float, high: float) -> Any:
+    """Cubic spline over ln of the incident rate, from low to high, of white noise and power response: (2, F).
+
+    The rate is constant over steps of the light curve and counts are binned at dt, so a frequency f of the source has images at
+    f + k/step, which come through with their own H and are folded onto f again, in phase. Without dead time and with step = dt that
+    sums to one.
+    """
+    from scipy.interpolate import CubicSpline
+
+    log_rate = np.linspace(low, high, int((high - low) / 0.05) + 2)
+    f, dt, tau = summary.layout(1).frequency, summary.dt, detector.distribution
+
+    def shown(k: float) -> NDArray[np.complex128]:
+        g = f + k / dt
+        return np.asarray(np.sinc(g * step) * np.sinc(g * dt) * np.exp(-1j * np.pi * g * (step - dt)))
+
+    images = [k for k in range(-1000, 1001) if abs(k * step / dt - round(k * step / dt)) < 1e-9]
+    amplitude = np.sum([shown(k) for k in images], axis=0) + np.zeros((len(log_rate), 1))
+    for k in (k for k in images if abs(k) <= 16):
+        response = modulation_response(np.abs(f + k / dt), np.exp(log_rate), tau)
+        amplitude += shown(k) * ((response if k >= 0 else response.conj()) - 1)
+    return CubicSpline(log_rate, np.stack([white_noise(f, np.exp(log_rate), tau, dt), np.abs(amplitude) ** 2], axis=1))
 
 
 @dataclass(frozen=True)
 class _Data:
-    """One observation, and the detector's state in it.
+    """One observation of F powers, and the detector's state in it.
 
-    `log_rate` is ln of the incident counts/s per module *during the observation*, known from the recorded rate and the difference
-    channel with `precision` 1/variance; white noise and response (F,) are those at this rate, with their slopes d/d(log_rate).
+    `log_rate` is ln of the incident counts/s per module *during the observation*, known from the recorded rate with `precision`
+    1/variance; `slope` (2, F) is that of white noise and response with it. `noise` (J, F) and `gains` (J, order) are tabulated over
+    the variance (J,) of the source's log rate, at the observation's recorded rate.
     """
 
-    power: Floats
+    channels: list[Floats]
     shape: Floats
     total: float
     duration: float
     log_rate: float
     precision: float
-    noise: Floats
-    noise_slope: Floats
     response: Floats
-    response_slope: Floats
+    slope: Floats
+    variance: Floats
+    noise: Floats
+    gains: Floats
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A posterior without a network; `Whittle` and `DeadTimeModel` say which.
+    """A posterior without a network.
 
-    The parameter `rate` is the source's long-term mean; an observation's own mean scatters about it by the variability below 1/duration,
-    in both modules alike. Noise and response follow the observation's own rate, which is integrated out (a Gaussian integral, first
-    order in its uncertainty).
+    The parameter `rate` is the source's long-term mean; an observation's own mean scatters about it by the variability at less than
+    1/duration, in both modules alike. Noise and response follow the observation's own rate, which the recorded rate gives and which is
+    integrated out (a Gaussian integral).
 
     Arguments:
         simulator: gives source, detector, summary and prior.
+        draws: number of draws that `fit` hands out.
         walkers: of emcee's ensemble.
-        steps: length of the first chain; it grows until it spans 50 autocorrelation times.
-        max_steps: where it stops growing, with a note.
-        draws: number of draws that are handed out.
+        steps: length of the first chain; it grows until it spans 50 autocorrelation times,
+        max_steps: or reaches this length, which is then noted.
     """
 
     simulator: Simulator
+    draws: int = 4000
     walkers: int = 40
     steps: int = 500
     max_steps: int = 4000
-    draws: int = 4000
+
+    name: ClassVar[str]
+    averaged: ClassVar[bool] = False
 
     @property
-    def name(self) -> str:
-        raise NotImplementedError
+    def detector(self) -> DeadTime | Ideal:
+        """The one that the model believes in."""
+        return self.simulator.detector
 
     @property
-    def distribution(self) -> DeadTimeDistribution:
-        """The dead time that the model knows of."""
-        raise NotImplementedError
+    def _averages(self) -> bool:
+        return self.averaged and self.simulator.source.log_normal and self.detector.mean_dead_time > 0
 
     @cached_property
     def source(self) -> SourcePower:
         return SourcePower(self.simulator.source.spectrum, self.simulator.source.log_normal)
-
-    @cached_property
-    def _tau(self) -> _Remembered:
-        d = self.distribution
-        return _Remembered(d.low, d.high, d.probability)
 
     def log_likelihood(self, theta: ArrayLike, x: ArrayLike) -> Floats:
         """Log density (n,) of x given theta (n, D) in sampling coordinates, up to a constant that depends on x alone.
@@ -212,136 +230,196 @@ class Reference:
     def power(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
         """Expected Leahy powers (n, F) of each channel of the summary; params: physical, each a number or (n,)."""
         params = {name: np.atleast_1d(np.asarray(value, dtype=np.float64)) for name, value in params.items()}
-        source = self._in_bins(params)
-        rate = np.exp(self._effective_rate(params, source))
-        noise, response = self._detector(np.log(rate))
-        modules = self.simulator.detector.modules
-        recorded = modules * rate / (1 + rate * self._tau.mean)
-        signal = noise + recorded[:, None] * response * source
+        log_rate, variance = np.log(params["rate"]), self._variance(params)
+        log_rate, variance = np.broadcast_arrays(log_rate, variance)
+        effective = self._effective(log_rate, variance)
+        noise, gains = self._varying(log_rate, variance)
+        response = self._table(effective)[:, 1]
+        modules, rate = self.simulator.detector.modules, np.exp(effective)[:, None]
+        recorded = modules * rate / (1 + rate * self.detector.mean_dead_time)
+        signal = noise + recorded * response * self._in_bins(params, gains)
         return {"power": signal} if modules == 1 else {"sum": signal, "difference": np.broadcast_to(noise, signal.shape)}
 
-    def _detector(self, log_rate: ArrayLike) -> tuple[Floats, Floats]:
-        """White noise and response (n, F) of the power, at ln of the incident rates (n,).
+    def _table(self, log_rate: ArrayLike, slope: int = 0) -> Floats:
+        """White noise and response (..., 2, F) at ln of incident rates (...), or their slope with it."""
+        r = self.simulator.prior.parameters["rate"]
+        low, high = np.log(r.low) - 3, np.log(r.high) + 3
+        spline = _detector_table(self.detector, self.simulator.summary, self.simulator.source.dt, low, high)
+        return np.asarray(spline(np.clip(log_rate, low, high), slope))
 
-        The rate is constant over steps of source.dt and the counts are binned at dt: a frequency f of the grid has images at f + k/source.dt,
-        which all come through with their own H and are folded onto f again, in phase.
-        """
-        rate = np.exp(np.atleast_1d(log_rate))
-        f, dt, step = self.simulator.layout.frequency, self.simulator.summary.dt, self.simulator.source.dt
-        folded = [k for k in range(-16, 17) if abs(k * step / dt - round(k * step / dt)) < 1e-9]
-        amplitude: NDArray[np.complex128] = np.zeros((len(rate), len(f)), dtype=np.complex128)
-        for g in (f + k / dt for k in folded):
-            shown = np.sinc(g * step) * np.sinc(g * dt) * np.exp(-1j * np.pi * g * (step - dt))
-            amplitude += shown * modulation_response(g, rate, self._tau)
-        return white_noise(f, rate, self._tau, dt), np.abs(amplitude) ** 2
+    def _variance(self, params: Mapping[str, ArrayLike]) -> Floats:
+        """Variance (n,) of the log rate; of a power law that in the summary's band."""
+        layout = self.simulator.layout
+        total: Floats = self.source.lines(params)[0].sum(axis=1)
+        for norm, index in self.source.of_shape("powerlaw", params):
+            total = total + SHAPES["powerlaw"].power(layout.frequency, norm, index) @ layout.averaged / self.simulator.summary.segment_size
+        return total
 
-    def _in_bins(self, params: Mapping[str, ArrayLike]) -> Floats:
-        """The source's power (n, F), averaged over the W Fourier frequencies of each bin by two nodes at their mean -+ standard deviation."""
+    def _in_bins(self, params: Mapping[str, ArrayLike], gains: Floats) -> Floats:
+        """The source's power (n, F), averaged over the W Fourier frequencies of each bin: two nodes, their mean -+ standard deviation."""
         layout, size, step = self.simulator.layout, self.simulator.summary.segment_size, self.simulator.source.dt
         several = layout.averaged > 1
         spread = np.sqrt((layout.averaged**2 - 1) / 12) / size
         f = np.concatenate([layout.frequency - spread, (layout.frequency + spread)[several]])
-        power = self.source(np.abs(f - np.round(f * step) / step), params, size)
+        power = self.source(np.abs(f - np.round(f * step) / step), params, size, gains)
         mean = power[:, : len(spread)]
         mean[:, several] = (mean[:, several] + power[:, len(spread) :]) / 2
         return mean
 
-    def _effective_rate(self, params: Mapping[str, ArrayLike], source: Floats) -> Floats:
-        """ln of the constant incident rate (n,) that is recorded at the mean rate of the varying one: dead time takes more from its peaks."""
-        rate, tau = np.asarray(params["rate"], dtype=np.float64), self._tau.mean
-        if tau == 0:
-            return np.log(rate)
-        variance = np.log1p(source @ self.simulator.layout.averaged / self.simulator.summary.segment_size)[:, None]
-        varying = rate[:, None] * np.exp(np.sqrt(variance) * HERMITE_NODES - variance / 2)
-        recorded = (varying / (1 + varying * tau)) @ HERMITE_WEIGHTS
-        return np.log(recorded / (1 - recorded * tau))
+    def _effective(self, log_rate: Floats, variance: Floats) -> Floats:
+        """ln of the constant incident rate that is recorded like the mean of a varying one: dead time takes more from its peaks."""
+        tau = self.detector.mean_dead_time
+        varying = np.exp(log_rate[:, None] + np.sqrt(variance)[:, None] * NODES - variance[:, None] / 2)
+        recorded = (varying / (1 + varying * tau)) @ WEIGHTS
+        return np.asarray(np.log(recorded / (1 - recorded * tau)))
+
+    def _varying(self, log_rate: Floats, variance: Floats) -> tuple[Floats, Floats]:
+        """White noise (m, F), and power gain (m, order) of each order of the variability over that of a weak one.
+
+        When averaged, for variability that is slow against tau: the noise N is E[R N]/E[R] over the rate's distribution, R being the
+        recorded rate u/tau, u = r tau/(1 + r tau). R is a memoryless function of the Gaussian log rate g, so that the k-th power of g's
+        autocovariance comes through with E[d^k R/dg^k]^2 (Price 1958); u' = u (1 - u), and so on. Without dead time that is E[r]^2.
+        """
+        if not self._averages:
+            return self._table(self._effective(log_rate, variance))[:, 0], np.ones((len(log_rate), ORDER))
+        nodes = log_rate[:, None] + np.sqrt(variance)[:, None] * NODES - variance[:, None] / 2
+        u = expit(nodes + np.log(self.detector.mean_dead_time))
+        share = WEIGHTS * u / (u @ WEIGHTS)[:, None]
+        noise = np.einsum("mi,mif->mf", share, self._table(nodes)[:, :, 0])
+        live = 1 - expit(self._effective(log_rate, variance) + np.log(self.detector.mean_dead_time))
+        orders = np.stack([1 - u, (1 - u) * (1 - 2 * u), (1 - u) * (1 - 6 * u + 6 * u**2)], axis=-1)
+        return noise, (np.einsum("mi,mik->mk", share, orders) / live[:, None]) ** 2
 
     def _data(self, x: ArrayLike) -> _Data:
         layout, values = self.simulator.layout, np.asarray(x, dtype=np.float64)
         part = {name: values[s] for name, s in layout.slices.items()}
         rates = np.array([10 ** part[name].item() for name in part if name.startswith("rate_")])
         segments = round(10 ** part["segments"].item())
-        recorded, duration, shape = float(rates.mean()), segments * self.simulator.summary.segment_size, segments * layout.averaged
-        live = 1 - recorded * self._tau.mean
+        recorded, duration = float(rates.mean()), segments * self.simulator.summary.segment_size
+        live = 1 - recorded * self.detector.mean_dead_time
         if not (np.isfinite(values).all() and live > 0):
             raise ValueError(f"x is not finite, or its recorded rate of {recorded:g} counts/s per module is above 1/dead time")
-        log_rate = start = float(np.log(recorded / live))
-        dispersion = white_noise(np.array([0.01]), recorded / live, self._tau)[0] / 2  # of counts in long intervals
-        from_rate = len(rates) * recorded * duration * live**2 / dispersion
-        for _ in range(3 if "difference" in part else 1):
-            noise, response = self._detector(log_rate + np.array([0, -0.01, 0.01]))
-            noise_slope, response_slope = ((a[2] - a[1]) / 0.02 for a in (noise, response))
-            precision = from_rate
-            if "difference" in part:  # a Newton step
-                slope = noise_slope / noise[0]
-                from_noise = shape @ slope**2
-                pull = (shape * (2 * np.exp(part["difference"]) / noise[0] - 1)) @ slope
-                precision = from_rate + from_noise
-                log_rate = float((from_rate * start + from_noise * log_rate + pull) / precision)
-        power = 2 * np.exp(part.get("sum", part.get("power")))
-        total = float(rates.sum())
-        return _Data(power, shape, total, duration, log_rate, precision, noise[0], noise_slope, response[0], response_slope)
+        log_rate = np.log(recorded / live)
+        dispersion = white_noise(np.array([0.01]), recorded / live, self.detector.distribution)[0] / 2  # of counts in long intervals
+        precision = len(rates) * recorded * duration * live**2 / dispersion
+        variance = np.linspace(0, 1, 17) if self._averages else np.zeros(1)
+        mean = np.full(len(variance), log_rate)
+        for _ in range(30):  # the mean rate that, with each variance, is recorded as it was
+            mean += log_rate - self._effective(mean, variance)
+        noise, gains = self._varying(mean, variance)
+        channels = [2 * np.exp(part[name]) for name in ("power", "sum", "difference") if name in part]
+        response, slope = self._table(log_rate)[1], self._table(log_rate, 1)
+        shape, total = segments * layout.averaged.astype(np.float64), float(rates.sum())
+        return _Data(channels, shape, total, duration, float(log_rate), float(precision), response, slope, variance, noise, gains)
 
     def _evaluate(self, theta: Floats, data: _Data) -> Floats:
         """Log-likelihood (n,): Gamma for the powers, Gaussian for the rate, and the integral over the observation's own rate."""
         params = self.simulator.prior.physical(theta)
-        source = self._in_bins(params)
-        expected = data.noise + (data.total * data.response) * source
-        ratio = data.power / expected
-        power_term = -(ratio + np.log(expected)) @ data.shape
-        # second order in d = (observation's own log rate) - data.log_rate; with max(ratio, 1) it never overshoots
-        slope = (data.noise_slope + (data.total * data.response_slope) * source) / expected
-        gradient = ((ratio - 1) * slope) @ data.shape
-        precision = data.precision + (np.maximum(ratio, 1) * slope**2) @ data.shape
-        slow = self.source(np.array([0.5 / data.duration]), params, data.duration)[:, 0] / (2 * data.duration)
-        d = self._effective_rate(params, source) - slow / 2 - data.log_rate
-        rate_term = (gradient * d + (gradient**2 * slow - precision * d**2) / 2) / (1 + precision * slow) - np.log1p(precision * slow) / 2
-        return np.asarray(power_term + rate_term)
+        variance = self._variance(params)
+        noise, gains = data.noise, data.gains
+        if self._averages:
+            place = variance[:, None].clip(max=data.variance[-1]) / data.variance[1] - np.arange(len(data.variance))
+            between = np.maximum(0, 1 - np.abs(place))  # linear interpolation
+            noise, gains = between @ noise, between @ gains
+        source = data.total * self._in_bins(params, gains)
+        # second order in d = (observation's own log rate) - data.log_rate; max(ratio, 1) keeps it from overshooting
+        value, gradient, precision = np.zeros(len(theta)), np.zeros(len(theta)), np.full(len(theta), data.precision)
+        for observed, signal in zip(data.channels, (source, np.zeros((1, 1))), strict=False):
+            expected = noise + data.response * signal
+            ratio = observed / expected
+            slope = (data.slope[0] + data.slope[1] * signal) / expected
+            value -= (ratio + np.log(expected)) @ data.shape
+            gradient += ((ratio - 1) * slope) @ data.shape
+            precision += (np.maximum(ratio, 1) * slope**2) @ data.shape
+        slow = self.source(np.array([0.5 / data.duration]), params, data.duration, gains)[:, 0] / (2 * data.duration)
+        d = self._effective(np.log(params["rate"]), variance) - slow / 2 - data.log_rate
+        spread = 1 + precision * slow
+        return np.asarray(value + (gradient * d + (gradient**2 * slow - precision * d**2) / 2) / spread - np.log(spread) / 2)
 
     def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
-        """Draws from the posterior of x, with emcee (Foreman-Mackey et al. 2013) from an annealed start; the same for the same seed.
-
-        The first fifth of the chain is left out. `notes` says so if it is shorter than 50 autocorrelation times, or walkers disagree.
-        """
-        from emcee import EnsembleSampler
-        from emcee.autocorr import integrated_time
-        from emcee.moves import DEMove, MHMove
-
+        """Draws from the posterior of x by emcee; the same for the same seed. A note says so if the chain did not converge."""
         prior, data, rng = self.simulator.prior, self._data(x), np.random.default_rng(seed)
         width = prior.high - prior.low
 
         def log_prob(u: Floats) -> Floats:  # u is the logit of theta's place in the box
-            place = expit(u)
             log_prior = (log_expit(u) + log_expit(-u)).sum(axis=1)
-            return self._evaluate(prior.low + width * place, data) + log_prior
+            return np.asarray(self._evaluate(prior.low + width * expit(u), data) + log_prior)
 
         start = (prior.sample(POPULATION, rng)[:, : prior.dim] - prior.low) / width
         at = prior.names.index("rate")
         near = prior.parameters["rate"].to_sampling(np.exp(data.log_rate + 0.05 * rng.standard_normal(POPULATION)))
         start[:, at] = np.clip((near - prior.low[at]) / width[at], 0.001 * start[:, at], 1 - 0.001 * start[:, at])
-        population = anneal(log_prob, logit(start), rng)
+        chain, complaint = sample(log_prob, logit(start), rng, self.walkers, self.steps, self.max_steps)
+        theta = (prior.low + width * expit(chain)).reshape(-1, prior.dim)
+        chosen = np.linspace(0, len(theta) - 1, self.draws).round().astype(int)
+        return Samples(theta[chosen], prior, (f"{self.name}: {complaint}",) if complaint else ())
 
-        moves = [(MHMove(_Kernels(population[: int(0.9 * POPULATION)], population)), 0.6), (DEMove(), 0.35), (DEMove(gamma0=1.0), 0.05)]
-        sampler = EnsembleSampler(self.walkers, prior.dim, log_prob, moves=moves, vectorize=True)
-        sampler.random_state = np.random.RandomState(rng.integers(2**32)).get_state()
-        state, length = rng.permutation(population)[: self.walkers], min(self.steps, self.max_steps)
-        while True:
-            state = sampler.run_mcmc(state, length - sampler.iteration, skip_initial_state_check=True)
-            chain = expit(sampler.get_chain(discard=length // 5))
-            with np.errstate(invalid="ignore"):  # a walker that never moved
-                tau = float(np.nan_to_num(integrated_time(chain, tol=0), nan=np.inf).max())
-            apart = float(np.sqrt(chain.mean(axis=0).var(axis=0) / chain.var(axis=0).mean(axis=0)).max())
-            converged = len(chain) >= 50 * tau and apart < 0.3
-            if converged or length == self.max_steps:
-                break
-            length = int(min(self.max_steps, max(length + self.steps, 70 * tau)))
-        note = (
-            f"{self.name}: the chain did not converge, do not trust its intervals: {len(chain)} steps are {len(chain) / tau:.0f} autocorrelation "
-            f"times (50 are wanted), the walkers' means scatter by {apart:.2f} standard deviations (less than .3 is wanted)"
-        )
-        flat = prior.low + width * chain.reshape(-1, prior.dim)
-        theta = flat[np.linspace(0, len(flat) - 1, self.draws).round().astype(int)]
-        return Samples(theta, prior, () if converged else (note,))
+
+@dataclass(frozen=True)
+class Whittle(Reference):
+    """Naive: Leahy noise 2, and recorded rate = incident rate."""
+
+    name: ClassVar[str] = "naive"
+
+    @property
+    def detector(self) -> Ideal:
+        return Ideal(self.simulator.detector.modules)
+
+
+@dataclass(frozen=True)
+class DeadTimeModel(Reference):
+    """Exact white noise and response |H|^2 of the detector's dead time at the mean rate: first order in the variability."""
+
+    name: ClassVar[str] = "dead-time model"
+
+
+@dataclass(frozen=True)
+class AveragedDeadTimeModel(DeadTimeModel):
+    """The dead-time model averaged over the rate's own distribution: for any log-normal variability that is slow against the dead time."""
+
+    name: ClassVar[str] = "averaged dead-time model"
+    averaged: ClassVar[bool] = True
+
+
+def sample(
+    log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, walkers: int, steps: int, max_steps: int
+) -> tuple[Floats, str]:
+    """A chain of emcee's (Foreman-Mackey et al. 2013) from an annealed start, grown until it spans 50 autocorrelation times.
+
+    Arguments:
+        log_prob: (n, D) -> (n,), finite everywhere.
+        start: (n, D), draws from a broad distribution, as logits of places in a box.
+        walkers: of the ensemble.
+        steps, max_steps: first and greatest length.
+
+    Returns: chain (T, walkers, D), less its first fifth; and what is wrong with it, empty if it converged.
+    """
+    from emcee import EnsembleSampler
+    from emcee.autocorr import integrated_time
+    from emcee.moves import DEMove, MHMove
+
+    population = anneal(log_prob, start, rng)
+    bulk = population[: int(0.9 * len(population))]
+    moves = [(MHMove(_Kernels(bulk, population)), 0.6), (DEMove(), 0.35), (DEMove(gamma0=1.0), 0.05)]
+    sampler = EnsembleSampler(walkers, start.shape[1], log_prob, moves=moves, vectorize=True)
+    sampler.random_state = np.random.RandomState(rng.integers(2**32)).get_state()
+    state, length = rng.permutation(bulk)[:walkers], min(steps, max_steps)
+    while True:
+        state = sampler.run_mcmc(state, length - sampler.iteration, skip_initial_state_check=True)
+        chain: Floats = sampler.get_chain(discard=length // 5)
+        place = expit(chain)
+        with np.errstate(invalid="ignore"):  # a walker that never moved
+            tau = float(np.nan_to_num(integrated_time(place, tol=0), nan=np.inf).max())
+        apart = float(np.sqrt(place.mean(axis=0).var(axis=0) / place.var(axis=0).mean(axis=0)).max())
+        if len(chain) >= 50 * tau and apart < 0.3:
+            return chain, ""
+        if length == max_steps:
+            break
+        length = int(min(max_steps, max(length + steps, 70 * tau)))
+    return chain, (
+        f"the chain did not converge, do not trust its intervals: {len(chain)} steps are {len(chain) / tau:.0f} autocorrelation times "
+        f"(50 are wanted), the walkers' means scatter by {apart:.2f} standard deviations (less than .3 is wanted)"
+    )
 
 
 class _Kernels:
@@ -355,7 +433,7 @@ class _Kernels:
 
     def __init__(self, bulk: Floats, population: Floats, width: float = 0.6) -> None:
         self.mean, self.width = bulk.mean(axis=0), width
-        covariance = np.cov(bulk.T)
+        covariance = np.cov(bulk.T).reshape(bulk.shape[1], bulk.shape[1])
         self.root = np.linalg.cholesky(covariance + 1e-9 * np.diag(np.diag(covariance) + 1e-9))
         self.centres = np.linalg.solve(self.root, (population - self.mean).T).T
 
@@ -374,7 +452,7 @@ def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.G
     """Carries draws from a broad distribution to one of density exp(log_prob), so that no mode is missed or dwelt on.
 
     The power of the density grows from 0 to 1 (sequential Monte Carlo, Del Moral et al. 2006), each time so far that the weights leave a
-    third of the draws; these are resampled and moved by differential evolution.
+    third of the draws; these are resampled and moved by differential evolution (ter Braak 2006).
 
     Arguments:
         log_prob: (n, D) -> (n,).
@@ -413,29 +491,3 @@ def _tempered(value: Floats, most: float) -> tuple[Floats, float]:
 
     step = most if excess(np.log(most)) >= 0 else float(np.exp(brentq(excess, -40, np.log(most), xtol=0.01)))
     return weights(step), step
-
-
-@dataclass(frozen=True)
-class Whittle(Reference):
-    """Naive: Leahy noise 2, and recorded rate = incident rate."""
-
-    @property
-    def name(self) -> str:
-        return "naive"
-
-    @property
-    def distribution(self) -> DeadTimeDistribution:
-        return dead_time_distribution(0.0)
-
-
-@dataclass(frozen=True)
-class DeadTimeModel(Reference):
-    """White noise and response of the detector's own dead time, exact for a weak modulation."""
-
-    @property
-    def name(self) -> str:
-        return "dead-time model"
-
-    @property
-    def distribution(self) -> DeadTimeDistribution:
-        return self.simulator.detector.distribution

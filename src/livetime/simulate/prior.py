@@ -92,7 +92,7 @@ class Prior:
         """Draws (n, D + C) in sampling coordinates; the first rows do not depend on n."""
         low = np.array([float(r.to_sampling(r.low)) for r in self.ranges.values()])
         high = np.array([float(r.to_sampling(r.high)) for r in self.ranges.values()])
-        return low + (high - low) * rng.random((n, len(low)))
+        return np.asarray(low + (high - low) * rng.random((n, len(low))))
 
     def physical(self, theta: ArrayLike) -> dict[str, Floats]:
         """Columns by name in physical units; theta (..., D) or (..., D + C), each value (...)."""
