@@ -56,13 +56,12 @@ def table(summary: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    columns = {"naive": summary["references"]["naive"], "dead-time model": summary["references"]["dead_time_model"]}
-    columns["network"] = summary["parameters"]
+    columns = {**{name.replace("_", " "): rows for name, rows in summary["references"].items()}, "network": summary["parameters"]}
     grid = Table("parameter", "truth", *columns, title="\nTruth, and what each method says: median (68% interval)")
     for name, row in summary["parameters"].items():
         cells = [f"{c[name]['median']:.3g} ({c[name]['lo68']:.3g} to {c[name]['hi68']:.3g})" for c in columns.values()]
         grid.add_row(f"{name} {row['unit']}", f"{TRUTH[name]:g}", *cells)
-    Console(width=120).print(grid)
+    Console(width=150).print(grid)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def test_observe_and_infer(trained, folder, capsys, tmp_path):
             assert prior[name]["low"] <= row["lo95"] <= row["lo68"] <= row["median"] <= row["hi68"] <= row["hi95"] <= prior[name]["high"]
             assert row["unit"] == prior[name]["unit"]
     np.testing.assert_allclose(np.median(posterior["rate"]), summary["parameters"]["rate"]["median"], rtol=1e-6)
-    assert set(summary["references"]) == {"naive", "dead_time_model"}
+    assert set(summary["references"]) == {"naive", "dead_time_model", "averaged_dead_time_model"}
     assert summary["observation"]["segments"] == 3
     for name in ("corner.png", "predictive.png"):
         assert Path(answer, name).read_bytes()[:4] == b"\x89PNG"

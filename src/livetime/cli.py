@@ -6,7 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -62,6 +62,7 @@ COMMANDS = {
     ),
 }
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i")
+FLAGS = (*FLAGS_WITH_VALUE, "-m", "--multirun", "--resolve", "--version", "--hydra-help")
 PATHS = ("observation.path", "run", "resume", "output", "outputs")
 FREE = ("truth", "fixed", "grid")
 """Mappings whose keys are named by the user, not by the schema."""
@@ -135,6 +136,8 @@ def arrange(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     while rest:
         word = rest.pop(0)
         if word.startswith("-"):
+            if word.partition("=")[0] not in FLAGS:
+                raise UserError(f"{word} is not known; {hint(word, FLAGS)}")
             flags += [word, rest.pop(0)] if word in FLAGS_WITH_VALUE and rest else [word]
         else:
             overrides.append(word)
@@ -161,6 +164,7 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
         config: Any = OmegaConf.to_container(cfg, resolve=True)
         folder = os.path.join(context.sweep.dir, context.sweep.subdir) if context.mode == RunMode.MULTIRUN else None
         try:
+            _check_root(command, config)
             return _stage(command, config, [str(o) for o in context.overrides.task], folder)
         except UserError as error:  # never SystemExit: it would end a whole sweep
             failed.append(str(error))
@@ -174,6 +178,19 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
     sys.argv = ["livetime", *flags, *overrides, *where]
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=COMMANDS[command].root)(job)()
     return 2 if failed else 0
+
+
+def _check_root(command: str, config: dict[str, Any]) -> None:
+    """What Hydra lets through: `+key=value`, and numbers out of range."""
+    known = [f.name for f in fields(Root if COMMANDS[command].root == "config" else RunRoot)]
+    for key in config:
+        if key not in known:
+            raise UserError(f"{key} is not known; {hint(key, known)}")
+    if not 0 <= config["seed"] < 2**63:
+        raise UserError(f"seed is {config['seed']}, but must be a whole number from 0 to 2^63 - 1")
+    for key in ("threads", "processes"):
+        if (value := config.get(key)) is not None and value < 1:
+            raise UserError(f"{key} is {value}, but must be at least 1")
 
 
 def _stage(command: str, config: dict[str, Any], overrides: list[str], folder: str | None) -> float:
@@ -260,11 +277,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(0)
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError  # type: ignore[import-untyped]
 
     try:
         raise SystemExit(_run(command, *arrange(rest)))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+    except YAMLError as error:
+        print(f"error: {' '.join(str(error).split())}; mend the file", file=sys.stderr)
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {_translate(error, command)}", file=sys.stderr)
     except KeyboardInterrupt:

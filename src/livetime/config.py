@@ -5,6 +5,7 @@ Only targets under `livetime.` are ever looked up, so that a run folder which so
 
 import importlib
 import inspect
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -56,13 +57,13 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "lr", "clip", "patience", "members"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be above zero")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must be above zero and finite")
         if not 0 < self.validation < 1:
             raise ValueError(f"validation is {self.validation}, but must be a fraction between 0 and 1")
         if self.test < 100:
             raise ValueError(f"test is {self.test}, but calibration cannot be told from fewer than 100 simulations")
-        if self.weight_decay < 0:
+        if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay is {self.weight_decay}, but must not be negative")
 
 
@@ -76,10 +77,10 @@ class Trainer:
         processes: members that are trained at the same time; null for one a core.
     """
 
-    accelerator: str = "auto"
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = "auto"
     devices: int = 1
     strategy: str = "auto"
-    precision: str = "32-true"
+    precision: Literal["32-true", "64-true", "16-true", "bf16-true", "16-mixed", "bf16-mixed"] = "32-true"
     threads: int = 1
     processes: int | None = None
 
@@ -94,10 +95,14 @@ class Reference:
     """The answers without a network.
 
     Arguments:
-        names: which ones, of `naive` and `dead_time_model`; may be empty.
+        names: which ones; may be empty.
     """
 
-    names: tuple[Literal["naive", "dead_time_model"], ...] = ("naive", "dead_time_model")
+    names: tuple[Literal["naive", "dead_time_model", "averaged_dead_time_model"], ...] = (
+        "naive",
+        "dead_time_model",
+        "averaged_dead_time_model",
+    )
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,8 @@ def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
         cls = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError):
         raise UserError(f"{where}._target_ is {target}, which does not exist") from None
+    if not (inspect.isclass(cls) and cls.__module__.startswith("livetime.")):
+        raise UserError(f"{where}._target_ is {target}, which is not a class of livetime")
     known = [p for p in inspect.signature(cls).parameters if p not in extra]
     for key in node:
         if key != "_target_" and key not in known:

@@ -40,6 +40,8 @@ def simulate(config: Config) -> Path:
     """Builds the bank of simulations that an experiment asks for, or makes it grow, and returns its folder."""
     from livetime.infer.run import build_simulator
 
+    check(Training, config["training"], "training")
+    check(Trainer, config["trainer"], "trainer")
     return _bank(config, build_simulator(config, config["threads"])).folder
 
 

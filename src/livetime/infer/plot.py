@@ -4,7 +4,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,11 +16,17 @@ from scipy import stats
 
 from livetime.infer.diagnose import Calibration
 from livetime.simulate.prior import Prior, Samples
-from livetime.simulate.summary import Layout
+from livetime.simulate.summary import Layout, cospectrum
 
 Floats = NDArray[np.floating[Any]]
-COLOURS = {"network": "#0072b2", "naive": "#d55e00", "dead_time_model": "#009e73", "truth": "black"}
-LABELS = {"network": "network", "naive": "naive", "dead_time_model": "dead-time model", "truth": "truth"}
+COLOURS = {"network": "#0072b2", "naive": "#d55e00", "dead_time_model": "#009e73", "averaged_dead_time_model": "#cc79a7", "truth": "black"}
+LABELS = {
+    "network": "network",
+    "naive": "naive",
+    "dead_time_model": "dead-time model",
+    "averaged_dead_time_model": "averaged dead-time model",
+    "truth": "truth",
+}
 
 
 def axis_label(name: str, prior: Prior) -> str:
@@ -95,6 +101,18 @@ def corner_plot(samples: Mapping[str, Samples], truth: Mapping[str, float] | Non
     return figure
 
 
+def _powers(layout: Layout) -> dict[str, Callable[[Floats], Floats]]:
+    """Functions of summaries (..., X) that give Leahy powers (..., F)."""
+
+    def channel(name: str) -> Callable[[Floats], Floats]:
+        return lambda x: 2 * np.exp(x[..., layout.slices[name]].astype(np.float64))
+
+    if "power" in layout.slices:
+        return {"power": channel("power")}
+    a, b = channel("sum"), channel("difference")
+    return {"sum": a, "difference": b, "cospectrum": lambda x: cospectrum(a(x), b(x))}
+
+
 def predictive(x: Floats, layout: Layout, predicted: Floats, references: Mapping[str, Mapping[str, Floats]]) -> Figure:
     """The data's Leahy powers, bands of summaries simulated from the posterior, and the references' curves.
 
@@ -104,19 +122,24 @@ def predictive(x: Floats, layout: Layout, predicted: Floats, references: Mapping
         predicted: (P, X).
         references: name -> channel -> expected power (F,).
     """
-    channels = [name for name in ("power", "sum", "difference") if name in layout.slices]
-    figure, axes = plt.subplots(len(channels), 1, figsize=(8, 3.6 * len(channels)), layout="constrained", sharex=True, squeeze=False)
-    titles = {"power": "power spectrum", "sum": "A+B: source and noise", "difference": "A-B: noise alone"}
-    f = layout.frequency
-    for ax, channel in zip(axes[:, 0], channels, strict=True):
-        bands = 2 * np.exp(np.quantile(predicted[:, layout.slices[channel]], [0.025, 0.16, 0.84, 0.975], axis=0))
+    f, powers = layout.frequency, _powers(layout)
+    titles = {
+        "power": "power spectrum",
+        "sum": "A+B: source and noise",
+        "difference": "A-B: noise alone",
+        "cospectrum": "cospectrum: no noise in the mean",
+    }
+    figure, axes = plt.subplots(len(powers), 1, figsize=(8, 3.4 * len(powers)), layout="constrained", sharex=True, squeeze=False)
+    for ax, (channel, power) in zip(axes[:, 0], powers.items(), strict=True):
+        bands = np.quantile(power(predicted), [0.025, 0.16, 0.84, 0.975], axis=0)
         ax.fill_between(f, bands[0], bands[3], color=COLOURS["network"], alpha=0.2, lw=0, label="posterior predictive, 95% and 68%")
         ax.fill_between(f, bands[1], bands[2], color=COLOURS["network"], alpha=0.3, lw=0)
-        for name, powers in references.items():
-            ax.plot(f, powers[channel], color=COLOURS[name], lw=1.2, label=LABELS[name])
-        ax.plot(f, 2 * np.exp(x[layout.slices[channel]]), ".", ms=3, color="black", label="observed")
-        ax.axhline(2, color="0.5", ls=":", lw=1)
-        ax.set(xscale="log", yscale="log", ylabel="Leahy power", title=titles[channel])
+        for name, expected in references.items():
+            curve = cospectrum(expected["sum"], expected["difference"]) if channel == "cospectrum" else expected[channel]
+            ax.plot(f, curve, color=COLOURS[name], lw=1.2, label=LABELS[name])
+        ax.plot(f, power(x), ".", ms=3, color="black", label="observed")
+        ax.axhline(0 if channel == "cospectrum" else 2, color="0.5", ls=":", lw=1)
+        ax.set(xscale="log", yscale="symlog" if channel == "cospectrum" else "log", ylabel="Leahy power", title=titles[channel])
     axes[0, 0].legend(fontsize="small")
     axes[-1, 0].set_xlabel("frequency [Hz]")
     return figure

@@ -6,7 +6,7 @@ shows it, behind the detector. `Whittle` takes the detector for an ideal one. `D
 a source that varies weakly; `AveragedDeadTimeModel` averages both over the rate's own distribution.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit, logit, logsumexp
+from scipy.special import expit, log_expit, logit
 
+from livetime.infer.sampler import sample
 from livetime.simulate.detector import DeadTime, Ideal, modulation_response, white_noise
 from livetime.simulate.prior import Samples
 from livetime.simulate.psd import SHAPES, Spectrum
@@ -381,113 +382,9 @@ class AveragedDeadTimeModel(DeadTimeModel):
     averaged: ClassVar[bool] = True
 
 
-def sample(
-    log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, walkers: int, steps: int, max_steps: int
-) -> tuple[Floats, str]:
-    """A chain of emcee's (Foreman-Mackey et al. 2013) from an annealed start, grown until it spans 50 autocorrelation times.
-
-    Arguments:
-        log_prob: (n, D) -> (n,), finite everywhere.
-        start: (n, D), draws from a broad distribution, as logits of places in a box.
-        walkers: of the ensemble.
-        steps, max_steps: first and greatest length.
-
-    Returns: chain (T, walkers, D), less its first fifth; and what is wrong with it, empty if it converged.
-    """
-    from emcee import EnsembleSampler
-    from emcee.autocorr import integrated_time
-    from emcee.moves import DEMove, MHMove
-
-    population = anneal(log_prob, start, rng)
-    bulk = population[: int(0.9 * len(population))]
-    moves = [(MHMove(_Kernels(bulk, population)), 0.6), (DEMove(), 0.35), (DEMove(gamma0=1.0), 0.05)]
-    sampler = EnsembleSampler(walkers, start.shape[1], log_prob, moves=moves, vectorize=True)
-    sampler.random_state = np.random.RandomState(rng.integers(2**32)).get_state()
-    state, length = rng.permutation(bulk)[:walkers], min(steps, max_steps)
-    while True:
-        state = sampler.run_mcmc(state, length - sampler.iteration, skip_initial_state_check=True)
-        chain: Floats = sampler.get_chain(discard=length // 5)
-        place = expit(chain)
-        with np.errstate(invalid="ignore"):  # a walker that never moved
-            tau = float(np.nan_to_num(integrated_time(place, tol=0), nan=np.inf).max())
-        apart = float(np.sqrt(place.mean(axis=0).var(axis=0) / place.var(axis=0).mean(axis=0)).max())
-        if len(chain) >= 50 * tau and apart < 0.3:
-            return chain, ""
-        if length == max_steps:
-            break
-        length = int(min(max_steps, max(length + steps, 70 * tau)))
-    return chain, (
-        f"the chain did not converge, do not trust its intervals: {len(chain)} steps are {len(chain) / tau:.0f} autocorrelation times "
-        f"(50 are wanted), the walkers' means scatter by {apart:.2f} standard deviations (less than .3 is wanted)"
-    )
-
-
-class _Kernels:
-    """Proposes from a Gaussian kernel estimate of a population's density, whatever the present place.
-
-    Arguments:
-        bulk: (m, D), gives the kernels' covariance.
-        population: (n, D), their centres.
-        width: of a kernel over that of the bulk.
-    """
-
-    def __init__(self, bulk: Floats, population: Floats, width: float = 0.6) -> None:
-        self.mean, self.width = bulk.mean(axis=0), width
-        covariance = np.cov(bulk.T).reshape(bulk.shape[1], bulk.shape[1])
-        self.root = np.linalg.cholesky(covariance + 1e-9 * np.diag(np.diag(covariance) + 1e-9))
-        self.centres = np.linalg.solve(self.root, (population - self.mean).T).T
-
-    def log_density(self, u: Floats) -> Floats:
-        z = np.linalg.solve(self.root, (u - self.mean).T).T
-        squared = (z**2).sum(axis=1)[:, None] + (self.centres**2).sum(axis=1) - 2 * z @ self.centres.T
-        return np.asarray(logsumexp(-squared / (2 * self.width**2), axis=1))
-
-    def __call__(self, u: Floats, random: Any) -> tuple[Floats, Floats]:
-        z = self.centres[random.randint(len(self.centres), size=len(u))] + self.width * random.standard_normal(u.shape)
-        proposal = self.mean + z @ self.root.T
-        return proposal, self.log_density(u) - self.log_density(proposal)
-
-
-def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, sweeps: int = 3, last: int = 15) -> Floats:
-    """Carries draws from a broad distribution to one of density exp(log_prob), so that no mode is missed or dwelt on.
-
-    The power of the density grows from 0 to 1 (sequential Monte Carlo, Del Moral et al. 2006), each time so far that the weights leave a
-    third of the draws; these are resampled and moved by differential evolution (ter Braak 2006).
-
-    Arguments:
-        log_prob: (n, D) -> (n,).
-        start: (n, D), inside the support.
-        sweeps, last: moves of every draw at each power, and at the end.
-
-    Returns: (n, D), the most probable first.
-    """
-    n, dim = start.shape
-    theta, value, power = start, log_prob(start), 0.0
-    while power < 1:
-        weight, step = _tempered(value, 1 - power)
-        power = min(1.0, power + step)
-        chosen = np.searchsorted(np.cumsum(weight), (np.arange(n) + rng.random()) / n).clip(max=n - 1)
-        theta, value = theta[chosen], value[chosen]
-        for _ in range(sweeps if power < 1 else last):
-            gamma = np.where(rng.random((n, 1)) < 0.9, 2.38 / np.sqrt(2 * dim), 1.0)
-            a, b = rng.integers(n, size=(2, n))
-            proposal = theta + gamma * (theta[a] - theta[b])
-            proposed = log_prob(proposal)
-            accept = np.log(rng.random(n)) < power * (proposed - value)
-            theta, value = np.where(accept[:, None], proposal, theta), np.where(accept, proposed, value)
-    return theta[np.argsort(-value)]
-
-
-def _tempered(value: Floats, most: float) -> tuple[Floats, float]:
-    """Weights exp(step value), normalised, and the largest step up to `most` that leaves an effective third of them."""
-    from scipy.optimize import brentq
-
-    def weights(step: float) -> Floats:
-        w = np.exp(step * (value - value.max()))
-        return np.asarray(w / w.sum())
-
-    def excess(log_step: float) -> float:
-        return float(1 / (weights(np.exp(log_step)) ** 2).sum() - len(value) / 3)
-
-    step = most if excess(np.log(most)) >= 0 else float(np.exp(brentq(excess, -40, np.log(most), xtol=0.01)))
-    return weights(step), step
+REFERENCES: dict[str, type[Reference]] = {
+    "naive": Whittle,
+    "dead_time_model": DeadTimeModel,
+    "averaged_dead_time_model": AveragedDeadTimeModel,
+}
+"""By the name that a config gives."""

@@ -94,7 +94,7 @@ class Run:
             raise UserError(f"run={folder} is not a run folder: it has no {CONFIG}; give the folder that `livetime train` printed")
         try:
             return cls(folder, dict(json.loads((folder / CONFIG).read_text())))
-        except (json.JSONDecodeError, UnicodeDecodeError, ValueError):
+        except (TypeError, ValueError):
             raise UserError(f"{folder / CONFIG} is damaged; train again") from None
 
     @cached_property

@@ -50,6 +50,15 @@ class Flow(PosteriorEstimator):
         passes: int | None = 2,
     ) -> None:
         super().__init__()
+        layers = [hidden_features] if isinstance(hidden_features, int) else list(hidden_features)
+        for name, value in (
+            ("num_transforms", num_transforms),
+            ("num_bins", num_bins),
+            ("hidden_features", min(layers, default=0)),
+            ("passes", 1 if passes is None else passes),
+        ):
+            if value < 1:
+                raise ValueError(f"{name} is {value}, but must be at least 1")
         if model not in MODELS:
             raise ValueError(f"model is {model!r}, but sbi's flows are {', '.join(MODELS)}")
         if len(embedding) == 0 or min(embedding) < 1:

@@ -94,7 +94,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
                 accelerator=member.trainer.accelerator,
                 devices=member.trainer.devices,
                 strategy=member.trainer.strategy,
-                precision=member.trainer.precision,  # type: ignore[arg-type]
+                precision=member.trainer.precision,
                 max_epochs=t.epochs,
                 gradient_clip_val=t.clip,
                 logger=[TensorBoardLogger(member.folder, "", "", default_hp_metric=False), CSVLogger(member.folder, "", "")],

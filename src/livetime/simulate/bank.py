@@ -70,6 +70,7 @@ class Bank:
                 manifest = _read_manifest(folder)
             else:
                 manifest = {"hash": name, "seed": seed, "identity": simulator.identity(), "shards": [], "nonfinite": []}
+            _check_nonfinite(folder, manifest)
             start = manifest["shards"][-1]["stop"] if manifest["shards"] else 0
             if progress and start:
                 progress(min(start, n))
@@ -123,6 +124,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / MANIFEST).read_text())
         if manifest["hash"] != folder.name or not isinstance(manifest["shards"], list):
             raise KeyError
+        for shard in manifest["shards"]:
+            _ = shard["file"], shard["start"], shard["stop"], shard["sha256"]
+        _ = manifest["nonfinite"]
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
         raise BankError(f"{folder / MANIFEST} is damaged or of another bank; delete the folder {folder} and simulate again") from None
     return dict(manifest)
@@ -142,6 +146,12 @@ def _add(
     sha256 = hashlib.sha256((folder / file).read_bytes()).hexdigest()
     manifest["shards"].append({"file": file, "start": start, "stop": stop, "sha256": sha256})
     _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+    _check_nonfinite(folder, manifest)
+
+
+def _check_nonfinite(folder: Path, manifest: dict[str, Any]) -> None:
+    """More than 1% stop the build that finds them, and every later one."""
+    stop = manifest["shards"][-1]["stop"] if manifest["shards"] else 0
     if len(manifest["nonfinite"]) > max(MAX_NONFINITE * stop, 1):
         last = ", ".join(f"{k} = {v:.3g}" for k, v in manifest["nonfinite"][-1].items())
         raise BankError(

@@ -48,9 +48,9 @@ class LightCurve:
     stretch: float = 1.25
 
     def __post_init__(self) -> None:
-        if not self.dt > 0:
+        if not 0 < self.dt < np.inf:
             raise ValueError(f"dt is {self.dt}, but a time step in seconds must be positive")
-        if not self.stretch >= 1:
+        if not 1 <= self.stretch < np.inf:
             raise ValueError(f"stretch is {self.stretch}, but must be at least 1")
         Spectrum(self.components)
 

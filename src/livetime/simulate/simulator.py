@@ -68,12 +68,13 @@ class Simulator:
             raise ValueError("prior.parameters has segments, which is known for every observation; put it under prior.covariates")
         if self.prior.covariates["segments"].low < 1:
             raise ValueError("prior.covariates.segments.low is below 1; an observation has at least one segment")
-        for name, r in self.prior.parameters.items():
-            if name.endswith("_frequency") and r.low < 1 / self.summary.segment_size:
-                raise ValueError(
-                    f"summary.segment_size {self.summary.segment_size:g} s is too short for prior.parameters.{name}.low = {r.low:g} Hz; "
-                    f"take a segment of {1 / r.low:g} s or more"
-                )
+        frequencies = {name: r.low for name, r in self.prior.parameters.items() if name.endswith("_frequency")}
+        lowest = min(frequencies, key=lambda name: frequencies[name], default=None)
+        if lowest is not None and frequencies[lowest] < 1 / self.summary.segment_size:
+            raise ValueError(
+                f"summary.segment_size {self.summary.segment_size:g} s is too short for prior.parameters.{lowest}.low = "
+                f"{frequencies[lowest]:g} Hz; take a segment of {1 / frequencies[lowest]:g} s or more"
+            )
         highest = max((r.high for name, r in self.prior.parameters.items() if name.endswith("_frequency")), default=0.0)
         if 2 * self.source.dt * highest > 1:
             raise ValueError(f"source.dt {self.source.dt:g} s is too coarse for the highest frequency of the prior; take a smaller one")

@@ -86,7 +86,7 @@ class Periodogram:
 
     def __post_init__(self) -> None:
         for name in ("segment_size", "dt", "rebin"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < np.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}, but must be positive")
         if self.bins < 4 or abs(self.bins * self.dt - self.segment_size) > 1e-9 * self.segment_size:
             raise ValueError(f"segment_size {self.segment_size} s must be a whole number (4 or more) of steps dt, here {self.dt} s")
@@ -131,7 +131,7 @@ class Periodogram:
             rates.append(float(counts.sum(dtype=np.float64)) / (len(starts) * self.segment_size))
             counts -= counts.mean(dtype=np.float64)
             transforms.append(fft.rfft(counts, axis=1, overwrite_x=True))
-        total = sum(rates) * self.segment_size * len(starts)
+        total = np.float64(sum(rates)) * self.segment_size * len(starts)
         pairs = transforms if len(transforms) == 1 else [transforms[0] + transforms[1], transforms[0] - transforms[1]]
         with np.errstate(divide="ignore", invalid="ignore"):
             return [self._rebin(z) * (2 / total) for z in pairs], rates, len(starts)
@@ -149,12 +149,12 @@ class Periodogram:
             return np.concatenate([*(np.log(p / 2) for p in powers), np.log10(rates), [np.log10(segments)]]).astype(np.float32)
 
 
-def cospectrum(power_sum: Floats, power_difference: Floats) -> Floats:
+def cospectrum(power_sum: NDArray[Any], power_difference: NDArray[Any]) -> NDArray[Any]:
     """Leahy-normalised cospectrum of two modules of equal rate, `Re(A B*) 2/N` with N the counts of one: no white noise in the mean.
 
     |A+B|^2 - |A-B|^2 = 4 Re(A B*), and the powers of sum and difference are normalised by the counts of both modules.
 
     >>> cospectrum(np.array([3.0]), np.array([1.5]))
-    array([1.5])
+    array([0.75])
     """
-    return power_sum - power_difference
+    return np.asarray((power_sum - power_difference) / 2)
