@@ -1,13 +1,8 @@
 """Figures: calibration, posteriors, predictions, comparisons."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -38,7 +33,8 @@ def axis_label(name: str, prior: Prior) -> str:
 
 def coverage(calibration: Calibration) -> Figure:
     """Expected coverage against credibility, of the joint HPD region and each marginal, with the 95% binomial band."""
-    figure, axes = plt.subplots(figsize=(5, 5), layout="constrained")
+    figure = Figure((5, 5), layout="constrained")
+    axes = figure.subplots()
     levels, n = np.linspace(0, 1, 101), len(calibration.hpd)
     axes.fill_between(levels, *stats.binom.interval(0.95, n, levels) / np.array(n), color="0.85", label=f"95% of exact ones, N = {n}")
     axes.plot(levels, (calibration.hpd[:, None] <= levels).mean(axis=0), "k", lw=2, label="joint (HPD)")
@@ -53,7 +49,8 @@ def coverage(calibration: Calibration) -> Figure:
 def sbc_ranks(calibration: Calibration) -> Figure:
     """Histograms of the truths' ranks, with the 95% band of a uniform one."""
     d, n, bins = len(calibration.names), len(calibration.hpd), 20
-    figure, axes = plt.subplots(-(-d // 3), min(d, 3), figsize=(9, 2.4 * -(-d // 3)), layout="constrained", squeeze=False)
+    figure = Figure((9, 2.4 * -(-d // 3)), layout="constrained")
+    axes = figure.subplots(-(-d // 3), min(d, 3), squeeze=False)
     band = stats.binom.interval(0.95, n, 1 / bins)
     for i, ax in enumerate(axes.flat):
         if i >= d:
@@ -71,7 +68,7 @@ def corner_plot(samples: Mapping[str, Samples], truth: Mapping[str, float] | Non
     import corner
 
     prior = next(iter(samples.values())).prior
-    figure = plt.figure(figsize=(2.1 * prior.dim + 1, 2.1 * prior.dim + 1))
+    figure = Figure((2.1 * prior.dim + 1, 2.1 * prior.dim + 1))
     everything = np.concatenate([s.theta for s in samples.values()])
     edges = np.quantile(everything, [0.0005, 0.9995], axis=0).T
     pad = 0.05 * np.maximum(np.ptp(edges, axis=1, keepdims=True), 1e-6)
@@ -129,7 +126,8 @@ def predictive(x: Floats, layout: Layout, predicted: Floats, references: Mapping
         "difference": "A-B: noise alone",
         "cospectrum": "cospectrum: no noise in the mean",
     }
-    figure, axes = plt.subplots(len(powers), 1, figsize=(8, 3.4 * len(powers)), layout="constrained", sharex=True, squeeze=False)
+    figure = Figure((8, 3.4 * len(powers)), layout="constrained")
+    axes = figure.subplots(len(powers), 1, sharex=True, squeeze=False)
     for ax, (channel, power) in zip(axes[:, 0], powers.items(), strict=True):
         bands = np.quantile(power(predicted), [0.025, 0.16, 0.84, 0.975], axis=0)
         ax.fill_between(f, bands[0], bands[3], color=COLOURS["network"], alpha=0.2, lw=0, label="posterior predictive, 95% and 68%")
@@ -156,7 +154,8 @@ def comparison(rows: Sequence[Mapping[str, Any]], target: str, along: str, by: s
         coverage_pooled: method -> share of truths in the central 68%.
     """
     panels = sorted({row["cell"][by] for row in rows}) if by else [None]
-    figure, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels), 4.4), layout="constrained", sharey=True, squeeze=False)
+    figure = Figure((5.2 * len(panels), 4.4), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)
     methods = list(dict.fromkeys(row["method"] for row in rows))
     for ax, panel in zip(axes[0], panels, strict=True):
         for k, method in enumerate(methods):
