@@ -52,8 +52,14 @@ def _bank(config: Config, simulator: "Simulator") -> "Bank":
     if n < 10:
         raise UserError(f"simulations is {n}, but a bank has at least 10")
     try:
-        with progress("simulate", n, "simulations") as bar:
-            bank = Bank.build(outputs(config) / "banks", simulator, n, config["seed"], bar.advance)
+        root = outputs(config) / "banks"
+        found = min(n, Bank.found(root, simulator, config["seed"]))
+        if found:
+            say(f"{found} of {n} simulations are there already")
+        if found == n:
+            return Bank.build(root, simulator, n, config["seed"])
+        with progress("simulate", n, "simulations", done=found) as bar:
+            bank = Bank.build(root, simulator, n, config["seed"], bar.advance)
     except BankError as error:
         raise UserError(str(error)) from None
     lost = [row for row in bank.manifest["nonfinite"] if row["index"] < n]

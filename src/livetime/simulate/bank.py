@@ -58,7 +58,7 @@ class Bank:
             root: folder of banks.
             n: number of simulations that are wanted.
             seed: see `Simulator`.
-            progress: called with the number of simulations that are done, those found on disk first.
+            progress: called with 1 after each new simulation.
 
         Raises: BankError if the manifest is damaged, or more than 1% of the simulations are not finite.
         """
@@ -72,14 +72,18 @@ class Bank:
                 manifest = {"hash": name, "seed": seed, "identity": simulator.identity(), "shards": [], "nonfinite": []}
             _check_nonfinite(folder, manifest)
             start = manifest["shards"][-1]["stop"] if manifest["shards"] else 0
-            if progress and start:
-                progress(min(start, n))
             while start < n:
                 stop = min(n, (start // SHARD + 1) * SHARD)
                 theta, x = simulator.simulate(start, stop, seed, progress)
                 _add(folder, manifest, simulator, start, stop, theta, x)
                 start = stop
         return cls(folder, manifest)
+
+    @classmethod
+    def found(cls, root: Path, simulator: Simulator, seed: int) -> int:
+        """Number of simulations that the simulator's bank under root holds already."""
+        folder = root / bank_hash(simulator, seed)
+        return len(cls.open(folder)) if (folder / MANIFEST).exists() else 0
 
     @classmethod
     def open(cls, folder: Path) -> "Bank":
