@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,10 +57,8 @@ def _bank(config: Config, simulator: "Simulator") -> "Bank":
         found = min(n, Bank.found(root, simulator, config["seed"]))
         if found:
             say(f"{found} of {n} simulations are there already")
-        if found == n:
-            return Bank.build(root, simulator, n, config["seed"])
-        with progress("simulate", n, "simulations", done=found) as bar:
-            bank = Bank.build(root, simulator, n, config["seed"], bar.advance)
+        with progress("simulate", n, "simulations", done=found) if found < n else nullcontext() as bar:
+            bank = Bank.build(root, simulator, n, config["seed"], bar.advance if bar else None)
     except BankError as error:
         raise UserError(str(error)) from None
     lost = [row for row in bank.manifest["nonfinite"] if row["index"] < n]

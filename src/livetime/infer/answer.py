@@ -97,7 +97,7 @@ def ask(run: Run, observation: Observation, x: Floats, names: Sequence[str], dra
         predicted = simulator.draw(np.hstack([chosen, segments]), seed, progress=bar.advance)
     predicted = predicted[np.isfinite(predicted).all(axis=1)]
     p = predictive_p_value(x, predicted)
-    warnings = run.out_of_range(x)
+    warnings = run.out_of_range(x) + _other_instrument(run, observation)
     if p < SUSPICIOUS:
         warnings.append(
             f"the posterior predictive p-value is {p:.3f}, below {SUSPICIOUS}: "
@@ -105,6 +105,14 @@ def ask(run: Run, observation: Observation, x: Floats, names: Sequence[str], dra
         )
     notes = (*observation.notes, *(note for s in samples.values() for note in s.notes))
     return Answer(run, observation, x, seed, samples, references, predicted, p, tuple(warnings), notes)
+
+
+def _other_instrument(run: Run, observation: Observation) -> list[str]:
+    """The dead times that livetime knows are NuSTAR's; a file of another mission deserves a word."""
+    telescope, tau = observation.info.get("telescope"), run.simulator.detector.mean_dead_time
+    if not telescope or telescope.lower() == "nustar" or tau == 0:
+        return []
+    return [f"the network takes {1e3 * tau:.3g} ms of dead time after each event, as NuSTAR has it, but the file is of {telescope}"]
 
 
 def write(answer: Answer, folder: Path) -> None:

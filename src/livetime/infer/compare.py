@@ -18,6 +18,8 @@ from livetime.simulate.simulator import available_cores
 
 Floats = NDArray[np.floating[Any]]
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
+MAX_STEPS = 2000
+"""Of a chain: medians and 68% intervals need no more, and there are many chains."""
 Cell = Mapping[str, float]
 
 
@@ -50,10 +52,13 @@ def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int
     workers = ProcessPoolExecutor(processes or available_cores(), get_context("spawn"), _start, (run.config, tuple(names)))
     with workers as pool, progress("references", len(x) * len(names), "fits") as bar:
         for name in names:
-            rows = []
-            for row in pool.map(_fit, [(name, row, seed + k) for k, row in enumerate(x)], chunksize=4):
-                rows.append(row)
+            rows, lost = [], 0
+            for quantiles, complaints in pool.map(_fit, [(name, row, seed + k) for k, row in enumerate(x)], chunksize=4):
+                rows.append(quantiles)
+                lost += bool(complaints)
                 bar.advance()
+            if lost:
+                say(f"{lost} of {len(x)} chains of the {plot.LABELS[name]} posterior did not converge in {MAX_STEPS} steps")
             out[name] = np.array(rows).reshape(len(cells), n, len(QUANTILES), -1)
     return out
 
@@ -63,12 +68,13 @@ _references: dict[str, Reference] = {}
 
 def _start(config: Mapping[str, Any], names: Sequence[str]) -> None:
     simulator = build_simulator(config)
-    _references.update({name: REFERENCES[name](simulator) for name in names})
+    _references.update({name: REFERENCES[name](simulator, max_steps=MAX_STEPS) for name in names})
 
 
-def _fit(task: tuple[str, Floats, int]) -> Floats:
+def _fit(task: tuple[str, Floats, int]) -> tuple[Floats, tuple[str, ...]]:
     name, x, seed = task
-    return np.quantile(_references[name].fit(x, seed).theta, QUANTILES, axis=0)
+    samples = _references[name].fit(x, seed)
+    return np.quantile(samples.theta, QUANTILES, axis=0), samples.notes
 
 
 def rows(run: Run, cells: Sequence[Cell], grid: Sequence[str], fits: Mapping[str, Floats], target: str) -> list[dict[str, Any]]:

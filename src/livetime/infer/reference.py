@@ -203,7 +203,7 @@ class Reference:
     draws: int = 4000
     walkers: int = 40
     steps: int = 500
-    max_steps: int = 4000
+    max_steps: int = 12000
 
     name: ClassVar[str]
     averaged: ClassVar[bool] = False

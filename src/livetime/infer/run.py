@@ -88,7 +88,11 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
-        """Raises: UserError if the folder is not a finished run."""
+        """Raises: UserError if the folder is not a finished run.
+
+        torch is held to one thread from here on: the same numbers on any machine's number of cores, and no slower.
+        """
+        torch.set_num_threads(1)
         folder = Path(folder)
         if not (folder / CONFIG).exists():
             raise UserError(f"run={folder} is not a run folder: it has no {CONFIG}; give the folder that `livetime train` printed")
