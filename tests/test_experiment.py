@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import math
+import shutil
 from pathlib import Path
 
 import arviz
@@ -144,6 +145,69 @@ def test_compare(trained, capsys, tmp_path):
     table = json.loads(Path(answer, "comparison.json").read_text())
     assert len(table["rows"]) == 4 * 2
     assert table["target"] == "qpo_rms"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["grid.qpo_rms=[]"], "grid.qpo_rms is empty"),
+        (["grid.qpo_rms=[.nan]"], "grid.qpo_rms"),
+        (["grid.qpo_rms=[0.9]"], "stay inside"),
+        (["grid.qpo_rms=[0.1]", "fixed.segments=2.5"], "whole"),
+        (["grid.qpo_rms=[0.1]", "fixed.qpo_rms=0.1"], "both"),
+        (["grid.qpo_rms=[0.1]", "n=1"], "n is 1"),
+        (["grid.qpo_rms=[0.1]", "target=segments"], "target"),
+    ],
+)
+def test_compare_refuses_what_makes_no_sense(trained, capsys, words, said):
+    experiment, run_folder = trained
+    if experiment != "demo":
+        pytest.skip("once is enough")
+    fixed = {"qpo_frequency": 5, "qpo_quality": 8, "noise_rms": 0.1, "noise_frequency": 1, "segments": 4, "rate": 200}
+    assert said in refused(capsys, "compare", f"run={run_folder}", *(f"fixed.{k}={v}" for k, v in fixed.items()), *words)
+
+
+def test_nothing_but_an_answer_is_overwritten(trained, capsys, tmp_path):
+    experiment, run_folder = trained
+    if experiment != "demo":
+        pytest.skip("once is enough")
+    files = run(capsys, "observe", "experiment=demo", f"output={tmp_path}/mine", "truth.segments=4")
+    assert "run.json" not in refused(capsys, "evaluate", f"run={run_folder}", f"output={run_folder}", "overwrite=true")
+    assert (run_folder / "run.json").exists()
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "to_my_aunt.txt").write_text("dear aunt")
+    assert "letters" in refused(capsys, "observe", "experiment=demo", f"output={tmp_path}/letters", "overwrite=true")
+    assert (tmp_path / "letters" / "to_my_aunt.txt").exists()
+    given = f"observation.path=[{files}/A.evt,{files}/B.evt]"
+    assert "needed" in refused(capsys, "infer", f"run={run_folder}", given, f"output={files}", "overwrite=true")
+    assert Path(files, "A.evt").exists()
+    again = run(capsys, "observe", "experiment=demo", f"output={tmp_path}/mine", "truth.segments=3", "overwrite=true")
+    assert json.loads(Path(again, "truth.json").read_text())["segments"] == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["letters", "mine"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c["prior"]["parameters"]["rate"].update(high=150.0),
+        lambda c: c["summary"].update(rebin=0.1),
+        lambda c: c.pop("prior"),
+        lambda c: c.update(training=None),
+        lambda c: c.update(source=3),
+        lambda c: c["source"].update(_target_="os.system"),
+    ],
+)
+def test_a_run_whose_config_was_changed_is_refused(trained, capsys, tmp_path, change):
+    experiment, run_folder = trained
+    if experiment != "demo":
+        pytest.skip("once is enough")
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    config = json.loads((copy / "config.json").read_text())
+    change(config)
+    (copy / "config.json").write_text(json.dumps(config))
+    assert refused(capsys, "evaluate", f"run={copy}", "n=100")
+    assert not list(copy.glob("evaluate*"))
 
 
 def test_finished_and_foreign_runs_are_not_resumed(trained, capsys, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 import time
 import uuid
@@ -112,6 +113,11 @@ def _quoted(value: str) -> str:
     return "'" + re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
 
 
+def _split(text: str) -> list[str]:
+    """At commas, save in quotes: `a, 'b, c'` holds two."""
+    return [part.strip() for part in re.findall(r"\s*(?:'[^']*'|\"[^\"]*\")\s*|[^,]+", text) if part.strip()]
+
+
 def _override(argument: str, multirun: bool) -> str:
     """Quotes paths, so that `(`, `=` and spaces pass Hydra's grammar, and adds the keys that users name."""
     key, equals, value = argument.partition("=")
@@ -119,9 +125,9 @@ def _override(argument: str, multirun: bool) -> str:
         return argument
     if key in PATHS:
         if value.startswith("[") and value.endswith("]"):
-            value = "[" + ",".join(_quoted(part.strip()) for part in value[1:-1].split(",") if part.strip()) + "]"
+            value = "[" + ",".join(_quoted(part) for part in _split(value[1:-1])) + "]"
         elif multirun:
-            value = ",".join(_quoted(part) for part in value.split(","))
+            value = ",".join(_quoted(part) for part in _split(value))
         else:
             value = _quoted(value)
         if key == "observation.path" and not value.startswith("[") and not multirun:
@@ -166,7 +172,9 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
         try:
             _check_root(command, config)
             return _stage(command, config, [str(o) for o in context.overrides.task], folder)
-        except UserError as error:  # never SystemExit: it would end a whole sweep
+        except (UserError, OSError) as error:  # never SystemExit: it would end a whole sweep
+            if isinstance(error, OSError):
+                error = UserError(f"{error.filename or 'the system'}: {error.strerror}; check the path, its permissions and the disk")
             failed.append(str(error))
             print(f"error: {error}", file=sys.stderr, flush=True)
             return float("nan")
@@ -262,6 +270,11 @@ def _known_keys(command: str) -> list[str]:
     return sorted({*keys(config, ""), *groups})
 
 
+def _interrupt(*_: object) -> None:
+    """SIGTERM is Ctrl-C: what is half written is taken away."""
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exit code 0, 2 for what a user can mend, 130 when interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -275,6 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if {"-h", "--help"} & set(rest):
         print(command_help(command))
         raise SystemExit(0)
+    signal.signal(signal.SIGTERM, _interrupt)
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError  # type: ignore[import-untyped]

@@ -3,7 +3,6 @@
 Heavy packages are imported when a stage starts, so that `--help` and a bad key answer at once.
 """
 
-import json
 import math
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from livetime.config import ROOT, ObservationFiles, Reference, Trainer, Training, UserError, build, check, hint
 from livetime.outputs import new_folder, provenance, refuse_existing, stamp, write_json
@@ -79,14 +79,14 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         folder: the run folder; None for a new one under outputs/<name>/.
     """
     if config["resume"]:
-        from livetime.infer.run import CONFIG
+        from livetime.infer.run import CONFIG, Run
 
         folder = Path(config["resume"])
         if not (folder / CONFIG).exists():
             raise UserError(f"resume={folder} is not a run folder: it has no {CONFIG}; give the folder of a training that was stopped")
         if extra := [o for o in overrides if not o.startswith(("resume=", "trainer."))]:
             raise UserError(f"{extra[0]} cannot be changed by a resumed training; it goes on with what is in {folder / CONFIG}")
-        config = {**json.loads((folder / CONFIG).read_text()), "trainer": config["trainer"], "threads": config["threads"]}
+        config = {**Run.open(folder).config, "trainer": config["trainer"], "threads": config["threads"]}
         if (folder / "metrics.json").exists():
             raise UserError(f"resume={folder} is finished; nothing is left to train")
     training, trainer = check(Training, config["training"], "training"), check(Trainer, config["trainer"], "trainer")
@@ -132,14 +132,20 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         )
         for i in range(training.members)
     ]
+    lock = FileLock(folder / ".lock")
     try:
+        lock.acquire(timeout=0)
         with progress("train", training.epochs * len(members), "epochs") as bar:
             results = fit_ensemble(
                 members, lambda member, epochs, loss: bar.advance(epochs, f"member {member}, validation loss {loss:.3f}")
             )
+    except Timeout:
+        raise UserError(f"{folder} is being trained by another process; wait for it, or stop it") from None
     except KeyboardInterrupt:
         say(f"stopped; go on with: livetime train resume={folder}")
         raise
+    finally:
+        lock.release()
     times["trained"] = time.time()
     run = Run.open(folder)
     calibration = _held_out(run, training.test, config["seed"] + TEST_SEED, config["threads"])
@@ -214,7 +220,7 @@ def _calibration_words(numbers: Mapping[str, Any]) -> str:
 def evaluate(config: Config) -> tuple[Path, float]:
     """Calibration of a run on simulations made for this, with a seed of their own; returns the folder and the loss."""
     run = _open(config)
-    n = config["n"] or 4000
+    n = 4000 if config["n"] is None else config["n"]
     if n < 100:
         raise UserError(f"n is {n}, but calibration cannot be told from fewer than 100 simulations")
     if config["seed"] in (run.config["seed"], run.config["seed"] + TEST_SEED):
@@ -234,11 +240,13 @@ def _open(config: Config) -> "Run":
         raise UserError("run is missing; say run=<run folder>, the last line that `livetime train` printed")
     folder = Path(config["run"])
     if not folder.is_dir():
-        raise UserError(f"run={folder} does not exist; give the folder that `livetime train` printed")
+        raise UserError(
+            f"run={folder} {'is not a folder' if folder.exists() else 'does not exist'}; give the folder that `livetime train` printed"
+        )
     from livetime.infer.run import Run
 
     run = Run.open(folder)
-    _ = run.members
+    _ = run.members, run.training_range
     return run
 
 
@@ -286,10 +294,11 @@ def infer(config: Config) -> Path:
     which = check(Reference, config["reference"], "reference")
     if not files.path:
         raise UserError("observation.path is missing; say observation.path=<event file>, or observation.path=[A.evt,B.evt] for two modules")
-    if config["draws"] < 100:
-        raise UserError(f"draws is {config['draws']}, but must be at least 100")
+    if not 100 <= config["draws"] <= 1_000_000:
+        raise UserError(f"draws is {config['draws']}, but must be from 100 to 1000000")
     folder = Path(config["output"] or ROOT / "outputs" / "infer" / f"{Path(files.path[0]).stem}_{stamp()}")
-    refuse_existing(folder, config["overwrite"])
+    inputs = [Path(file) for file in files.path]
+    refuse_existing(folder, config["overwrite"], inputs)
     run = _open(config)
 
     from livetime.infer import answer, observation
@@ -310,7 +319,7 @@ def infer(config: Config) -> Path:
         raise UserError(
             f"{files.path[0]} has no counts in some frequencies or modules; choose a brighter stretch with observation.start/stop"
         )
-    with new_folder(folder, config["overwrite"]) as aside:
+    with new_folder(folder, config["overwrite"], [*inputs, run.folder]) as aside:
         say(f"observation: {seen.segments} segments of {simulator.summary.segment_size:g} s")
         given = answer.ask(run, seen, x, which.names, config["draws"], config["seed"])
         answer.write(given, aside)
@@ -324,13 +333,25 @@ def infer(config: Config) -> Path:
 def compare(config: Config) -> Path:
     """Network and references on simulations with known truth, on a grid; returns the folder of the table and the figure."""
     run = _open(config)
-    prior, n = run.simulator.prior, config["n"] or 100
+    prior, n = run.simulator.prior, 100 if config["n"] is None else config["n"]
+    if n < 2:
+        raise UserError(f"n is {n}, but bias and scatter cannot be told from fewer than 2 simulations in a cell")
     which = check(Reference, config["reference"], "reference")
     grid, fixed = dict(config["grid"]), dict(config["fixed"])
     for place, names in (("grid", grid), ("fixed", fixed)):
         for name in names:
             if name not in prior.ranges:
                 raise UserError(f"{place}.{name} is not known; {hint(name, prior.ranges)}")
+            values = np.atleast_1d(np.asarray({**fixed, **grid}[name] if place == "grid" else fixed[name], dtype=np.float64))
+            r = prior.ranges[name]
+            if place == "fixed" and name in grid:
+                raise UserError(f"{name} stands both in grid and in fixed; take one of them out")
+            if len(values) == 0:
+                raise UserError(f"{place}.{name} is empty; give it one value or more")
+            if not ((values >= r.low) & (values <= r.high)).all():
+                raise UserError(f"{place}.{name} is {values.tolist()}, but the run knows {r.low:g} to {r.high:g}; stay inside")
+            if name == "segments" and (values % 1).any():
+                raise UserError(f"{place}.segments is {values.tolist()}, but must be whole")
     if missing := [name for name in prior.ranges if name not in grid and name not in fixed]:
         raise UserError(f"{missing[0]} stands neither in grid nor in fixed; say fixed.{missing[0]}=<value>, or grid.{missing[0]}=[...]")
     if not grid:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -20,32 +20,55 @@ def stamp() -> str:
     return f"{time.strftime('%Y-%m-%d_%H%M%S')}_{uuid.uuid4().hex[:6]}"
 
 
+RESULTS = ("summary.json", "evaluation.json", "comparison.json", "truth.json")
+"""A folder with one of these is a result of livetime's, and may be overwritten; any other may not."""
+
+
 @contextmanager
-def new_folder(path: Path, overwrite: bool) -> Iterator[Path]:
+def new_folder(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> Iterator[Path]:
     """A folder to write into, which takes its name only when all is done.
 
-    Raises: UserError if it exists, unless it may be overwritten.
+    Arguments:
+        path: the folder.
+        overwrite: whether an earlier result may be replaced.
+        inputs: files and folders that are read, and must not be replaced.
+
+    Raises: UserError if it exists, unless it may be overwritten, or cannot be made.
     """
-    refuse_existing(path, overwrite)
+    refuse_existing(path, overwrite, inputs)
+    given, path = path, path.absolute()
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}")
     try:
         aside.mkdir(parents=True)
     except OSError as error:
-        raise UserError(f"output={path} cannot be made: {error.strerror}; choose another folder") from None
+        raise UserError(f"output={given} cannot be made: {error.strerror}; choose another folder") from None
     try:
         yield aside
         if path.exists():
-            shutil.rmtree(path)
+            old = path.with_name(f"{aside.name}.old")
+            path.rename(old)
+            shutil.rmtree(old)
         aside.rename(path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise UserError(f"output={path} exists; choose another folder, or say overwrite=true")
-    if path.exists() and not path.is_dir():
+def refuse_existing(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+    """Raises UserError where `new_folder` would, before any long work."""
+    try:
+        if not path.exists():
+            return
+    except OSError as error:
+        raise UserError(f"output={path} cannot be made: {error.strerror}; choose another folder") from None
+    if not path.is_dir():
         raise UserError(f"output={path} is a file; choose a folder")
+    if not overwrite:
+        raise UserError(f"output={path} exists; choose another folder, or say overwrite=true")
+    if not any((path / name).exists() for name in RESULTS) or (path / "run.json").exists():
+        raise UserError(f"output={path} is not a folder that livetime wrote an answer into, and is not overwritten; choose another folder")
+    for needed in (Path.cwd(), *inputs):
+        if needed.resolve().is_relative_to(path.resolve()):
+            raise UserError(f"output={path} holds {needed}, which is needed, and is not overwritten; choose another folder")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -77,6 +77,9 @@ def load(path: Path, gti: Literal["file", "full"]) -> EventFile:
     with _opened(path) as hdus:
         hdu = _event_table(hdus, path, notes)
         header = _keywords(hdus[0].header, hdu.header)
+        for key in (*MJDREF, *_TIME_ZERO, *LIVE):
+            if isinstance(header.get(key), (str, bool)):
+                raise UserError(f"{path}: the keyword {key} is {header[key]!r}, which is no number: mend the header")
         times, rows = _times(hdu, header, path, notes)
         intervals = _file_gti(hdus, hdu, header, path, notes) if gti == "file" else np.array([[times[0], times[-1]]])
         prior = _mean_prior(hdu, rows)

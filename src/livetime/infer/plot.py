@@ -36,12 +36,20 @@ def coverage(calibration: Calibration) -> Figure:
     figure = Figure((5, 5), layout="constrained")
     axes = figure.subplots()
     levels, n = np.linspace(0, 1, 101), len(calibration.hpd)
-    axes.fill_between(levels, *stats.binom.interval(0.95, n, levels) / np.array(n), color="0.85", label=f"95% of exact ones, N = {n}")
+    axes.fill_between(
+        levels, *stats.binom.interval(0.95, n, levels) / np.array(n), color="0.85", label=f"where an exact posterior lies ({n} truths)"
+    )
     axes.plot(levels, (calibration.hpd[:, None] <= levels).mean(axis=0), "k", lw=2, label="joint (HPD)")
     for i, name in enumerate(calibration.names):
         axes.plot(levels, (np.abs(calibration.ranks[:, i, None] - 0.5) <= levels / 2).mean(axis=0), lw=1, label=name.replace("_", " "))
     axes.plot([0, 1], [0, 1], "k:", lw=1)
-    axes.set(xlabel="credibility", ylabel="share of truths inside", xlim=(0, 1), ylim=(0, 1), title="below the diagonal: overconfident")
+    axes.set(
+        xlabel="credibility",
+        ylabel="share of truths inside",
+        xlim=(0, 1),
+        ylim=(0, 1),
+        title="below the diagonal: overconfident; above: too wide",
+    )
     axes.legend(fontsize="small")
     return figure
 

@@ -15,8 +15,17 @@ td:first-child, th:first-child { text-align: left } img { max-width: 100% } .ver
 
 
 def interval(row: Mapping[str, Any]) -> str:
-    """Median and 68% interval in as many digits as they deserve: `5.01 (4.95 to 5.07)`."""
-    return f"{row['median']:.3g} ({row['lo68']:.3g} to {row['hi68']:.3g})"
+    """Median and 68% interval.
+
+    >>> interval({"median": 1001.2, "lo68": 4.0, "hi68": 5.066})
+    '1001 (4.00 to 5.07)'
+    """
+    return f"{digits(row['median'])} ({digits(row['lo68'])} to {digits(row['hi68'])})"
+
+
+def digits(value: float) -> str:
+    """Three significant digits, and no exponent where none is needed."""
+    return f"{value:.0f}" if 1000 <= value < 1e6 else f"{value:#.3g}".removesuffix(".")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

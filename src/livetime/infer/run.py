@@ -33,6 +33,11 @@ def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Si
         raise UserError(str(error)) from None
 
 
+def shapes(simulator: Simulator) -> dict[str, Any]:
+    """What an estimator must know of a simulator's data: the prior box and the length of a summary."""
+    return {"low": simulator.prior.low.tolist(), "high": simulator.prior.high.tolist(), "x_dim": simulator.layout.size}
+
+
 @dataclass(frozen=True)
 class Posterior:
     """Equal mixture of an ensemble's estimates of p(theta | x), for one or many x.
@@ -97,9 +102,17 @@ class Run:
         if not (folder / CONFIG).exists():
             raise UserError(f"run={folder} is not a run folder: it has no {CONFIG}; give the folder that `livetime train` printed")
         try:
-            return cls(folder, dict(json.loads((folder / CONFIG).read_text())))
+            config = dict(json.loads((folder / CONFIG).read_text()))
         except (TypeError, ValueError):
             raise UserError(f"{folder / CONFIG} is damaged; train again") from None
+        groups = ("prior", "source", "detector", "summary", "estimator", "training", "trainer")
+        if bad := [key for key in groups if not isinstance(config.get(key), dict)]:
+            raise UserError(f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no group of keys; train again")
+        if bad := [key for key in ("seed", "simulations") if not isinstance(config.get(key), int)]:
+            raise UserError(f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no whole number; train again")
+        if not isinstance(config["training"].get("members"), int):
+            raise UserError(f"{folder / CONFIG} is damaged: training.members is missing or is no whole number; train again")
+        return cls(folder, config)
 
     @cached_property
     def simulator(self) -> Simulator:
@@ -112,16 +125,32 @@ class Run:
             raise UserError(
                 f"{self.folder} has {len(folders)} of {self.config['training']['members']} members; train with resume={self.folder}"
             )
-        return tuple(load(folder) for folder in folders)
+        members = tuple(load(folder) for folder in folders)
+        wanted = shapes(self.simulator)
+        for folder, member in zip(folders, members, strict=True):
+            if dict(member.hparams["shapes"]) != wanted:
+                raise UserError(f"{self.folder / CONFIG} no longer describes the weights of {folder.name}: it was changed; train again")
+        return members
 
     def posterior(self, x: Floats) -> Posterior:
         """For summaries (X,) or (B, X)."""
         return Posterior(self.members, torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32))), self.simulator.prior)
 
+    @cached_property
+    def training_range(self) -> tuple[Floats, Floats]:
+        """Least and greatest value of each entry of the summaries that training saw, (X,) each."""
+        try:
+            seen = json.loads((self.folder / RANGE).read_text())
+            low, high = np.array(seen["low"], dtype=np.float64), np.array(seen["high"], dtype=np.float64)
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{self.folder / RANGE} is missing or damaged; train again") from None
+        if not len(low) == len(high) == self.simulator.layout.size:
+            raise UserError(f"{self.folder / RANGE} does not fit the run's summary; train again")
+        return low, high
+
     def out_of_range(self, x: Floats) -> list[str]:
         """Warnings for a summary (X,) outside of what training saw, which name the quantity and both numbers."""
-        seen = json.loads((self.folder / RANGE).read_text())
-        low, high = np.array(seen["low"]), np.array(seen["high"])
+        low, high = self.training_range
         warnings = []
         for name, s in self.simulator.layout.slices.items():
             values, lo, hi = np.asarray(x[s], dtype=np.float64), low[s], high[s]

@@ -3,6 +3,7 @@
 import json
 import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import queue
 import warnings
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import lightning
@@ -83,7 +85,9 @@ def fit(member: Member, report: Report) -> dict[str, float]:
         module = LitEstimator(member.estimator, {"low": member.low, "high": member.high, "x_dim": x.shape[1]}, asdict(t))
     module.standardise_by(data.train.tensors[1])
     del theta, x
-    last = checkpoints / "last.ckpt"
+    last, log = checkpoints / "last.ckpt", member.folder / "metrics.csv"
+    if log.exists():  # Lightning's logger would delete it
+        log.rename(member.folder / f"metrics_{len(list(member.folder.glob('metrics*.csv')))}.csv")
     best = ModelCheckpoint(checkpoints, "best", "val/loss", save_last=True, enable_version_counter=False)
     stopping = EarlyStopping("val/loss", patience=t.patience, check_finite=True)
     with warnings.catch_warnings():
@@ -133,8 +137,11 @@ def load(member: Path) -> LitEstimator:
         raise UserError(f"{path} is not a checkpoint of livetime, or is damaged; train again") from None
     if schema != SCHEMA:
         raise UserError(f"{path} has schema {schema}, but this version of livetime reads schema {SCHEMA}; train again")
-    module = LitEstimator(**checkpoint["hyper_parameters"])
-    module.load_state_dict(checkpoint["state_dict"])
+    try:
+        module = LitEstimator(**checkpoint["hyper_parameters"])
+        module.load_state_dict(checkpoint["state_dict"])
+    except (KeyError, TypeError, RuntimeError):
+        raise UserError(f"{path} does not hold the weights that it should; train again") from None
     return module.eval()
 
 
@@ -144,6 +151,14 @@ _reports: Any = None
 def _start_process(reports: Any) -> None:
     global _reports
     _reports = reports
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A member does not outlive the training that started it, however that ended."""
+    if parent := multiprocessing.parent_process():
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _fit_in_process(index: int, member: Member) -> dict[str, float]:
