@@ -179,8 +179,8 @@ def test_every_flow_has_a_density_that_matches_its_draws(model):
         density = torch.exp(flow.log_prob(grid, x))
     inner = [(points.abs() < 0.8 * HIGH).all(-1) for points in (draws, grid)]
     area = ((HIGH - LOW) / 401) ** 2
-    assert density.sum() * area == pytest.approx(1, abs=0.03)
-    assert density[inner[1]].sum() * area == pytest.approx(inner[0].float().mean(), abs=0.03)
+    assert density.sum().item() * area == pytest.approx(1, abs=0.03)
+    assert density[inner[1]].sum().item() * area == pytest.approx(inner[0].float().mean().item(), abs=0.03)
     assert 0.1 < inner[0].float().mean() < 0.9
     assert flow.loss(draws[:5, 0], x.expand(5, -1)).shape == (5,)
 
