@@ -4,14 +4,13 @@ import os
 import re
 import signal
 import sys
-import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
 from livetime.config import CONFIGS, ROOT, Root, RunRoot, UserError, hint
+from livetime.outputs import stamp
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
     where = []
     if {"-m", "--multirun"} & set(flags) and not any(o.startswith("hydra.sweep.dir=") for o in overrides):
         outputs = next((o.partition("=")[2].strip("'") for o in overrides if o.startswith("outputs=")), str(ROOT / "outputs"))
-        where = ["hydra.sweep.dir=" + _quoted(f"{outputs}/sweeps/{time.strftime('%Y-%m-%d_%H%M%S')}_{uuid.uuid4().hex[:6]}")]
+        where = ["hydra.sweep.dir=" + _quoted(f"{outputs}/sweeps/{stamp()}")]
     sys.argv = ["livetime", *flags, *overrides, *where]
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=COMMANDS[command].root)(job)()
     return 2 if failed else 0
@@ -231,8 +230,6 @@ def _translate(error: Exception, command: str) -> str:
         return _unknown(key, known)
     if match := re.search(r"Could not find '([\w/]+)/([^'/]+)'", text):
         return f"{match[1]}={match[2]} is not known; {hint(match[2], (p.stem for p in (CONFIGS / match[1]).glob('*.yaml')))}"
-    if match := re.search(r"Could not override '([^']+)'\. No match in the defaults list", text):
-        return _unknown(match[1], known)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ and str(error.__cause__) else ""
     if match := re.search(r"full_key: (\S+)", text + "\n" + str(error.__cause__ or "")):

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,8 +92,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
             raise UserError(f"resume={folder} is finished; nothing is left to train")
     training, trainer = check(Training, config["training"], "training"), check(Trainer, config["trainer"], "trainer")
 
-    from livetime.infer.run import CONFIG as CONFIG_FILE
-    from livetime.infer.run import RANGE, RUN, Run, build_simulator
+    from livetime.infer.run import CONFIG, RANGE, RUN, Run, build_simulator, shapes
 
     simulator = build_simulator(config, config["threads"])
     if config["simulations"] * training.validation < 1:
@@ -100,31 +100,32 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
 
     from livetime.learn.training import Member, fit_ensemble
 
-    low, high = simulator.prior.low.tolist(), simulator.prior.high.tolist()
-    build(config["estimator"], "estimator", low=low, high=high, x_dim=simulator.layout.size)
+    known = shapes(simulator)
+    build(config["estimator"], "estimator", **known)
     times = {"started": time.time()}
     bank = _bank(config, simulator)
     times["simulated"] = time.time()
     if folder is None:
         folder = outputs(config) / config["name"] / stamp()
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / CONFIG_FILE).exists():
-        write_json(folder / CONFIG_FILE, {k: v for k, v in config.items() if k not in ("resume", "truth", "output", "overwrite")})
+    if not (folder / CONFIG).exists():
+        write_json(folder / CONFIG, {k: v for k, v in config.items() if k not in ("resume", "truth", "output", "overwrite")})
         write_json(
             folder / RUN, {"name": config["name"], "overrides": overrides, "seed": config["seed"], **provenance(), "bank": bank.folder.name}
         )
     say(f"run folder: {folder}")
-    x = bank.load(config["simulations"])[1]
-    write_json(folder / RANGE, {"names": simulator.layout.names(), "low": x.min(axis=0).tolist(), "high": x.max(axis=0).tolist()})
-    del x
+    if not (folder / RANGE).exists():
+        x = bank.load(config["simulations"])[1]
+        write_json(folder / RANGE, {"names": simulator.layout.names(), "low": x.min(axis=0).tolist(), "high": x.max(axis=0).tolist()})
+        del x
     members = [
         Member(
             folder / f"member_{i}",
             dict(config["estimator"]),
             training,
             trainer,
-            low,
-            high,
+            known["low"],
+            known["high"],
             bank.folder,
             config["simulations"],
             seed=int(np.random.SeedSequence([config["seed"], i]).generate_state(1)[0]),
@@ -167,9 +168,8 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
 def _held_out(run: "Run", n: int, seed: int, threads: int | None) -> "Calibration":
     """Calibration on n simulations that are made for this and kept nowhere."""
     from livetime.infer.diagnose import calibrate
-    from livetime.infer.run import build_simulator
 
-    simulator = build_simulator(run.config, threads)
+    simulator = replace(run.simulator, threads=threads)
     with progress("simulate held-out", n, "simulations") as bar:
         theta, x = simulator.simulate(0, n, seed, bar.advance)
     finite = np.isfinite(x).all(axis=1)

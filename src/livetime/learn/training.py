@@ -22,6 +22,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from livetime.config import Trainer, Training, UserError
 from livetime.learn.data import BankDataModule
 from livetime.learn.module import SCHEMA, LitEstimator
+from livetime.outputs import write_json
 from livetime.simulate.bank import Bank
 from livetime.simulate.simulator import available_cores
 
@@ -116,9 +117,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     report(t.epochs - trainer.current_epoch, float(best.best_model_score))
     weights = sum(p.numel() for p in module.parameters())
     result = {"val_loss": float(best.best_model_score), "epochs": trainer.current_epoch, "weights": weights}
-    aside = done.with_suffix(".part")
-    aside.write_text(json.dumps(result))
-    os.replace(aside, done)
+    write_json(done, result)
     return result
 
 
