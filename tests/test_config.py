@@ -25,7 +25,7 @@ from livetime.config import (
 NAN, INF = float("nan"), float("inf")
 SETTINGS = {"training": Training, "trainer": Trainer, "reference": Reference, "observation": ObservationFiles}
 PARTS = ("source", "detector", "summary", "prior", "estimator")
-EXTRA = {"estimator": {"low": [-1.0, 0.0], "high": [1.0, 2.0], "x_dim": 7}}
+EXTRA = {"estimator": {"shapes": {"low": [-1.0, 0.0], "high": [1.0, 2.0], "x_dim": 7}}}
 ROOTS = {"reference": "run", "observation": "run"}
 
 
@@ -74,6 +74,15 @@ def test_every_part_composes_and_builds(compose, group, name):
     assert set(node) - {"_target_"} == known  # a file is exactly the keyword arguments of its target
 
 
+@pytest.mark.parametrize("name", [name for _, name in files("estimator/net")])
+def test_every_net_builds_and_is_exactly_its_arguments(compose, name):
+    from livetime.learn.nets import Shapes
+
+    node = compose(f"estimator/net={name}")["estimator"]["net"]
+    net = build(node, "estimator.net", shapes=Shapes((0.0,), (1.0,), 103, 2, 50), out=3)
+    assert set(node) - {"_target_"} == set(inspect.signature(type(net)).parameters) - {"shapes", "out"}
+
+
 @pytest.mark.parametrize(("group", "name"), files(*SETTINGS))
 def test_every_file_of_settings_composes_and_checks(compose, group, name):
     node = compose(f"{group}={name}", root=ROOTS.get(group, "config"))[group]
@@ -99,8 +108,9 @@ def test_every_experiment_composes_and_its_simulator_builds(compose, experiment,
     assert node["simulations"] * training.validation >= 1
     if experiment:
         assert node["name"] == experiment
-    low, high = simulator.prior.low.tolist(), simulator.prior.high.tolist()
-    build(node["estimator"], "estimator", low=low, high=high, x_dim=simulator.layout.size)
+    from livetime.infer.run import shapes
+
+    build(node["estimator"], "estimator", shapes=shapes(simulator))
 
 
 def build_simulator():
@@ -240,8 +250,11 @@ def test_a_refused_target_is_not_even_imported(monkeypatch):
         ("prior", {"parameters": {"rate": {"low": "much", "high": 1.0}}}, ["prior.parameters.rate.low", "much"]),
         ("prior", {"parameters": {"rate": 3.0}}, ["prior.parameters.rate"]),
         ("estimator", {"model": "zuko_nfs"}, ["estimator", "zuko_nfs", "zuko_nsf"]),
-        ("estimator", {"embedding": []}, ["estimator", "embedding"]),
-        ("estimator", {"embedding": [0]}, ["estimator", "embedding"]),
+        ("estimator", {"features": 0}, ["estimator", "features"]),
+        ("estimator", {"net": {"_target_": "livetime.learn.nets.MLP", "widths": []}}, ["estimator.net", "widths"]),
+        ("estimator", {"net": {"_target_": "livetime.learn.nets.MLP", "width": 3}}, ["estimator.net.width", "did you mean widths?"]),
+        ("estimator", {"net": {"_target_": "livetime.learn.nets.MLP", "dropout": 1.0}}, ["estimator.net", "dropout is 1.0"]),
+        ("estimator", {"net": {"_target_": "livetime.learn.nets.PeriodogramCNN"}}, ["estimator.net", "periodograms"]),
         ("estimator", {"num_transforms": "many"}, ["estimator.num_transforms", "many"]),
         ("estimator", {"num_transform": 3}, ["estimator.num_transform", "did you mean num_transforms?"]),
         ("estimator", {"num_transforms": 0}, ["estimator", "num_transforms"]),
@@ -249,7 +262,7 @@ def test_a_refused_target_is_not_even_imported(monkeypatch):
         ("estimator", {"hidden_features": 0}, ["estimator", "hidden_features"]),
         ("estimator", {"hidden_features": [64, -1]}, ["estimator", "hidden_features"]),
         ("estimator", {"passes": -1}, ["estimator", "passes"]),
-        ("estimator", {"low": [0.0]}, ["estimator.low"]),
+        ("estimator", {"shapes": {"low": [0.0]}}, ["estimator.shapes"]),
     ],
 )
 def test_what_a_part_does_not_take_is_refused_by_name(compose, group, change, words):

@@ -19,7 +19,8 @@ SMALL = [
     "debug=fast_dev_run",
     "prior.covariates.segments.low=2",
     "prior.covariates.segments.high=4",
-    "estimator.embedding=[16]",
+    "estimator/net=mlp",
+    "estimator.net.widths=[16]",
     "estimator.hidden_features=[8]",
     "estimator.num_transforms=1",
 ]
@@ -67,7 +68,7 @@ def test_run_folder_holds_what_it_must(trained, folder):
     assert config["prior"]["covariates"]["segments"]["high"] == 4
     record = json.loads((run_folder / "run.json").read_text())
     assert record["seed"] == 1
-    assert "estimator.embedding=[16]" in record["overrides"]
+    assert "estimator.net.widths=[16]" in record["overrides"]
     assert (folder / "banks" / record["bank"] / "manifest.json").exists()
     metrics = json.loads((run_folder / "metrics.json").read_text())
     assert math.isfinite(metrics["log_prob"])

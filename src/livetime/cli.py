@@ -100,9 +100,10 @@ def command_help(name: str) -> str:
         elif re.match(r"\w+: ", line):
             lines.append("  " + line)
     lines += ["", "Groups (choose with group=name, change with group.key=value):"]
-    for group in [*dict.fromkeys(groups)]:
-        names = sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
-        lines.append(f"  {group:11} {', '.join(names)}")
+    for group in dict.fromkeys(groups):
+        for folder in (CONFIGS / group, *sorted(path for path in (CONFIGS / group).iterdir() if path.is_dir())):
+            names = sorted(path.stem for path in folder.glob("*.yaml"))
+            lines.append(f"  {folder.relative_to(CONFIGS).as_posix():14} {', '.join(names)}")
     return "\n".join([*lines, "", "-m anywhere makes a sweep over comma-separated values; --cfg job prints the composed config and stops."])
 
 
@@ -263,7 +264,7 @@ def _known_keys(command: str) -> list[str]:
                 out += keys(child, f"{prefix}{key}.")
         return out
 
-    groups = [path.name for path in CONFIGS.iterdir() if path.is_dir()]
+    groups = [path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*") if path.is_dir()]
     return sorted({*keys(config, ""), *groups})
 
 

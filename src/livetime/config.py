@@ -213,6 +213,8 @@ def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
         instance = cls.__new__(cls)
         validate_call(config=ConfigDict(arbitrary_types_allowed=True))(cls.__init__)(instance, **kwargs, **extra)
         return instance
+    except UserError:  # of a node inside this one
+        raise
     except ValidationError as error:
         raise UserError(_sentence(error, where)) from None
     except ValueError as error:

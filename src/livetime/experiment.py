@@ -101,7 +101,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     from livetime.learn.training import Member, fit_ensemble
 
     known = shapes(simulator)
-    build(config["estimator"], "estimator", **known)
+    build(config["estimator"], "estimator", shapes=known)
     times = {"started": time.time()}
     bank = _bank(config, simulator)
     times["simulated"] = time.time()
@@ -124,8 +124,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
             dict(config["estimator"]),
             training,
             trainer,
-            known["low"],
-            known["high"],
+            known,
             bank.folder,
             config["simulations"],
             seed=int(np.random.SeedSequence([config["seed"], i]).generate_state(1)[0]),

@@ -25,6 +25,7 @@ from livetime.simulate.simulator import Simulator
 from livetime.simulate.summary import Periodogram
 
 Floats = NDArray[np.float64]
+Lines = tuple[Floats, Floats, Floats]
 ORDER = 3
 """Of the series for a log-normal rate: the fourth adds less than what the Lorentzians' mirror images are neglected by."""
 POPULATION = 600
@@ -78,18 +79,20 @@ class SourcePower:
                 weights.append((2 if e > mirror else 1) / np.pi / prod(factorial(x) for x in e))
         return np.array(exponents, dtype=np.float64).reshape(len(weights), lines), np.array(weights)
 
-    def lines(self, params: Mapping[str, ArrayLike]) -> tuple[Floats, Floats, Floats]:
+    def lines(self, params: Mapping[str, ArrayLike]) -> Lines:
         """Variance, half width and centre in Hz of the L lines that QPOs and noises are made of, each (n, L)."""
-        rows: list[tuple[Floats, Floats, Floats]] = [(np.zeros((1, 0)),) * 3]
+        rows: list[Lines] = [(np.zeros((1, 0)),) * 3]
         for rms, nu, q in self.of_shape("qpo", params):
             variance = rms**2 * (0.5 + np.arctan(2 * q) / np.pi) / 2
             rows += [(variance, nu / (2 * q), nu), (variance, nu / (2 * q), -nu)]
         rows += [(rms**2, w, 0 * w) for rms, w in self.of_shape("noise", params)]
         n = max(len(row[0]) for row in rows)
-        columns = [np.concatenate([np.broadcast_to(row[i], (n, row[i].shape[1])) for row in rows], axis=1) for i in range(3)]
+        columns = [np.concatenate([row[i] if len(row[i]) == n else row[i].repeat(n, axis=0) for row in rows], axis=1) for i in range(3)]
         return columns[0], columns[1], columns[2]
 
-    def __call__(self, f: Floats, params: Mapping[str, ArrayLike], duration: float, gains: Floats | None = None) -> Floats:
+    def __call__(
+        self, f: Floats, params: Mapping[str, ArrayLike], duration: float, gains: Floats | None = None, lines: Lines | None = None
+    ) -> Floats:
         """The expected power (n, F).
 
         Arguments:
@@ -97,11 +100,12 @@ class SourcePower:
             params: physical, numbers or (n,).
             duration: of a segment in s.
             gains: factor for each order of the series, (n, order) or (1, order); None for 1.
+            lines: of the same params, where they are at hand.
         """
         gains = np.ones((1, self.order)) if gains is None else gains
         total = self._first_order(f, params, duration) * gains[:, :1]
         exponents, weights = self._products
-        variance, width, centre = self.lines(params)
+        variance, width, centre = self.lines(params) if lines is None else lines
         weight = weights * np.exp(np.log(variance) @ exponents.T) * gains[:, exponents.sum(axis=1).astype(int) - 1]
         w, c = width @ exponents.T + 1 / (2 * np.pi * duration), centre @ exponents.T
         # weight w [1/((f - c)^2 + w^2) + 1/((f + c)^2 + w^2)] = (factor t + offset)/(t^2 + scale) with t = f^2 + shift;
@@ -231,14 +235,15 @@ class Reference:
     def power(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
         """Expected Leahy powers (n, F) of each channel of the summary; params: physical, each a number or (n,)."""
         params = {name: np.atleast_1d(np.asarray(value, dtype=np.float64)) for name, value in params.items()}
-        log_rate, variance = np.log(params["rate"]), self._variance(params)
+        lines = self.source.lines(params)
+        log_rate, variance = np.log(params["rate"]), self._variance(params, lines)
         log_rate, variance = np.broadcast_arrays(log_rate, variance)
         effective = self._effective(log_rate, variance)
         noise, gains = self._varying(log_rate, variance)
         response = self._table(effective)[:, 1]
         modules, rate = self.simulator.detector.modules, np.exp(effective)[:, None]
         recorded = modules * rate / (1 + rate * self.detector.mean_dead_time)
-        signal = noise + recorded * response * self._in_bins(params, gains)
+        signal = noise + recorded * response * self._in_bins(params, gains, lines)
         return {"power": signal} if modules == 1 else {"sum": signal, "difference": np.broadcast_to(noise, signal.shape)}
 
     def _table(self, log_rate: ArrayLike, slope: int = 0) -> Floats:
@@ -248,21 +253,21 @@ class Reference:
         spline = _detector_table(self.detector, self.simulator.summary, self.simulator.source.dt, low, high)
         return np.asarray(spline(np.clip(log_rate, low, high), slope))
 
-    def _variance(self, params: Mapping[str, ArrayLike]) -> Floats:
+    def _variance(self, params: Mapping[str, ArrayLike], lines: Lines) -> Floats:
         """Variance (n,) of the log rate; of a power law that in the summary's band."""
         layout = self.simulator.layout
-        total: Floats = self.source.lines(params)[0].sum(axis=1)
+        total: Floats = lines[0].sum(axis=1)
         for norm, index in self.source.of_shape("powerlaw", params):
             total = total + SHAPES["powerlaw"].power(layout.frequency, norm, index) @ layout.averaged / self.simulator.summary.segment_size
         return total
 
-    def _in_bins(self, params: Mapping[str, ArrayLike], gains: Floats) -> Floats:
+    def _in_bins(self, params: Mapping[str, ArrayLike], gains: Floats, lines: Lines) -> Floats:
         """The source's power (n, F), averaged over the W Fourier frequencies of each bin: two nodes, their mean -+ standard deviation."""
         layout, size, step = self.simulator.layout, self.simulator.summary.segment_size, self.simulator.source.dt
         several = layout.averaged > 1
         spread = np.sqrt((layout.averaged**2 - 1) / 12) / size
         f = np.concatenate([layout.frequency - spread, (layout.frequency + spread)[several]])
-        power = self.source(np.abs(f - np.round(f * step) / step), params, size, gains)
+        power = self.source(np.abs(f - np.round(f * step) / step), params, size, gains, lines)
         mean = power[:, : len(spread)]
         mean[:, several] = (mean[:, several] + power[:, len(spread) :]) / 2
         return mean
@@ -316,13 +321,14 @@ class Reference:
     def _evaluate(self, theta: Floats, data: _Data) -> Floats:
         """Log-likelihood (n,): Gamma for the powers, Gaussian for the rate, and the integral over the observation's own rate."""
         params = self.simulator.prior.physical(theta)
-        variance = self._variance(params)
+        lines = self.source.lines(params)
+        variance = self._variance(params, lines)
         noise, gains = data.noise, data.gains
         if self._averages:
             place = variance[:, None].clip(max=data.variance[-1]) / data.variance[1] - np.arange(len(data.variance))
             between = np.maximum(0, 1 - np.abs(place))  # linear interpolation
             noise, gains = between @ noise, between @ gains
-        source = data.total * self._in_bins(params, gains)
+        source = data.total * self._in_bins(params, gains, lines)
         # second order in d = (observation's own log rate) - data.log_rate; max(ratio, 1) keeps it from overshooting
         value, gradient, precision = np.zeros(len(theta)), np.zeros(len(theta)), np.full(len(theta), data.precision)
         for observed, signal in zip(data.channels, (source, np.zeros((1, 1))), strict=False):
@@ -332,7 +338,7 @@ class Reference:
             value -= (ratio + np.log(expected)) @ data.shape
             gradient += ((ratio - 1) * slope) @ data.shape
             precision += (np.maximum(ratio, 1) * slope**2) @ data.shape
-        slow = self.source(np.array([0.5 / data.duration]), params, data.duration, gains)[:, 0] / (2 * data.duration)
+        slow = self.source(np.array([0.5 / data.duration]), params, data.duration, gains, lines)[:, 0] / (2 * data.duration)
         d = self._effective(np.log(params["rate"]), variance) - slow / 2 - data.log_rate
         spread = 1 + precision * slow
         return np.asarray(value + (gradient * d + (gradient**2 * slow - precision * d**2) / 2) / spread - np.log(spread) / 2)

@@ -34,8 +34,11 @@ def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Si
 
 
 def shapes(simulator: Simulator) -> dict[str, Any]:
-    """What an estimator must know of a simulator's data: the prior box and the length of a summary."""
-    return {"low": simulator.prior.low.tolist(), "high": simulator.prior.high.tolist(), "x_dim": simulator.layout.size}
+    """What an estimator must know of a simulator's data: keyword arguments of `learn.nets.Shapes`, in plain types."""
+    prior, layout = simulator.prior, simulator.layout
+    bins = len(layout.frequency)
+    channels = sum(s.stop - s.start == bins for s in layout.slices.values())
+    return {"low": prior.low.tolist(), "high": prior.high.tolist(), "x_dim": layout.size, "channels": channels, "bins": bins}
 
 
 @dataclass(frozen=True)

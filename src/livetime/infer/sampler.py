@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
 Floats = NDArray[np.float64]
 
@@ -69,12 +69,15 @@ class _Kernels:
     def log_density(self, u: Floats) -> Floats:
         z = np.linalg.solve(self.root, (u - self.mean).T).T
         squared = (z**2).sum(axis=1)[:, None] + (self.centres**2).sum(axis=1) - 2 * z @ self.centres.T
-        return np.asarray(logsumexp(-squared / (2 * self.width**2), axis=1))
+        squared /= -2 * self.width**2
+        most = squared.max(axis=1)
+        return np.asarray(most + np.log(np.exp(squared - most[:, None]).sum(axis=1)))
 
     def __call__(self, u: Floats, random: Any) -> tuple[Floats, Floats]:
         z = self.centres[random.randint(len(self.centres), size=len(u))] + self.width * random.standard_normal(u.shape)
         proposal = self.mean + z @ self.root.T
-        return proposal, self.log_density(u) - self.log_density(proposal)
+        old, new = self.log_density(np.concatenate([u, proposal])).reshape(2, len(u))
+        return proposal, old - new
 
 
 def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, sweeps: int = 3, last: int = 15) -> Floats:

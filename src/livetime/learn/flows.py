@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from sbi.neural_nets import posterior_nn
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from livetime.learn.estimators import PosteriorEstimator
-from livetime.learn.nets import MLP
+from livetime.learn.nets import Shapes, build_net
 
 EDGE = 1e-6
 """A theta on the edge of the box is taken as this far inside, in units of the box."""
@@ -26,10 +27,10 @@ class Flow(PosteriorEstimator):
     what is left: posteriors much narrower than the prior need no steep spline.
 
     Arguments:
-        low, high: edges of the prior box in sampling coordinates, (D,).
-        x_dim: length of the standardised summary.
+        shapes: of the data.
+        net: group node of the embedding net.
+        features: of the embedding.
         model: any of the flows of `sbi.neural_nets.posterior_nn`: zuko_nsf, zuko_maf, nsf, maf, mdn, ...
-        embedding: widths of the embedding net.
         hidden_features: width of the flow's own networks.
         num_transforms, num_bins: of the flow, where it has them.
         passes: 2 for coupling transforms, null for autoregressive ones (`zuko_nsf` and `zuko_maf`).
@@ -39,11 +40,10 @@ class Flow(PosteriorEstimator):
 
     def __init__(
         self,
-        low: Sequence[float],
-        high: Sequence[float],
-        x_dim: int,
+        shapes: Shapes,
+        net: dict[str, Any],
+        features: int = 32,
         model: str = "zuko_nsf",
-        embedding: Sequence[int] = (256, 128, 32),
         hidden_features: int | Sequence[int] = 64,
         num_transforms: int = 5,
         num_bins: int = 8,
@@ -52,6 +52,7 @@ class Flow(PosteriorEstimator):
         super().__init__()
         layers = [hidden_features] if isinstance(hidden_features, int) else list(hidden_features)
         for name, value in (
+            ("features", features),
             ("num_transforms", num_transforms),
             ("num_bins", num_bins),
             ("hidden_features", min(layers, default=0)),
@@ -61,14 +62,12 @@ class Flow(PosteriorEstimator):
                 raise ValueError(f"{name} is {value}, but must be at least 1")
         if model not in MODELS:
             raise ValueError(f"model is {model!r}, but sbi's flows are {', '.join(MODELS)}")
-        if len(embedding) == 0 or min(embedding) < 1:
-            raise ValueError("embedding must name the width, 1 or more, of at least one layer")
         self.low: Tensor
         self.high: Tensor
-        self.register_buffer("low", torch.tensor(low, dtype=torch.float32))
-        self.register_buffer("high", torch.tensor(high, dtype=torch.float32))
-        dim, features = len(low), embedding[-1]
-        self.embedding = MLP(x_dim, embedding)
+        self.register_buffer("low", torch.tensor(shapes.low, dtype=torch.float32))
+        self.register_buffer("high", torch.tensor(shapes.high, dtype=torch.float32))
+        dim = len(shapes.low)
+        self.embedding = nn.Sequential(build_net(net, shapes, features), nn.SiLU())
         self.affine = nn.Linear(features, 2 * dim)
         nn.init.zeros_(self.affine.weight)
         nn.init.zeros_(self.affine.bias)

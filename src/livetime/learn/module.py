@@ -8,7 +8,7 @@ from torch import Tensor
 
 from livetime.config import Training, build
 
-SCHEMA = 1
+SCHEMA = 2
 """Raise it whenever older checkpoints can no longer be read."""
 
 
@@ -19,7 +19,7 @@ class LitEstimator(lightning.LightningModule):
 
     Arguments:
         estimator: a group node with a `_target_`.
-        shapes: what the estimator needs to know of the data: `low`, `high`, `x_dim`.
+        shapes: keyword arguments of `Shapes`.
         training: keyword arguments of `Training`.
         schema: version of what a checkpoint holds.
     """
@@ -31,7 +31,7 @@ class LitEstimator(lightning.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.training_config = Training(**training)
-        self.estimator = build(estimator, "estimator", **shapes)
+        self.estimator = build(estimator, "estimator", shapes=shapes)
         self.register_buffer("x_mean", torch.zeros(shapes["x_dim"]))
         self.register_buffer("x_std", torch.ones(shapes["x_dim"]))
 
@@ -59,7 +59,7 @@ class LitEstimator(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         t = self.training_config
-        optimizer = torch.optim.AdamW(self.parameters(), lr=t.lr, weight_decay=t.weight_decay)
+        optimizer = torch.optim.AdamW(self.parameters(), lr=t.lr, weight_decay=t.weight_decay, fused=True)
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler: Any
         if t.schedule == "onecycle":

@@ -1,19 +1,163 @@
-"""Networks that turn a summary into features."""
+"""Networks: a standardised summary (B, X) becomes features (B, out), the last layer linear.
+
+What the features are is the estimator's business: a class's logit, a regression, the condition of a flow. `Perceptron` under a
+classifier is logistic regression.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
+
+from livetime.config import build
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+Activation = Literal["silu", "relu", "gelu", "tanh", "sigmoid"]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What a model must know of its data, in plain types.
+
+    Arguments:
+        low, high: edges of the prior box in sampling coordinates, (D,).
+        x_dim: length X of a summary.
+        channels, bins: the first `channels * bins` entries of a summary are spectra on one axis of so many bins; the rest are numbers.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    x_dim: int
+    channels: int = 0
+    bins: int = 0
+
+
+def build_net(node: dict[str, Any], shapes: Shapes, out: int) -> nn.Module:
+    """The net that an estimator's node `net` names, with `out` features."""
+    net = build(node, "estimator.net", shapes=shapes, out=out)
+    assert isinstance(net, nn.Module)
+    return net
+
+
+def _positive(**values: float) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}, but must be at least 1")
+
+
+class Perceptron(nn.Linear):
+    """One linear layer (Rosenblatt 1958); the activation is the estimator's."""
+
+    def __init__(self, shapes: Shapes, out: int) -> None:
+        super().__init__(shapes.x_dim, out)
 
 
 class MLP(nn.Sequential):
-    """Fully connected layers with SiLU after each: (B, in_features) -> (B, widths[-1]).
+    """Fully connected layers, an activation after each but the last.
 
     Arguments:
-        in_features: length of the input.
-        widths: of the layers.
+        widths: of the hidden layers.
+        activation: silu, relu, gelu, tanh or sigmoid.
+        dropout: share of the hidden units that a training step leaves out (Srivastava et al. 2014).
+        normalisation: `layer` (Ba et al. 2016) or `batch` (Ioffe & Szegedy 2015) before each activation; null for none.
     """
 
-    def __init__(self, in_features: int, widths: Sequence[int]) -> None:
-        sizes = [in_features, *widths]
-        super().__init__(*(layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.SiLU())))
+    def __init__(
+        self,
+        shapes: Shapes,
+        out: int,
+        widths: Sequence[int] = (256, 128),
+        activation: Activation = "silu",
+        dropout: float = 0.0,
+        normalisation: Literal["layer", "batch"] | None = None,
+    ) -> None:
+        if len(widths) == 0 or min(widths) < 1:
+            raise ValueError("widths must name the width, 1 or more, of at least one hidden layer")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout}, but must be from 0 to below 1")
+        layers: list[nn.Module] = []
+        size = shapes.x_dim
+        for width in widths:
+            layers.append(nn.Linear(size, width))
+            if normalisation:
+                layers.append(nn.LayerNorm(width) if normalisation == "layer" else nn.BatchNorm1d(width))
+            layers.append(ACTIVATIONS[activation]())
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+            size = width
+        super().__init__(*layers, nn.Linear(size, out))
+
+
+class _Residual(nn.Module):
+    """x + convolutions of x (He et al. 2016); starts as the identity."""
+
+    def __init__(self, width: int, kernel_size: int) -> None:
+        super().__init__()
+        padding = kernel_size // 2
+        last = nn.Conv1d(width, width, kernel_size, padding=padding)
+        nn.init.zeros_(last.weight)
+        self.convolutions = nn.Sequential(nn.SiLU(), nn.Conv1d(width, width, kernel_size, padding=padding), nn.SiLU(), last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.convolutions(x)
+        return out
+
+
+class PeriodogramCNN(nn.Module):
+    """1D residual convolutions over the rebinned frequencies of all channels, which are logarithmic but for the lowest.
+
+    Each stage halves the number of positions and doubles the width. What is left is pooled to at most `positions`, so that any length of
+    periodogram goes through the same weights' shape and a line's place is kept, and meets a linear map of the whole summary, which
+    brings in the numbers beside the periodograms.
+
+    Arguments:
+        width: channels of the first stage.
+        stages: each a residual block and then a halving.
+        kernel_size: odd.
+        positions: along the frequency axis after pooling.
+        hidden: widths of the layers before the last.
+
+    Raises: ValueError if the summary has no periodogram, or one too short for the stages.
+    """
+
+    def __init__(
+        self,
+        shapes: Shapes,
+        out: int,
+        width: int = 16,
+        stages: int = 2,
+        kernel_size: int = 5,
+        positions: int = 40,
+        hidden: Sequence[int] = (256, 128),
+    ) -> None:
+        super().__init__()
+        _positive(width=width, stages=stages, positions=positions, hidden=min(hidden, default=0))
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size is {kernel_size}, but must be odd")
+        if shapes.channels < 1:
+            raise ValueError("a PeriodogramCNN needs a summary with periodograms; take estimator/net=mlp for this one")
+        left = -(-shapes.bins // 2**stages)
+        if left < 2:
+            raise ValueError(f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer")
+        self.channels, self.bins = shapes.channels, shapes.bins
+        layers: list[nn.Module] = []
+        size = shapes.channels
+        for stage in range(stages):
+            grown = width * 2**stage
+            layers += [nn.Conv1d(size, grown, kernel_size, stride=2, padding=kernel_size // 2), _Residual(grown, kernel_size), nn.SiLU()]
+            size = grown
+        if left > positions:
+            layers.append(nn.AdaptiveAvgPool1d(positions))
+        self.convolutions = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size * min(left, positions), hidden[0]))
+        self.whole = nn.Linear(shapes.x_dim, hidden[0])
+        tail: list[nn.Module] = [nn.SiLU()]
+        for a, b in pairwise(hidden):
+            tail += [nn.Linear(a, b), nn.SiLU()]
+        self.tail = nn.Sequential(*tail, nn.Linear(hidden[-1], out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        periodograms = x[:, : self.channels * self.bins].reshape(len(x), self.channels, self.bins)
+        out: Tensor = self.tail(self.convolutions(periodograms) + self.whole(x))
+        return out

@@ -39,7 +39,7 @@ class Member:
     Arguments:
         folder: where its checkpoints and logs go.
         estimator: group node with a `_target_`.
-        low, high: prior box in sampling coordinates.
+        shapes: keyword arguments of `Shapes`.
         bank, simulations: folder of the bank and how many of it.
         seed: of weights and shuffling.
         overfit: train and validate on the same simulations, for people who build.
@@ -49,8 +49,7 @@ class Member:
     estimator: dict[str, Any]
     training: Training
     trainer: Trainer
-    low: list[float]
-    high: list[float]
+    shapes: dict[str, Any]
     bank: Path
     simulations: int
     seed: int
@@ -80,10 +79,10 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     torch.set_num_threads(member.trainer.threads)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     theta, x = Bank.open(member.bank).load(member.simulations)
-    data = BankDataModule(theta[:, : len(member.low)], x, t.batch_size, t.validation, member.seed, member.overfit)
+    data = BankDataModule(theta[:, : len(member.shapes["low"])], x, t.batch_size, t.validation, member.seed, member.overfit)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(member.seed)
-        module = LitEstimator(member.estimator, {"low": member.low, "high": member.high, "x_dim": x.shape[1]}, asdict(t))
+        module = LitEstimator(member.estimator, member.shapes, asdict(t))
     module.standardise_by(data.train.tensors[1])
     del theta, x
     last, log = checkpoints / "last.ckpt", member.folder / "metrics.csv"
