@@ -25,7 +25,7 @@ from livetime.config import (
 NAN, INF = float("nan"), float("inf")
 SETTINGS = {"training": Training, "trainer": Trainer, "reference": Reference, "observation": ObservationFiles}
 PARTS = ("source", "detector", "summary", "prior", "estimator")
-EXTRA = {"estimator": {"shapes": {"low": [-1.0, 0.0], "high": [1.0, 2.0], "x_dim": 7}}}
+EXTRA = {"estimator": {"shapes": {"low": [-1.0, 0.0], "high": [1.0, 2.0], "x_dim": 7, "classes": ["a", "b"]}}}
 ROOTS = {"reference": "run", "observation": "run"}
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import shutil
+from functools import cache
 from pathlib import Path
 
 import arviz
@@ -15,15 +16,10 @@ from livetime.cli import main
 from livetime.config import CONFIGS
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
-SMALL = [
-    "debug=fast_dev_run",
-    "prior.covariates.segments.low=2",
-    "prior.covariates.segments.high=4",
-    "estimator/net=mlp",
-    "estimator.net.widths=[16]",
-    "estimator.hidden_features=[8]",
-    "estimator.num_transforms=1",
-]
+SHORT = ["debug=fast_dev_run", "prior.covariates.segments.low=2", "prior.covariates.segments.high=4"]
+SMALL = [*SHORT, "estimator/net=mlp", "estimator.net.widths=[16]", "estimator.hidden_features=[8]", "estimator.num_transforms=1"]
+FLOWS = ("demo", "deadtime_npe", "deadtime_npe_single")
+CLASSIFIERS = ("qpo_cnn", "qpo_whittle")
 
 
 def run(capsys, *words):
@@ -51,37 +47,55 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("outputs")
 
 
-@pytest.fixture(params=EXPERIMENTS, scope="module")
-def trained(request, folder):
-    """A run of each experiment: (experiment, run folder)."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as stop:
-        main(["train", f"experiment={request.param}", *SMALL, f"outputs={folder}"])
-    assert stop.value.code == 0
-    return request.param, Path(out.getvalue().splitlines()[-1])
+@pytest.fixture(scope="module")
+def trained(folder):
+    """Gives the run folder of an experiment, trained in miniature when it is first asked for."""
+
+    @cache
+    def of(experiment):
+        out = io.StringIO()
+        words = SMALL if experiment in FLOWS else SHORT
+        with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as stop:
+            main(["train", f"experiment={experiment}", *words, f"outputs={folder}"])
+        assert stop.value.code == 0
+        return Path(out.getvalue().splitlines()[-1])
+
+    return of
 
 
-def test_run_folder_holds_what_it_must(trained, folder):
-    experiment, run_folder = trained
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_run_folder_holds_what_it_must(trained, folder, experiment):
+    run_folder = trained(experiment)
     assert run_folder.parent == folder / experiment
     config = json.loads((run_folder / "config.json").read_text())
     assert config["prior"]["covariates"]["segments"]["high"] == 4
     record = json.loads((run_folder / "run.json").read_text())
     assert record["seed"] == 1
-    assert "estimator.net.widths=[16]" in record["overrides"]
+    assert "debug=fast_dev_run" in record["overrides"]
     assert (folder / "banks" / record["bank"] / "manifest.json").exists()
     metrics = json.loads((run_folder / "metrics.json").read_text())
-    assert math.isfinite(metrics["log_prob"])
-    assert 0 <= metrics["coverage"]["0.68"]["joint"] <= 1
-    assert [p.relative_to(run_folder) for p in run_folder.rglob("metrics.json")] == [(run_folder / "metrics.json").relative_to(run_folder)]
-    for name in ("coverage.png", "sbc_ranks.png", "member_0/metrics.csv", "member_0/checkpoints/best.ckpt"):
+    assert [p.relative_to(run_folder) for p in run_folder.rglob("metrics.json")] == [Path("metrics.json")]
+    if experiment in CLASSIFIERS:
+        assert metrics["classes"] == ["continuum", "qpo"]
+        rivals = {"majority", "logistic_regression", "boosted_trees", "likelihood_ratio", *(["exact"] if "whittle" in experiment else [])}
+        assert set(metrics["references"]) == set(metrics["network_minus_reference"]) == rivals
+        for scores in (metrics["scores"], *(r["scores"] for r in metrics["references"].values())):
+            for row in scores.values():
+                assert row["interval95"][0] <= row["value"] + 0.02
+                assert row["interval95"][1] >= row["value"] - 0.02
+    else:
+        assert math.isfinite(metrics["log_prob"])
+        assert 0 <= metrics["coverage"]["0.68"]["joint"] <= 1
+    figures = ("confusion.png", "curves.png") if experiment in CLASSIFIERS else ("coverage.png", "sbc_ranks.png")
+    for name in (*figures, "report.html", "member_0/metrics.csv", "member_0/checkpoints/best.ckpt"):
         assert (run_folder / name).stat().st_size > 0
     assert list(run_folder.glob("events.out.tfevents.*"))
     assert list(run_folder.glob("member_0/events.out.tfevents.*"))
 
 
-def test_observe_and_infer(trained, folder, capsys, tmp_path):
-    experiment, run_folder = trained
+@pytest.mark.parametrize("experiment", FLOWS)
+def test_observe_and_infer(trained, folder, capsys, tmp_path, experiment):
+    run_folder = trained(experiment)
     truth = {"qpo_rms": 0.2, "rate": 300.0, "segments": 3.0}
     files = run(
         capsys, "observe", f"experiment={experiment}", f"output={tmp_path}/a (1) = b", *(f"truth.{k}={v}" for k, v in truth.items())
@@ -113,9 +127,7 @@ def test_observe_and_infer(trained, folder, capsys, tmp_path):
 
 
 def test_out_of_range_is_said(trained, capsys, tmp_path):
-    experiment, run_folder = trained
-    if experiment != "deadtime_npe_single":
-        pytest.skip("once is enough")
+    experiment, run_folder = "deadtime_npe_single", trained("deadtime_npe_single")
     files = run(capsys, "observe", f"experiment={experiment}", f"output={tmp_path}/faint", "truth.rate=1.5", "truth.segments=4")
     answer = run(capsys, "infer", f"run={run_folder}", f"observation.path={files}/A.evt", "reference.names=[]", f"output={tmp_path}/answer")
     summary = json.loads(Path(answer, "summary.json").read_text())
@@ -123,10 +135,60 @@ def test_out_of_range_is_said(trained, capsys, tmp_path):
     assert any("recorded rate of module A is 1." in w and "training saw" in w for w in summary["warnings"])
 
 
+def test_the_exact_posterior_stands_beside_a_run_of_whittles_detector(trained, capsys, tmp_path):
+    run_folder = trained("powerlaw_whittle")
+    assert "detector=ideal" in refused(capsys, "observe", "experiment=powerlaw_whittle", f"output={tmp_path}/none")
+    assert not list(tmp_path.iterdir())
+    words = ["experiment=powerlaw_mdn", "detector=ideal", "truth.segments=3", "truth.rate=300"]
+    files = run(capsys, "observe", *words, f"output={tmp_path}/mine")
+    answer = run(capsys, "infer", f"run={run_folder}", f"observation.path={files}/A.evt", "draws=500", f"output={tmp_path}/answer")
+    summary = json.loads(Path(answer, "summary.json").read_text())
+    assert set(summary["references"]) == {"exact"}
+    assert set(summary["parameters"]) == {"powerlaw_norm", "powerlaw_index", "noise_level"}
+    assert "naive" in refused(
+        capsys, "infer", f"run={run_folder}", f"observation.path={files}/A.evt", "reference.names=[naive]", f"output={tmp_path}/no"
+    )
+
+
+def test_a_classifier_has_no_posterior(trained, capsys, tmp_path):
+    run_folder = trained("qpo_cnn")
+    files = run(capsys, "observe", "experiment=qpo_cnn", f"output={tmp_path}/mine", "truth.segments=4")
+    given = f"observation.path=[{files}/A.evt,{files}/B.evt]"
+    assert "is a classifier (continuum, qpo)" in refused(capsys, "infer", f"run={run_folder}", given, f"output={tmp_path}/answer")
+    assert "is a classifier" in refused(capsys, "compare", f"run={run_folder}", "grid.qpo_rms=[0.1]", "n=2", f"output={tmp_path}/answer")
+    assert not (tmp_path / "answer").exists()
+
+
+def test_folds_are_members_and_their_scatter_is_told(folder, capsys):
+    words = ["experiment=powerlaw_whittle", *SHORT, "training.folds=3", "training.pca=5", "training.batch_size=null"]
+    run_folder = Path(run(capsys, "train", *words, f"outputs={folder}"))
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    losses = [m["val_loss"] for m in metrics["members"]]
+    assert len(losses) == 3
+    assert metrics["val_loss"] == pytest.approx(np.mean(losses))
+    assert metrics["val_loss_std"] == pytest.approx(np.std(losses))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["experiment=qpo_whittle", "training.batch_size=300"], "training.batch_size is 300"),
+        (["experiment=qpo_whittle", "estimator=mdn", "training.pca=1000"], "training.pca is 1000"),
+        (["experiment=qpo_whittle", "estimator/net=cnn", "training.pca=5"], "estimator/net=mlp"),
+        (["experiment=qpo_whittle", "training.folds=3", "training.members=2"], "members=1"),
+        (["experiment=demo", "estimator=classifier"], "prior.classes"),
+        (["experiment=qpo_whittle", "detector=nustar", "prior.classes.continuum.qpo_rms=-1"], "classes.continuum.qpo_rms is -1"),
+        (["experiment=powerlaw_whittle", "prior=powerlaw"], "noise_level"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_at_once(folder, capsys, words, said):
+    before = sorted(folder.rglob("*"))
+    assert said in refused(capsys, "train", *words, *SHORT, f"outputs={folder}")
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_evaluate(trained, capsys, tmp_path):
-    experiment, run_folder = trained
-    if experiment != "demo":
-        pytest.skip("once is enough")
+    run_folder = trained("demo")
     answer = run(capsys, "evaluate", f"run={run_folder}", "n=100", f"output={tmp_path}/evaluation")
     numbers = json.loads(Path(answer, "evaluation.json").read_text())
     assert numbers["n"] == 100
@@ -134,9 +196,7 @@ def test_evaluate(trained, capsys, tmp_path):
 
 
 def test_compare(trained, capsys, tmp_path):
-    experiment, run_folder = trained
-    if experiment != "demo":
-        pytest.skip("once is enough")
+    run_folder = trained("demo")
     fixed = {"qpo_frequency": 5, "qpo_quality": 8, "noise_rms": 0.1, "noise_frequency": 1, "segments": 4}
     words = [f"fixed.{k}={v}" for k, v in fixed.items()]
     grid = ["grid.qpo_rms=[0.15,0.35]", "grid.rate=[200,1000]"]
@@ -161,17 +221,13 @@ def test_compare(trained, capsys, tmp_path):
     ],
 )
 def test_compare_refuses_what_makes_no_sense(trained, capsys, words, said):
-    experiment, run_folder = trained
-    if experiment != "demo":
-        pytest.skip("once is enough")
+    run_folder = trained("demo")
     fixed = {"qpo_frequency": 5, "qpo_quality": 8, "noise_rms": 0.1, "noise_frequency": 1, "segments": 4, "rate": 200}
     assert said in refused(capsys, "compare", f"run={run_folder}", *(f"fixed.{k}={v}" for k, v in fixed.items()), *words)
 
 
 def test_nothing_but_an_answer_is_overwritten(trained, capsys, tmp_path):
-    experiment, run_folder = trained
-    if experiment != "demo":
-        pytest.skip("once is enough")
+    run_folder = trained("demo")
     files = run(capsys, "observe", "experiment=demo", f"output={tmp_path}/mine", "truth.segments=4")
     assert "run.json" not in refused(capsys, "evaluate", f"run={run_folder}", f"output={run_folder}", "overwrite=true")
     assert (run_folder / "run.json").exists()
@@ -199,9 +255,7 @@ def test_nothing_but_an_answer_is_overwritten(trained, capsys, tmp_path):
     ],
 )
 def test_a_run_whose_config_was_changed_is_refused(trained, capsys, tmp_path, change):
-    experiment, run_folder = trained
-    if experiment != "demo":
-        pytest.skip("once is enough")
+    run_folder = trained("demo")
     copy = tmp_path / "copy"
     shutil.copytree(run_folder, copy)
     config = json.loads((copy / "config.json").read_text())
@@ -212,9 +266,7 @@ def test_a_run_whose_config_was_changed_is_refused(trained, capsys, tmp_path, ch
 
 
 def test_finished_and_foreign_runs_are_not_resumed(trained, capsys, tmp_path):
-    experiment, run_folder = trained
-    if experiment != "demo":
-        pytest.skip("once is enough")
+    run_folder = trained("demo")
     assert "finished" in refused(capsys, "train", f"resume={run_folder}")
     assert "resume" in refused(capsys, "train", f"resume={tmp_path}")
     assert "training.lr" in refused(capsys, "train", f"resume={run_folder}", "training.lr=1")

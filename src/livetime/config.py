@@ -33,38 +33,56 @@ class Training:
 
     Arguments:
         epochs: passes over the training split, at the most.
-        batch_size: simulations a step.
+        batch_size: simulations a step: 1 is stochastic gradient descent, null takes all of them.
+        optimizer: `adamw` (Loshchilov & Hutter 2019) or `sgd`.
         lr: peak learning rate.
         schedule: `onecycle` (Smith & Topin 2018), `cosine` (from lr to zero) or `constant`.
         weight_decay: of AdamW.
+        penalty: factor of the sum of |w|^penalty_norm over all weights (not biases), which is added to the mean loss;
+        penalty_norm: 1 is the lasso, 2 is ridge.
         clip: largest norm of the gradient.
         validation: fraction of the simulations that is held out for early stopping and the choice of the best checkpoint.
         patience: epochs without a better validation loss before training stops.
         members: size of the ensemble; each member has its own seed and they are sampled as a mixture.
+        folds: above 1, k-fold cross-validation: one member for each fold, validated on it; stratified by class.
+        pca: number of principal components of the standardised summary, found on the training split, that the net is given; null for none.
         test: number of fresh simulations on which the finished run is diagnosed.
     """
 
     epochs: int = 60
-    batch_size: int = 1000
+    batch_size: int | None = 1000
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     lr: float = 2e-3
     schedule: Literal["onecycle", "cosine", "constant"] = "onecycle"
     weight_decay: float = 1e-4
+    penalty: float = 0.0
+    penalty_norm: float = 2.0
     clip: float = 5.0
     validation: float = 0.05
     patience: int = 20
     members: int = 1
+    folds: int = 1
+    pca: int | None = None
     test: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "lr", "clip", "patience", "members"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be above zero and finite")
+        for name in ("epochs", "batch_size", "lr", "clip", "patience", "members", "folds", "pca", "penalty_norm"):
+            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} is {value}, but must be above zero and finite")
+        if self.folds > 1 and self.members > 1:
+            raise ValueError(f"folds is {self.folds} and members is {self.members}, but every fold has one member; set members=1")
         if not 0 < self.validation < 1:
             raise ValueError(f"validation is {self.validation}, but must be a fraction between 0 and 1")
         if self.test < 100:
             raise ValueError(f"test is {self.test}, but calibration cannot be told from fewer than 100 simulations")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay is {self.weight_decay}, but must not be negative")
+        for name in ("weight_decay", "penalty"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must not be negative")
+
+    @property
+    def trainings(self) -> int:
+        """Number of networks: members, or folds."""
+        return max(self.members, self.folds)
 
 
 @dataclass(frozen=True)
@@ -95,14 +113,10 @@ class Reference:
     """The answers without a network.
 
     Arguments:
-        names: which ones; may be empty.
+        names: which ones; may be empty; null for all that apply to the run's detector.
     """
 
-    names: tuple[Literal["naive", "dead_time_model", "averaged_dead_time_model"], ...] = (
-        "naive",
-        "dead_time_model",
-        "averaged_dead_time_model",
-    )
+    names: tuple[Literal["naive", "dead_time_model", "averaged_dead_time_model", "exact"], ...] | None = None
 
 
 @dataclass(frozen=True)

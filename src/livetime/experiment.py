@@ -5,7 +5,7 @@ Heavy packages are imported when a stage starts, so that `--help` and a bad key 
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise, product
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from livetime.config import ROOT, ObservationFiles, Reference, Trainer, Training, UserError, build, check, hint
+from livetime.config import ROOT, ObservationFiles, Reference, Trainer, Training, UserError, check, hint
 from livetime.outputs import new_folder, provenance, refuse_existing, stamp, write_json
 from livetime.progress import progress, say
 
 if TYPE_CHECKING:
-    from livetime.infer.diagnose import Calibration
+    from livetime.infer.outcome import Outcome
     from livetime.infer.run import Run
     from livetime.simulate.bank import Bank
     from livetime.simulate.simulator import Simulator
@@ -98,10 +98,14 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     if config["simulations"] * training.validation < 1:
         raise UserError(f"simulations is {config['simulations']}, too few for training.validation={training.validation}; ask for more")
 
+    from livetime.learn.module import LitEstimator
     from livetime.learn.training import Member, fit_ensemble
 
     known = shapes(simulator)
-    build(config["estimator"], "estimator", shapes=known)
+    LitEstimator(dict(config["estimator"]), known, config["training"])
+    left = config["simulations"] - max(1, round(training.validation * config["simulations"]))
+    if training.batch_size and training.batch_size > left and not config["overfit"]:
+        raise UserError(f"training.batch_size is {training.batch_size}, but {left} simulations are trained on; take a smaller one, or null")
     times = {"started": time.time()}
     bank = _bank(config, simulator)
     times["simulated"] = time.time()
@@ -128,9 +132,10 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
             bank.folder,
             config["simulations"],
             seed=int(np.random.SeedSequence([config["seed"], i]).generate_state(1)[0]),
+            fold=i,
             overfit=config["overfit"],
         )
-        for i in range(training.members)
+        for i in range(training.trainings)
     ]
     lock = FileLock(folder / ".lock")
     try:
@@ -148,69 +153,52 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         lock.release()
     times["trained"] = time.time()
     run = Run.open(folder)
-    calibration = _held_out(run, training.test, config["seed"] + TEST_SEED, config["threads"])
+    result = _held_out(run, lambda: bank.load(config["simulations"]), training.test, config["seed"] + TEST_SEED, config["threads"])
     times["diagnosed"] = time.time()
     names = list(times)
     numbers = {
-        **calibration.numbers(),
+        **result.numbers,
         "members": results,
+        "val_loss": float(np.mean([m["val_loss"] for m in results])),
+        "val_loss_std": float(np.std([m["val_loss"] for m in results])),
         "simulations": config["simulations"],
         "seconds": {b: times[b] - times[a] for a, b in pairwise(names)},
     }
-    _write_calibration(folder, calibration)
-    _tensorboard(folder, config, calibration, numbers)
+
+    from livetime.infer import outcome
+
+    outcome.write(result, folder, f"livetime: {config['name']}, {folder.name}")
+    outcome.tensorboard(result, folder, _hparams(config), numbers["val_loss"])
     write_json(folder / "metrics.json", numbers)
-    say(_calibration_words(numbers))
-    return folder, -float(numbers["log_prob"])
+    if training.folds > 1:
+        say(f"validation loss of {training.folds} folds: {numbers['val_loss']:.4f}, standard deviation {numbers['val_loss_std']:.4f}")
+    say(result.words)
+    return folder, result.loss
 
 
-def _held_out(run: "Run", n: int, seed: int, threads: int | None) -> "Calibration":
-    """Calibration on n simulations that are made for this and kept nowhere."""
+def _hparams(config: Config) -> dict[str, Any]:
+    """What tells runs apart in the HPARAMS tab, with dots."""
+    flat: dict[str, Any] = {"simulations": config["simulations"]}
+    nodes = {"estimator": config["estimator"], "estimator.net": config["estimator"].get("net", {}), "training": config["training"]}
+    for group, node in nodes.items():
+        flat |= {f"{group}.{k}": v for k, v in node.items() if k != "net"}
+    return flat
+
+
+def _held_out(run: "Run", bank: Callable[[], Any], n: int, seed: int, threads: int | None) -> "Outcome":
+    """What n simulations that are made for this and kept nowhere say of a run; `bank` gives theta and x that it was trained on."""
+    from livetime.infer import outcome
     from livetime.infer.diagnose import calibrate
 
     simulator = replace(run.simulator, threads=threads)
     with progress("simulate held-out", n, "simulations") as bar:
         theta, x = simulator.simulate(0, n, seed, bar.advance)
     finite = np.isfinite(x).all(axis=1)
-    theta, x = theta[finite, : simulator.prior.dim], x[finite]
+    theta, x = theta[finite], x[finite]
+    if run.classifies:
+        return outcome.of_classifier(outcome.classify(run, theta, x, bank, seed % 2**31))
     with progress("calibrate", len(x), "posteriors") as bar:
-        return calibrate(run.posterior, theta, x, seed % 2**31, progress=bar.advance)
-
-
-def _write_calibration(folder: Path, calibration: "Calibration") -> None:
-    from livetime.infer import plot
-
-    for name, draw in (("coverage", plot.coverage), ("sbc_ranks", plot.sbc_ranks)):
-        draw(calibration).savefig(folder / f"{name}.png", dpi=110)
-
-
-def _tensorboard(folder: Path, config: Config, calibration: "Calibration", numbers: Mapping[str, Any]) -> None:
-    """Figures and the row of the HPARAMS tab."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    from livetime.infer import plot
-
-    flat = {f"{g}.{k}": v for g in ("estimator", "training") for k, v in config[g].items() if k != "_target_"}
-    flat = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in {**flat, "simulations": config["simulations"]}.items()}
-    metrics = {
-        "test/log_prob": numbers["log_prob"],
-        "val/loss": float(np.mean([m["val_loss"] for m in numbers["members"]])),
-        **{f"test/joint_coverage_{level}": c["joint"] for level, c in numbers["coverage"].items()},
-    }
-    with SummaryWriter(str(folder)) as writer:
-        writer.add_figure("calibration/coverage", plot.coverage(calibration))
-        writer.add_figure("calibration/sbc_ranks", plot.sbc_ranks(calibration))
-        writer.add_hparams(flat, metrics, run_name=".")
-
-
-def _calibration_words(numbers: Mapping[str, Any]) -> str:
-    lines = [
-        f"held-out log probability {numbers['log_prob']:.3f} +- {numbers['log_prob_standard_error']:.3f} on {numbers['n']} simulations"
-    ]
-    for level, shares in numbers["coverage"].items():
-        lines.append(f"{float(level):.0%} regions hold: " + ", ".join(f"{name} {share:.3f}" for name, share in shares.items()))
-    lines.append("mean z: " + ", ".join(f"{name} {p['mean_z']:+.3f}" for name, p in numbers["parameters"].items()))
-    return "\n".join(lines)
+        return outcome.of_posterior(calibrate(run.posterior, theta[:, : simulator.prior.dim], x, seed % 2**31, progress=bar.advance))
 
 
 # --- evaluate ------------------------------------------------------------------------------------------------------------
@@ -226,15 +214,19 @@ def evaluate(config: Config) -> tuple[Path, float]:
         raise UserError(f"seed is {config['seed']}, with which this run was trained or tested; choose another")
     folder = Path(config["output"] or run.folder / f"evaluate_{stamp()}")
     with new_folder(folder, config["overwrite"]) as aside:
-        calibration = _held_out(run, n, config["seed"], config["threads"])
-        numbers = calibration.numbers()
-        _write_calibration(aside, calibration)
-        write_json(aside / "evaluation.json", {"run": str(run.folder), "seed": config["seed"], **numbers, **provenance()})
-    say(_calibration_words(numbers))
-    return folder, -float(numbers["log_prob"])
+        result = _held_out(
+            run, lambda: _bank(run.config, run.simulator).load(run.config["simulations"]), n, config["seed"], config["threads"]
+        )
+
+        from livetime.infer import outcome
+
+        outcome.write(result, aside, f"livetime: {run.config['name']}, evaluated")
+        write_json(aside / "evaluation.json", {"run": str(run.folder), "seed": config["seed"], **result.numbers, **provenance()})
+    say(result.words)
+    return folder, result.loss
 
 
-def _open(config: Config) -> "Run":
+def _open(config: Config, for_posterior: bool = False) -> "Run":
     if not config["run"]:
         raise UserError("run is missing; say run=<run folder>, the last line that `livetime train` printed")
     folder = Path(config["run"])
@@ -246,7 +238,18 @@ def _open(config: Config) -> "Run":
 
     run = Run.open(folder)
     _ = run.members, run.training_range
+    if for_posterior:
+        run.refuse_classifier()
     return run
+
+
+def _references(run: "Run", which: Reference) -> tuple[str, ...]:
+    from livetime.infer.reference import applicable
+
+    try:
+        return applicable(run.simulator, which.names)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 # --- observe -------------------------------------------------------------------------------------------------------------
@@ -273,8 +276,11 @@ def observe(config: Config) -> Path:
     truth = {name: float(given.get(name, value)) for name, value in drawn.items()}
     truth["segments"] = float(max(1, round(truth["segments"])))
     folder = Path(config["output"] or outputs(config) / config["name"] / f"observation_{stamp()}")
-    with new_folder(folder, config["overwrite"]) as aside:
+    try:
         events = simulator.events(truth, stream(seed, 0))
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    with new_folder(folder, config["overwrite"]) as aside:
         paths = [aside / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
         write(events, paths, dead_time=simulator.detector.mean_dead_time)
         write_json(aside / "truth.json", truth)
@@ -298,10 +304,11 @@ def infer(config: Config) -> Path:
     folder = Path(config["output"] or ROOT / "outputs" / "infer" / f"{Path(files.path[0]).stem}_{stamp()}")
     inputs = [Path(file) for file in files.path]
     refuse_existing(folder, config["overwrite"], inputs)
-    run = _open(config)
+    run = _open(config, for_posterior=True)
 
     from livetime.infer import answer, observation
 
+    names = _references(run, which)
     simulator, prior = run.simulator, run.simulator.prior
     seen = observation.read(
         files.path,
@@ -320,7 +327,7 @@ def infer(config: Config) -> Path:
         )
     with new_folder(folder, config["overwrite"], [*inputs, run.folder]) as aside:
         say(f"observation: {seen.segments} segments of {simulator.summary.segment_size:g} s")
-        given = answer.ask(run, seen, x, which.names, config["draws"], config["seed"])
+        given = answer.ask(run, seen, x, names, config["draws"], config["seed"])
         answer.write(given, aside)
     answer.tell(given)
     return folder
@@ -331,7 +338,7 @@ def infer(config: Config) -> Path:
 
 def compare(config: Config) -> Path:
     """Network and references on simulations with known truth, on a grid; returns the folder of the table and the figure."""
-    run = _open(config)
+    run = _open(config, for_posterior=True)
     prior, n = run.simulator.prior, 100 if config["n"] is None else config["n"]
     if n < 2:
         raise UserError(f"n is {n}, but bias and scatter cannot be told from fewer than 2 simulations in a cell")
@@ -361,9 +368,10 @@ def compare(config: Config) -> Path:
     folder = Path(config["output"] or run.folder / f"compare_{stamp()}")
     from livetime.infer import compare as comparison
 
+    references = _references(run, which)
     with new_folder(folder, config["overwrite"]) as aside:
         cells = [{**fixed, **dict(zip(grid, values, strict=True))} for values in product(*grid.values())]
-        fits = comparison.fit(run, cells, n, which.names, config["seed"], config["processes"])
+        fits = comparison.fit(run, cells, n, references, config["seed"], config["processes"])
         rows = comparison.rows(run, cells, list(grid), fits, target)
         comparison.write(rows, list(grid), target, {"fixed": fixed, "n": n, "seed": config["seed"], "run": str(run.folder)}, aside)
     return folder

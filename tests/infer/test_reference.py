@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.infer.reference import AveragedDeadTimeModel, DeadTimeModel, SourcePower, Whittle
+from livetime.infer.reference import AveragedDeadTimeModel, DeadTimeModel, Naive, SourcePower
 from livetime.simulate.detector import DeadTime, Ideal
 from livetime.simulate.lightcurve import LightCurve
 from livetime.simulate.prior import Prior, Range
@@ -142,16 +142,16 @@ def test_without_dead_time_all_coincide():
     for detector in (DeadTime(2, 0.0), Ideal(2)):
         ideal = simulator(detector)
         x, theta = observe(ideal, 1, rate=200.0)[0], ideal.prior.sample(20, np.random.default_rng(0))[:, :6]
-        naive, weak, averaged = (model(ideal).log_likelihood(theta, x) for model in (Whittle, DeadTimeModel, AveragedDeadTimeModel))
+        naive, weak, averaged = (model(ideal).log_likelihood(theta, x) for model in (Naive, DeadTimeModel, AveragedDeadTimeModel))
         np.testing.assert_allclose(naive, weak)
         np.testing.assert_allclose(naive, averaged)
-        np.testing.assert_allclose(Whittle(ideal).power(TRUTH)["difference"], 2.0)
+        np.testing.assert_allclose(Naive(ideal).power(TRUTH)["difference"], 2.0)
 
 
 @pytest.mark.parametrize("modules", [1, 2])
 def test_likelihood_is_gamma_times_normal(modules):
     ideal = simulator(Ideal(modules))
-    reference, x = Whittle(ideal), observe(ideal, 1, rate=300.0)[0]
+    reference, x = Naive(ideal), observe(ideal, 1, rate=300.0)[0]
     data, layout = reference._data(x), ideal.layout
     theta = ideal.prior.sample(10, np.random.default_rng(1))[:, :6]
     theta[:, 5] = np.log10(300) + np.linspace(-0.02, 0.02, 10)
@@ -205,7 +205,7 @@ def test_bright_source_needs_the_dead_time_model(nustar):
         theta = DeadTimeModel(nustar).fit(row, k).theta
         z.append((np.median(theta, axis=0) - truth)[[0, 3, 5]] / theta.std(axis=0)[[0, 3, 5]])
     assert (abs(np.mean(z, axis=0)) < 3 / 3**0.5).all(), z
-    naive = Whittle(nustar, steps=200, max_steps=200).fit(x[0]).intervals()
+    naive = Naive(nustar, steps=200, max_steps=200).fit(x[0]).intervals()
     assert naive["qpo_rms"]["hi95"] < TRUTH["qpo_rms"] / 2
     assert naive["noise_rms"]["hi95"] < TRUTH["noise_rms"] / 2
     assert naive["rate"]["hi95"] < TRUTH["rate"] / 2

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from livetime.infer import plot, report
 from livetime.infer.diagnose import predictive_p_value
+from livetime.infer.exact import Exact
 from livetime.infer.observation import Observation
 from livetime.infer.reference import REFERENCES, Reference
 from livetime.infer.run import Run
@@ -43,7 +44,7 @@ class Answer:
     x: Floats
     seed: int
     samples: dict[str, Samples]
-    references: dict[str, Reference]
+    references: dict[str, Reference | Exact]
     predicted: Floats
     predictive_p_value: float
     warnings: tuple[str, ...]
@@ -92,9 +93,10 @@ def ask(run: Run, observation: Observation, x: Floats, names: Sequence[str], dra
         say(f"sampling the {plot.LABELS[name]} posterior")
         samples[name] = reference.fit(x, seed)
     chosen = samples["network"].theta[np.random.default_rng(seed).choice(draws, min(draws, PREDICTIONS), replace=False)]
-    segments = np.full((len(chosen), 1), simulator.prior.covariates["segments"].to_sampling(observation.segments))
+    known = _known(run, observation, x)
+    covariates = [float(r.to_sampling(known[name])) for name, r in simulator.prior.covariates.items()]
     with progress("simulate predictions", len(chosen), "simulations") as bar:
-        predicted = simulator.draw(np.hstack([chosen, segments]), seed, progress=bar.advance)
+        predicted = simulator.draw(np.hstack([chosen, np.tile(covariates, (len(chosen), 1))]), seed, progress=bar.advance)
     predicted = predicted[np.isfinite(predicted).all(axis=1)]
     p = predictive_p_value(x, predicted)
     warnings = run.out_of_range(x) + _other_instrument(run, observation)
@@ -105,6 +107,12 @@ def ask(run: Run, observation: Observation, x: Floats, names: Sequence[str], dra
         )
     notes = (*observation.notes, *(note for s in samples.values() for note in s.notes))
     return Answer(run, observation, x, seed, samples, references, predicted, p, tuple(warnings), notes)
+
+
+def _known(run: Run, observation: Observation, x: Floats) -> dict[str, float]:
+    """What an observation tells of itself: its number of segments and recorded rate, physical."""
+    rates = [10 ** float(x[s][0]) for name, s in run.simulator.layout.slices.items() if name.startswith("rate_")]
+    return {"segments": float(observation.segments), "rate": float(np.mean(rates))}
 
 
 def _other_instrument(run: Run, observation: Observation) -> list[str]:
@@ -126,6 +134,7 @@ def write(answer: Answer, folder: Path) -> None:
     curves = {}
     for name, reference in answer.references.items():
         medians = {k: row["median"] for k, row in answer.samples[name].intervals().items()}
+        medians = {**_known(answer.run, answer.observation, answer.x), **medians}
         curves[name] = {channel: np.ravel(power) for channel, power in reference.power(medians).items()}
     plot.predictive(answer.x, answer.run.simulator.layout, answer.predicted, curves).savefig(folder / "predictive.png", dpi=110)
     _page(folder, summary)

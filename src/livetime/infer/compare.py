@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.infer import plot
+from livetime.infer.exact import Exact
 from livetime.infer.reference import REFERENCES, Reference
 from livetime.infer.run import Run, build_simulator
 from livetime.outputs import provenance, write_json
@@ -63,7 +64,7 @@ def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int
     return out
 
 
-_references: dict[str, Reference] = {}
+_references: dict[str, Reference | Exact] = {}
 
 
 def _start(config: Mapping[str, Any], names: Sequence[str]) -> None:

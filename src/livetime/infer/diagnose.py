@@ -24,6 +24,8 @@ class Calibration:
         hpd: posterior mass of the region that is denser than the truth, (N,); uniform if calibrated (Hermans et al. 2022).
         z: (posterior mean - truth)/posterior standard deviation, (N, D), in sampling coordinates.
         contraction: 1 - posterior variance/prior variance, (N, D).
+        residual: posterior mean - truth, (N, D), in sampling coordinates.
+        truth_variance: of the truths, (D,).
         log_prob: log density at the truth, (N,).
         draws: number of posterior draws for each.
     """
@@ -33,6 +35,8 @@ class Calibration:
     hpd: Floats
     z: Floats
     contraction: Floats
+    residual: Floats
+    truth_variance: Floats
     log_prob: Floats
     draws: int
 
@@ -49,6 +53,7 @@ class Calibration:
                 "sbc_p_value": float(stats.kstest(self.ranks[:, i], "uniform").pvalue),
                 "mean_z": float(self.z[:, i].mean()),
                 "contraction": float(self.contraction[:, i].mean()),
+                "r2": float(1 - self.residual[:, i].var() / self.truth_variance[i]),
             }
             for i, name in enumerate(self.names)
         }
@@ -94,11 +99,11 @@ def calibrate(
         mean, std = sample.mean(axis=0), sample.std(axis=0)
         ranks = ((sample < truth).sum(axis=0) + 0.5) / (draws + 1)
         hpd = (denser.sum(axis=0) + 0.5) / (draws + 1)
-        parts.append((ranks, hpd, (mean - truth) / std, 1 - std**2 / prior_variance, log_prob))
+        parts.append((ranks, hpd, (mean - truth) / std, 1 - std**2 / prior_variance, mean - truth, log_prob))
         if progress:
             progress(len(truth))
-    ranks, hpd, z, contraction, log_prob = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Calibration(prior.names, ranks, hpd, z, contraction, log_prob, draws)
+    ranks, hpd, z, contraction, residual, log_prob = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Calibration(prior.names, ranks, hpd, z, contraction, residual, theta.var(axis=0), log_prob, draws)
 
 
 def predictive_p_value(x: Floats, predicted: Floats) -> float:
@@ -117,3 +122,83 @@ def predictive_p_value(x: Floats, predicted: Floats) -> float:
     distances = (((predicted[:, use] - mean) / std) ** 2).mean(axis=1)
     observed = (((x[use] - mean) / std) ** 2).mean()
     return float(((distances >= observed).sum() + 1) / (len(distances) + 1))
+
+
+@dataclass(frozen=True)
+class Classification:
+    """What N simulations of known class say of a classifier.
+
+    Arguments:
+        classes: K names.
+        label: number of the true class, (N,).
+        probability: (N, K).
+    """
+
+    classes: list[str]
+    label: NDArray[np.integer[Any]]
+    probability: Floats
+
+    @property
+    def predicted(self) -> NDArray[np.integer[Any]]:
+        return np.asarray(self.probability.argmax(axis=1))
+
+    def scores(self) -> dict[str, float]:
+        """One number each, of all classes; averages over classes are unweighted (macro). AUC is of one class against the rest.
+
+        For two classes precision, recall (sensitivity), specificity, F1 and the areas under the curves are those of the second.
+        """
+        import torch
+        from torchmetrics import functional
+
+        f: Any = functional
+        p, label, k = (
+            torch.from_numpy(np.asarray(self.probability, dtype=np.float32)),
+            torch.from_numpy(self.label).long(),
+            len(self.classes),
+        )
+        binary = k == 2
+        out = {
+            "accuracy": f.accuracy(p, label, "multiclass", num_classes=k, average="micro"),
+            "balanced_accuracy": f.accuracy(p, label, "multiclass", num_classes=k, average="macro"),
+        }
+        score, task = (
+            (p[:, 1].contiguous(), {"task": "binary"}) if binary else (p, {"task": "multiclass", "num_classes": k, "average": "macro"})
+        )
+        out |= {name: getattr(f, name)(score, label, **task) for name in ("precision", "recall", "specificity", "f1_score")}
+        out |= {"roc_auc": f.auroc(score, label, **task), "pr_auc": f.average_precision(score, label, **task)}
+        ece = {k: v for k, v in task.items() if k != "average"}
+        out["expected_calibration_error"] = f.calibration_error(score, label, **ece, n_bins=15, norm="l1")
+        numbers = {name: float(value) for name, value in out.items()}
+        numbers["cross_entropy"] = float(-np.log(np.clip(self.probability[np.arange(len(self.label)), self.label], 1e-12, None)).mean())
+        return numbers
+
+    def confusion(self) -> NDArray[np.integer[Any]]:
+        """Counts (K, K) of true class (row) and predicted class (column)."""
+        k = len(self.classes)
+        return np.bincount(self.label * k + self.predicted, minlength=k * k).reshape(k, k)
+
+    def resampled(self, n: int = 200, seed: int = 0) -> dict[str, tuple[float, float]]:
+        """95% intervals of the scores by bootstrap over simulations, the same ones for every classifier with the same N."""
+        rng = np.random.default_rng(seed)
+        rows = []
+        for _ in range(n):
+            chosen = rng.integers(len(self.label), size=len(self.label))
+            rows.append(Classification(self.classes, self.label[chosen], self.probability[chosen]).scores())
+        return {name: (float(lo), float(hi)) for name in rows[0] for lo, hi in [np.quantile([r[name] for r in rows], [0.025, 0.975])]}
+
+    def difference(self, other: "Classification", score: str, n: int = 200, seed: int = 0) -> tuple[float, float, float]:
+        """This one's score less another's on the same simulations, with the 95% interval of a paired bootstrap."""
+        rng = np.random.default_rng(seed)
+        out = []
+        for _ in range(n):
+            chosen = rng.integers(len(self.label), size=len(self.label))
+            pair = [Classification(self.classes, self.label[chosen], c.probability[chosen]).scores()[score] for c in (self, other)]
+            out.append(pair[0] - pair[1])
+        lo, hi = np.quantile(out, [0.025, 0.975])
+        return self.scores()[score] - other.scores()[score], float(lo), float(hi)
+
+    def numbers(self) -> dict[str, Any]:
+        """Plain types for metrics.json."""
+        intervals = self.resampled()
+        scores = {name: {"value": value, "interval95": list(intervals[name])} for name, value in self.scores().items()}
+        return {"n": len(self.label), "classes": self.classes, "scores": scores, "confusion": self.confusion().tolist()}

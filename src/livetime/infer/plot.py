@@ -9,17 +9,25 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from scipy import stats
 
-from livetime.infer.diagnose import Calibration
+from livetime.infer.diagnose import Calibration, Classification
 from livetime.simulate.prior import Prior, Samples
 from livetime.simulate.summary import Layout, cospectrum
 
 Floats = NDArray[np.floating[Any]]
-COLOURS = {"network": "#0072b2", "naive": "#d55e00", "dead_time_model": "#009e73", "averaged_dead_time_model": "#cc79a7", "truth": "black"}
+COLOURS = {
+    "network": "#0072b2",
+    "naive": "#d55e00",
+    "dead_time_model": "#009e73",
+    "averaged_dead_time_model": "#cc79a7",
+    "exact": "#009e73",
+    "truth": "black",
+}
 LABELS = {
     "network": "network",
     "naive": "naive",
     "dead_time_model": "dead-time model",
     "averaged_dead_time_model": "averaged dead-time model",
+    "exact": "exact",
     "truth": "truth",
 }
 
@@ -185,3 +193,45 @@ def comparison(rows: Sequence[Mapping[str, Any]], target: str, along: str, by: s
 
 def axis_text(name: str | None) -> str:
     return (name or "").replace("_", " ")
+
+
+def confusion(result: Classification) -> Figure:
+    """Share of each true class (row) that is taken for each class (column)."""
+    counts = result.confusion()
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure((1.2 * len(counts) + 2.5, 1.2 * len(counts) + 1.5), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.ndindex(*counts.shape):
+        axes.text(j, i, f"{share[i, j]:.3f}\n{counts[i, j]}", ha="center", va="center", color="white" if share[i, j] > 0.5 else "black")
+    ticks = range(len(counts))
+    axes.set_xticks(ticks, result.classes, rotation=20)
+    axes.set_yticks(ticks, result.classes)
+    axes.set(xlabel="predicted", ylabel="true")
+    return figure
+
+
+def classifier_curves(results: Mapping[str, Classification]) -> Figure:
+    """ROC, precision-recall and calibration curves of one class against the rest (of two classes, the second), for several classifiers."""
+    from sklearn.calibration import calibration_curve
+    from sklearn.metrics import precision_recall_curve, roc_curve
+
+    classes = next(iter(results.values())).classes
+    chosen = [1] if len(classes) == 2 else list(range(len(classes)))
+    figure = Figure((13, 4.2 * len(chosen)), layout="constrained")
+    axes = figure.subplots(len(chosen), 3, squeeze=False)
+    for row, k in zip(axes, chosen, strict=True):
+        for name, result in results.items():
+            true, p = result.label == k, result.probability[:, k]
+            fpr, tpr, _ = roc_curve(true, p)
+            precision, recall, _ = precision_recall_curve(true, p)
+            row[0].plot(fpr, tpr, label=name.replace("_", " "))
+            row[1].plot(recall, precision)
+            row[2].plot(*calibration_curve(true, p, n_bins=15, strategy="quantile")[::-1], "o-", ms=3)
+        row[0].plot([0, 1], [0, 1], "k:", lw=1)
+        row[2].plot([0, 1], [0, 1], "k:", lw=1)
+        row[0].set(xlabel="false positive rate", ylabel="true positive rate", title=f"ROC: {classes[k]}")
+        row[1].set(xlabel="recall", ylabel="precision", title="precision and recall", ylim=(0, 1.02))
+        row[2].set(xlabel="predicted probability", ylabel="share that is of the class", title="calibration")
+        row[0].legend(fontsize="small")
+    return figure

@@ -2,11 +2,11 @@
 
 A power averaged over M segments and W Fourier frequencies is Gamma-distributed with shape M W about its expectation (Whittle's
 likelihood; Vaughan 2010, Barret & Vaughan 2012). What is expected is white noise plus the source's power as a segment of finite length
-shows it, behind the detector. `Whittle` takes the detector for an ideal one. `DeadTimeModel` gives it the exact white noise and response of
+shows it, behind the detector. `Naive` takes the detector for an ideal one. `DeadTimeModel` gives it the exact white noise and response of
 a source that varies weakly; `AveragedDeadTimeModel` averages both over the rate's own distribution.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit, logit
+from scipy.special import expit, logit
 
+from livetime.infer.exact import Exact
 from livetime.infer.sampler import sample
-from livetime.simulate.detector import DeadTime, Ideal, modulation_response, white_noise
+from livetime.simulate.detector import DeadTime, Ideal, Whittle, modulation_response, white_noise
 from livetime.simulate.prior import Samples
 from livetime.simulate.psd import SHAPES, Spectrum
 from livetime.simulate.simulator import Simulator
@@ -215,6 +216,8 @@ class Reference:
     @property
     def detector(self) -> DeadTime | Ideal:
         """The one that the model believes in."""
+        if isinstance(self.simulator.detector, Whittle):
+            raise ValueError(f"the {self.name} is of events; for detector=whittle the exact posterior is known")
         return self.simulator.detector
 
     @property
@@ -248,7 +251,7 @@ class Reference:
 
     def _table(self, log_rate: ArrayLike, slope: int = 0) -> Floats:
         """White noise and response (..., 2, F) at ln of incident rates (...), or their slope with it."""
-        r = self.simulator.prior.parameters["rate"]
+        r = self.simulator.prior.ranges["rate"]
         low, high = np.log(r.low) - 3, np.log(r.high) + 3
         spline = _detector_table(self.detector, self.simulator.summary, self.simulator.source.dt, low, high)
         return np.asarray(spline(np.clip(log_rate, low, high), slope))
@@ -348,23 +351,22 @@ class Reference:
         prior, data, rng = self.simulator.prior, self._data(x), np.random.default_rng(seed)
         width = prior.high - prior.low
 
-        def log_prob(u: Floats) -> Floats:  # u is the logit of theta's place in the box
-            log_prior = (log_expit(u) + log_expit(-u)).sum(axis=1)
-            return np.asarray(self._evaluate(prior.low + width * expit(u), data) + log_prior)
+        def log_likelihood(u: Floats) -> Floats:  # u is the logit of theta's place in the box
+            return self._evaluate(prior.low + width * expit(u), data)
 
         start = (prior.sample(POPULATION, rng)[:, : prior.dim] - prior.low) / width
         at = prior.names.index("rate")
         near = prior.parameters["rate"].to_sampling(np.exp(data.log_rate + 0.05 * rng.standard_normal(POPULATION)))
         start[:, at] = np.clip((near - prior.low[at]) / width[at], 0.001 * start[:, at], 1 - 0.001 * start[:, at])
-        chain, complaint = sample(log_prob, logit(start), rng, self.walkers, self.steps, self.max_steps)
+        chain, complaint = sample(log_likelihood, logit(start), rng, self.walkers, self.steps, self.max_steps)
         theta = (prior.low + width * expit(chain)).reshape(-1, prior.dim)
         chosen = np.linspace(0, len(theta) - 1, self.draws).round().astype(int)
         return Samples(theta[chosen], prior, (f"{self.name}: {complaint}",) if complaint else ())
 
 
 @dataclass(frozen=True)
-class Whittle(Reference):
-    """Naive: Leahy noise 2, and recorded rate = incident rate."""
+class Naive(Reference):
+    """Whittle's likelihood with Leahy noise 2, and recorded rate = incident rate."""
 
     name: ClassVar[str] = "naive"
 
@@ -388,9 +390,22 @@ class AveragedDeadTimeModel(DeadTimeModel):
     averaged: ClassVar[bool] = True
 
 
-REFERENCES: dict[str, type[Reference]] = {
-    "naive": Whittle,
+REFERENCES: dict[str, type[Reference] | type[Exact]] = {
+    "naive": Naive,
     "dead_time_model": DeadTimeModel,
     "averaged_dead_time_model": AveragedDeadTimeModel,
+    "exact": Exact,
 }
 """By the name that a config gives."""
+
+
+def applicable(simulator: Simulator, names: Sequence[str] | None) -> tuple[str, ...]:
+    """The references that are wanted (None: all there are) and have an answer for the simulator's detector.
+
+    Raises: ValueError for one that is asked for by name and has none.
+    """
+    known = ("exact",) if isinstance(simulator.detector, Whittle) else tuple(name for name in REFERENCES if name != "exact")
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"reference.names has {name}, which has no answer for this run's detector; it can be {', '.join(known)}")
+    return known if names is None else tuple(names)

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from livetime.config import UserError, build
-from livetime.learn.estimators import PosteriorEstimator
+from livetime.learn.estimators import Classifier, PosteriorEstimator
 from livetime.learn.module import LitEstimator
+from livetime.learn.nets import Shapes
 from livetime.learn.training import load
 from livetime.simulate.prior import Prior, Samples
 from livetime.simulate.simulator import Simulator
@@ -38,7 +39,14 @@ def shapes(simulator: Simulator) -> dict[str, Any]:
     prior, layout = simulator.prior, simulator.layout
     bins = len(layout.frequency)
     channels = sum(s.stop - s.start == bins for s in layout.slices.values())
-    return {"low": prior.low.tolist(), "high": prior.high.tolist(), "x_dim": layout.size, "channels": channels, "bins": bins}
+    return {
+        "low": prior.low.tolist(),
+        "high": prior.high.tolist(),
+        "x_dim": layout.size,
+        "channels": channels,
+        "bins": bins,
+        "classes": list(prior.classes),
+    }
 
 
 @dataclass(frozen=True)
@@ -124,19 +132,42 @@ class Run:
     @cached_property
     def members(self) -> tuple[LitEstimator, ...]:
         folders = sorted(self.folder.glob("member_*"))
-        if len(folders) != self.config["training"]["members"]:
-            raise UserError(
-                f"{self.folder} has {len(folders)} of {self.config['training']['members']} members; train with resume={self.folder}"
-            )
+        wanted = max(self.config["training"]["members"], self.config["training"].get("folds", 1))
+        if len(folders) != wanted:
+            raise UserError(f"{self.folder} has {len(folders)} of {wanted} members; train with resume={self.folder}")
         members = tuple(load(folder) for folder in folders)
-        wanted = shapes(self.simulator)
+        known = Shapes(**shapes(self.simulator))
         for folder, member in zip(folders, members, strict=True):
-            if dict(member.hparams["shapes"]) != wanted:
+            if Shapes(**member.hparams["shapes"]) != known:
                 raise UserError(f"{self.folder / CONFIG} no longer describes the weights of {folder.name}: it was changed; train again")
         return members
 
+    @property
+    def classifies(self) -> bool:
+        return isinstance(self.members[0].estimator, Classifier)
+
+    @torch.no_grad()
+    def probabilities(self, x: Floats) -> Floats:
+        """p(class | x) (B, K) of summaries (B, X): the mean of the members'. Raises UserError if the run learned parameters."""
+        if not self.classifies:
+            raise UserError(f"run={self.folder} learned parameters, not classes; take a run of a classifier")
+        rows = torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32)))
+        parts = [
+            torch.stack([m.estimator.probabilities(m.standardise(part)) for m in self.members]).mean(0) for part in torch.split(rows, 2000)
+        ]
+        return np.asarray(torch.cat(parts).double().numpy())
+
+    def refuse_classifier(self) -> None:
+        """Raises UserError if the run learned classes, and so has no posterior of parameters."""
+        if self.classifies:
+            raise UserError(
+                f"run={self.folder} is a classifier ({', '.join(self.simulator.prior.classes)}), which has no posterior of parameters; "
+                "take a run that learned them"
+            )
+
     def posterior(self, x: Floats) -> Posterior:
-        """For summaries (X,) or (B, X)."""
+        """For summaries (X,) or (B, X). Raises UserError if the run learned classes."""
+        self.refuse_classifier()
         return Posterior(self.members, torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32))), self.simulator.prior)
 
     @cached_property

@@ -5,19 +5,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 Floats = NDArray[np.float64]
+Density = Callable[[Floats], Floats]
+
+
+def log_logistic(u: Floats) -> Floats:
+    """Log density (n,) of the logits u (n, D) of places that are even in a box."""
+    return np.asarray((log_expit(u) + log_expit(-u)).sum(axis=1))
 
 
 def sample(
-    log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, walkers: int, steps: int, max_steps: int
+    log_likelihood: Density, start: Floats, rng: np.random.Generator, walkers: int, steps: int, max_steps: int
 ) -> tuple[Floats, str]:
     """A chain of emcee's (Foreman-Mackey et al. 2013) from an annealed start, grown until it spans 50 autocorrelation times.
 
     Arguments:
-        log_prob: (n, D) -> (n,), finite everywhere.
-        start: (n, D), draws from a broad distribution, as logits of places in a box.
+        log_likelihood: (n, D) -> (n,), of logits of places in a box, over which the prior is even; finite everywhere.
+        start: (n, D), draws from the prior or nearer to the posterior, as such logits.
         walkers: of the ensemble.
         steps, max_steps: first and greatest length.
 
@@ -27,7 +33,10 @@ def sample(
     from emcee.autocorr import integrated_time
     from emcee.moves import DEMove, MHMove
 
-    population = anneal(log_prob, start, rng)
+    def log_prob(u: Floats) -> Floats:
+        return log_likelihood(u) + log_logistic(u)
+
+    population, _ = anneal(log_likelihood, log_logistic, start, rng)
     bulk = population[: int(0.9 * len(population))]
     moves = [(MHMove(_Kernels(bulk, population)), 0.6), (DEMove(), 0.35), (DEMove(gamma0=1.0), 0.05)]
     sampler = EnsembleSampler(walkers, start.shape[1], log_prob, moves=moves, vectorize=True)
@@ -80,38 +89,41 @@ class _Kernels:
         return proposal, old - new
 
 
-def anneal(log_prob: Callable[[Floats], Floats], start: Floats, rng: np.random.Generator, sweeps: int = 3, last: int = 15) -> Floats:
-    """Carries draws from a broad distribution to one of density exp(log_prob), so that no mode is missed or dwelt on.
+def anneal(
+    log_likelihood: Density, log_prior: Density, start: Floats, rng: np.random.Generator, sweeps: int = 3, last: int = 15
+) -> tuple[Floats, float]:
+    """Carries draws from the prior to the posterior, so that no mode is missed or dwelt on, and tells the evidence.
 
-    The power of the density grows from 0 to 1 (sequential Monte Carlo, Del Moral et al. 2006), each time so far that the weights leave a
+    The power of the likelihood grows from 0 to 1 (sequential Monte Carlo, Del Moral et al. 2006), each time so far that the weights leave a
     third of the draws; these are resampled and moved by differential evolution (ter Braak 2006).
 
     Arguments:
-        log_prob: (n, D) -> (n,).
-        start: (n, D), inside the support.
+        log_likelihood, log_prior: (n, D) -> (n,), finite everywhere.
+        start: (n, D), draws from the prior.
         sweeps, last: moves of every draw at each power, and at the end.
 
-    Returns: (n, D), the most probable first.
+    Returns: (n, D), the most probable first; and ln of the likelihood's mean over the prior.
     """
     n, dim = start.shape
-    theta, value, power = start, log_prob(start), 0.0
+    theta, value, prior, power, evidence = start, log_likelihood(start), log_prior(start), 0.0, 0.0
     while power < 1:
-        weight, step = _tempered(value, 1 - power)
-        power = min(1.0, power + step)
+        weight, step, gain = _tempered(value, 1 - power)
+        power, evidence = min(1.0, power + step), evidence + gain
         chosen = np.searchsorted(np.cumsum(weight), (np.arange(n) + rng.random()) / n).clip(max=n - 1)
-        theta, value = theta[chosen], value[chosen]
+        theta, value, prior = theta[chosen], value[chosen], prior[chosen]
         for _ in range(sweeps if power < 1 else last):
             gamma = np.where(rng.random((n, 1)) < 0.9, 2.38 / np.sqrt(2 * dim), 1.0)
             a, b = rng.integers(n, size=(2, n))
             proposal = theta + gamma * (theta[a] - theta[b])
-            proposed = log_prob(proposal)
-            accept = np.log(rng.random(n)) < power * (proposed - value)
-            theta, value = np.where(accept[:, None], proposal, theta), np.where(accept, proposed, value)
-    return theta[np.argsort(-value)]
+            proposed, its_prior = log_likelihood(proposal), log_prior(proposal)
+            accept = np.log(rng.random(n)) < power * (proposed - value) + its_prior - prior
+            theta = np.where(accept[:, None], proposal, theta)
+            value, prior = np.where(accept, proposed, value), np.where(accept, its_prior, prior)
+    return theta[np.argsort(-(value + prior))], evidence
 
 
-def _tempered(value: Floats, most: float) -> tuple[Floats, float]:
-    """Weights exp(step value), normalised, and the largest step up to `most` that leaves an effective third of them."""
+def _tempered(value: Floats, most: float) -> tuple[Floats, float, float]:
+    """Weights exp(step value), normalised, the largest step up to `most` that leaves an effective third of them, and ln of their mean."""
     from scipy.optimize import brentq
 
     def weights(step: float) -> Floats:
@@ -122,4 +134,4 @@ def _tempered(value: Floats, most: float) -> tuple[Floats, float]:
         return float(1 / (weights(np.exp(log_step)) ** 2).sum() - len(value) / 3)
 
     step = most if excess(np.log(most)) >= 0 else float(np.exp(brentq(excess, -40, np.log(most), xtol=0.01)))
-    return weights(step), step
+    return weights(step), step, float(step * value.max() + np.log(np.exp(step * (value - value.max())).mean()))

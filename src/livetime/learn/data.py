@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import lightning
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from livetime.config import UserError
+from livetime.config import Training, UserError
+
+Index = slice | NDArray[np.intp]
 
 
 class Batches(Sampler[Tensor]):
@@ -38,40 +41,69 @@ class Batches(Sampler[Tensor]):
         yield from torch.split(order, self.batch_size)[: len(self)]
 
 
-class BankDataModule(lightning.LightningDataModule):
-    """Pairs (theta, x) of a bank.
+def split(n: int, training: Training, fold: int = 0, labels: NDArray[Any] | None = None, overfit: bool = False) -> tuple[Index, Index]:
+    """The training and the validation simulations; each is in one of them alone.
 
-    The validation split is the same for every member of an ensemble; only the order of the batches depends on `seed`.
+    It depends on n, the settings and the labels, not on the member: the first `training.validation` of them are held out; with
+    `training.folds`, one fold of them, stratified by class where there are labels (n,).
+
+    Raises: UserError if a class or either split would be empty.
+    """
+    parts: tuple[Index, Index]
+    if overfit:
+        return slice(n), slice(n)
+    if training.folds == 1:
+        held = max(1, round(training.validation * n))
+        parts = slice(held, n), slice(held)
+    else:
+        from sklearn.model_selection import KFold, StratifiedKFold
+
+        smallest = n if labels is None else int(np.bincount(labels).min())
+        if training.folds > smallest:
+            what = "the smallest class has" if labels is not None else "there are"
+            raise UserError(f"training.folds is {training.folds}, but {what} {smallest} simulations; take fewer folds or more simulations")
+        kind = KFold if labels is None else StratifiedKFold
+        order = kind(training.folds, shuffle=True, random_state=0).split(np.zeros(n), labels)
+        parts = list(order)[fold]
+    if len(np.arange(n)[parts[0]]) < 1:
+        raise UserError(f"simulations leaves {n} finite ones, too few to train on; ask for more: simulations=<n>")
+    for part, name in zip(parts, ("training", "validation"), strict=True):
+        if labels is not None and (missing := set(labels.tolist()) - set(labels[part].tolist())):
+            raise UserError(f"the {name} split has no simulation of class number {min(missing)}; ask for more: simulations=<n>")
+    return parts
+
+
+class BankDataModule(lightning.LightningDataModule):
+    """Pairs (target, x) of a bank.
 
     Arguments:
-        theta: (N, D) in sampling coordinates, parameters only.
+        target: (N, D) in sampling coordinates, parameters only; or the class's number (N, 1).
         x: (N, X).
-        batch_size: simulations a step.
-        validation: fraction held out.
+        parts: training and validation, as `split` gives them.
+        batch_size: simulations a step; None for all.
         seed: of the shuffling.
-        overfit: train and validate on the same simulations, for people who build.
 
-    Raises: UserError if the simulations would take more than half of the machine's memory.
+    Raises: UserError if the simulations would take more than half of the machine's memory, or a batch more than there are.
     """
 
     def __init__(
-        self, theta: NDArray[np.floating], x: NDArray[np.floating], batch_size: int, validation: float, seed: int, overfit: bool = False
+        self, target: NDArray[Any], x: NDArray[np.floating], parts: tuple[Index, Index], batch_size: int | None, seed: int
     ) -> None:
         super().__init__()
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if 2 * (theta.nbytes + x.nbytes) > memory:
+        if 2 * (target.nbytes + x.nbytes) > memory:
             raise UserError(f"simulations take {x.nbytes / 2**30:.1f} GiB, more than half of the memory; train with fewer: simulations=<n>")
-        held = 0 if overfit else max(1, round(validation * len(x)))
-        if len(x) - held < 1:
-            raise UserError(f"simulations leaves {len(x)} finite ones, too few to train on; ask for more: simulations=<n>")
-        self.batch_size, self.seed = batch_size, seed
-        t, d = torch.from_numpy(np.asarray(theta, dtype=np.float32)), torch.from_numpy(np.asarray(x, dtype=np.float32))
-        self.train = TensorDataset(t[held:], d[held:])
-        self.val = self.train if overfit else TensorDataset(t[:held], d[:held])
+        t, d = torch.from_numpy(np.asarray(target, dtype=np.float32)), torch.from_numpy(np.asarray(x, dtype=np.float32))
+        self.train, self.val = (TensorDataset(t[part], d[part]) for part in parts)
+        if batch_size and batch_size > len(self.train):
+            raise UserError(
+                f"training.batch_size is {batch_size}, but the training split has {len(self.train)} simulations; take a smaller one"
+            )
+        self.batch_size, self.seed = batch_size or len(self.train), seed
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         batches = Batches(len(self.train), self.batch_size, self.seed, lambda: self.trainer.global_step if self.trainer else 0)
         return DataLoader(self.train, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
-        return DataLoader(self.val, sampler=Batches(len(self.val), 4 * self.batch_size), batch_size=None)
+        return DataLoader(self.val, sampler=Batches(len(self.val), max(4 * self.batch_size, 1000)), batch_size=None)

@@ -1,8 +1,18 @@
-"""The contract of everything that is trained."""
+"""The contract of everything that is trained, and the estimators that need no sbi: classifier and mixture density network."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+from torch.nn.functional import cross_entropy, logsigmoid, softplus
+
+from livetime.learn.nets import Shapes, build_net
+
+EDGE = 1e-6
+"""A theta on the edge of the box is taken as this far inside, in units of the box."""
 
 
 class Estimator(nn.Module, ABC):
@@ -11,13 +21,30 @@ class Estimator(nn.Module, ABC):
     A new model is one class with this contract and one YAML file under `configs/estimator`.
     """
 
+    target: ClassVar[Literal["theta", "class"]] = "theta"
+    """What it learns: the parameters in sampling coordinates, or the number of the class."""
+
     @abstractmethod
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
-        """Loss of each pair: target (B, D), x (B, X) -> (B,)."""
+        """Loss of each pair: target (B, D), or (B, 1) for a class, and x (B, X) -> (B,)."""
 
 
 class PosteriorEstimator(Estimator):
-    """An estimator of the density of theta (in sampling coordinates) given x; its loss is -log q(theta | x)."""
+    """An estimator of the density of theta (in sampling coordinates) given x; its loss is -log q(theta | x).
+
+    It works on the logit of theta's place in the prior box, so that no draw falls outside and none is rejected.
+
+    Arguments:
+        shapes: of the data; gives the box.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        self.register_buffer("low", torch.tensor(shapes.low, dtype=torch.float32))
+        self.register_buffer("high", torch.tensor(shapes.high, dtype=torch.float32))
 
     @abstractmethod
     def sample(self, n: int, x: Tensor) -> Tensor:
@@ -29,3 +56,105 @@ class PosteriorEstimator(Estimator):
 
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
         return -self.log_prob(target[None], x)[0]
+
+    def to_logit(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """`u = logit((theta - low)/(high - low))` and the log of |du/dtheta|, summed over D."""
+        u = torch.logit(((theta - self.low) / (self.high - self.low)).clamp(EDGE, 1 - EDGE))
+        return u, (-logsigmoid(u) - logsigmoid(-u) - torch.log(self.high - self.low)).sum(-1)
+
+    def from_logit(self, u: Tensor) -> Tensor:
+        return self.low + (self.high - self.low) * torch.sigmoid(u)
+
+
+class MixtureDensity(PosteriorEstimator):
+    """Mixture density network: q(theta | x) is a mixture of Gaussians in the logit of theta's place in the prior box.
+
+    With one component it is regression: heteroscedastic with a `full` or `diagonal` covariance that depends on x, homoscedastic with a
+    `constant` one, whose loss is then that of weighted least squares.
+
+    Arguments:
+        shapes: of the data.
+        net: group node of the net whose features are means, factors of the covariances and weights.
+        components: number K of Gaussians.
+        covariance: `full` or `diagonal`, as functions of x; or `constant`, full and the same for every x.
+
+    Source: Bishop (1994).
+    """
+
+    def __init__(
+        self, shapes: Shapes, net: dict[str, Any], components: int = 8, covariance: Literal["full", "diagonal", "constant"] = "full"
+    ) -> None:
+        super().__init__(shapes)
+        if components < 1:
+            raise ValueError(f"components is {components}, but must be at least 1")
+        self.components, self.covariance, self.dim = components, covariance, len(shapes.low)
+        below = self.dim * (self.dim - 1) // 2
+        self.sizes = [1, self.dim, *([] if covariance == "constant" else [self.dim] + [below] * (covariance == "full"))]
+        self.net = build_net(net, shapes, components * sum(self.sizes))
+        self.spread = nn.Parameter(torch.randn(components, self.dim))
+        """Sets the components apart, or none would ever differ from another."""
+        if covariance == "constant":
+            self.factor = nn.Parameter(torch.zeros(components, self.dim + below))
+
+    def mixture(self, x: Tensor) -> MixtureSameFamily:
+        """The distribution of u for each x (B, X)."""
+        parts = self.net(x).unflatten(-1, (self.components, sum(self.sizes))).split(self.sizes, dim=-1)
+        mean = parts[1] + self.spread
+        diagonal, *rest = parts[2:] or self.factor.expand(len(x), -1, -1).tensor_split([self.dim], dim=-1)
+        tril = torch.diag_embed(softplus(diagonal) + 1e-3)
+        if rest and self.dim > 1:
+            row, column = torch.tril_indices(self.dim, self.dim, -1)
+            tril = tril.index_put((torch.arange(len(x))[:, None, None], torch.arange(self.components)[:, None], row, column), rest[0])
+        return MixtureSameFamily(
+            Categorical(logits=parts[0][..., 0], validate_args=False),
+            MultivariateNormal(mean, scale_tril=tril, validate_args=False),
+            validate_args=False,
+        )
+
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        u, jacobian = self.to_logit(theta)
+        out: Tensor = self.mixture(x).log_prob(u) + jacobian  # type: ignore[no-untyped-call]
+        return out
+
+    def sample(self, n: int, x: Tensor) -> Tensor:
+        return self.from_logit(self.mixture(x).sample((n,)))  # type: ignore[no-untyped-call]
+
+
+class Classifier(Estimator):
+    """p(class | x) by the softmax of a net's logits; of two classes the first one's logit is zero.
+
+    With a `Perceptron` it is logistic regression. Its loss is the cross entropy.
+
+    Arguments:
+        shapes: of the data; gives the classes.
+        net: group node.
+        class_weights: of each class's loss, scaled to a mean of one; null for none.
+    """
+
+    target = "class"
+    weights: Tensor
+
+    def __init__(self, shapes: Shapes, net: dict[str, Any], class_weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        k = len(shapes.classes)
+        if k < 2:
+            raise ValueError("a Classifier needs a prior with two classes or more; give prior.classes, or take an estimator of parameters")
+        given = torch.ones(k) if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
+        if len(given) != k or not (given > 0).all() or not torch.isfinite(given).all():
+            raise ValueError(f"class_weights is {class_weights}, but must be {k} positive numbers, one for each class")
+        self.register_buffer("weights", given / given.mean())
+        self.binary = k == 2
+        self.net = build_net(net, shapes, 1 if self.binary else k)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(B, K)."""
+        out: Tensor = self.net(x)
+        return torch.cat([torch.zeros_like(out), out], dim=-1) if self.binary else out
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """(B, K), each row summing to one."""
+        return torch.softmax(self.logits(x), dim=-1)
+
+    def loss(self, target: Tensor, x: Tensor) -> Tensor:
+        number = target[:, 0].long()
+        return cross_entropy(self.logits(x), number, reduction="none") * self.weights[number]

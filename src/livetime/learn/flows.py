@@ -7,13 +7,9 @@ from typing import Any
 import torch
 from sbi.neural_nets import posterior_nn
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
 
 from livetime.learn.estimators import PosteriorEstimator
 from livetime.learn.nets import Shapes, build_net
-
-EDGE = 1e-6
-"""A theta on the edge of the box is taken as this far inside, in units of the box."""
 
 MODELS = ("zuko_nsf", "zuko_maf", "zuko_nice", "zuko_sospf", "zuko_bpf", "nsf", "maf", "maf_rqs", "mdn")
 """Of `posterior_nn`, those that train and sample in a reasonable time."""
@@ -22,8 +18,7 @@ MODELS = ("zuko_nsf", "zuko_maf", "zuko_nice", "zuko_sospf", "zuko_bpf", "nsf", 
 class Flow(PosteriorEstimator):
     """q(theta | x): an embedding net, a conditional shift and scale, and one of sbi's flows.
 
-    theta goes to `logit((theta - low)/(high - low))`, so that no draw falls outside the prior box and none is rejected.
-    A linear head of the embedding then shifts and scales it, `z = (logit - mean(x)) exp(-log_scale(x))`, and the flow learns
+    A linear head of the embedding shifts and scales theta's logit u, `z = (u - mean(x)) exp(-log_scale(x))`, and the flow learns
     what is left: posteriors much narrower than the prior need no steep spline.
 
     Arguments:
@@ -49,7 +44,7 @@ class Flow(PosteriorEstimator):
         num_bins: int = 8,
         passes: int | None = 2,
     ) -> None:
-        super().__init__()
+        super().__init__(shapes)
         layers = [hidden_features] if isinstance(hidden_features, int) else list(hidden_features)
         for name, value in (
             ("features", features),
@@ -62,10 +57,6 @@ class Flow(PosteriorEstimator):
                 raise ValueError(f"{name} is {value}, but must be at least 1")
         if model not in MODELS:
             raise ValueError(f"model is {model!r}, but sbi's flows are {', '.join(MODELS)}")
-        self.low: Tensor
-        self.high: Tensor
-        self.register_buffer("low", torch.tensor(shapes.low, dtype=torch.float32))
-        self.register_buffer("high", torch.tensor(shapes.high, dtype=torch.float32))
         dim = len(shapes.low)
         self.embedding = nn.Sequential(build_net(net, shapes, features), nn.SiLU())
         self.affine = nn.Linear(features, 2 * dim)
@@ -93,14 +84,12 @@ class Flow(PosteriorEstimator):
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         features, mean, log_scale = self._context(x)
-        unit = ((theta - self.low) / (self.high - self.low)).clamp(EDGE, 1 - EDGE)
-        logit = torch.logit(unit)
-        z = (logit - mean) * torch.exp(-log_scale)
-        jacobian = -log_scale - logsigmoid(logit) - logsigmoid(-logit) - torch.log(self.high - self.low)
-        out: Tensor = self.flow.log_prob(z, features) + jacobian.sum(-1)
+        u, jacobian = self.to_logit(theta)
+        z = (u - mean) * torch.exp(-log_scale)
+        out: Tensor = self.flow.log_prob(z, features) + jacobian - log_scale.sum(-1)
         return out
 
     def sample(self, n: int, x: Tensor) -> Tensor:
         features, mean, log_scale = self._context(x)
         z: Tensor = self.flow.sample((n,), features)
-        return self.low + (self.high - self.low) * torch.sigmoid(z * torch.exp(log_scale) + mean)
+        return self.from_logit(z * torch.exp(log_scale) + mean)

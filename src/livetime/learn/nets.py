@@ -25,6 +25,7 @@ class Shapes:
         low, high: edges of the prior box in sampling coordinates, (D,).
         x_dim: length X of a summary.
         channels, bins: the first `channels * bins` entries of a summary are spectra on one axis of so many bins; the rest are numbers.
+        classes: names, where the prior has classes.
     """
 
     low: tuple[float, ...]
@@ -32,6 +33,11 @@ class Shapes:
     x_dim: int
     channels: int = 0
     bins: int = 0
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "classes"):  # JSON and YAML know lists alone
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 def build_net(node: dict[str, Any], shapes: Shapes, out: int) -> nn.Module:

@@ -18,9 +18,10 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from numpy.typing import NDArray
 
 from livetime.config import Trainer, Training, UserError
-from livetime.learn.data import BankDataModule
+from livetime.learn.data import BankDataModule, split
 from livetime.learn.module import SCHEMA, LitEstimator
 from livetime.outputs import write_json
 from livetime.simulate.bank import Bank
@@ -42,6 +43,7 @@ class Member:
         shapes: keyword arguments of `Shapes`.
         bank, simulations: folder of the bank and how many of it.
         seed: of weights and shuffling.
+        fold: that validates, where `training.folds` is above 1.
         overfit: train and validate on the same simulations, for people who build.
     """
 
@@ -53,6 +55,7 @@ class Member:
     bank: Path
     simulations: int
     seed: int
+    fold: int = 0
     overfit: bool = False
 
 
@@ -79,16 +82,18 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     torch.set_num_threads(member.trainer.threads)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     theta, x = Bank.open(member.bank).load(member.simulations)
-    data = BankDataModule(theta[:, : len(member.shapes["low"])], x, t.batch_size, t.validation, member.seed, member.overfit)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(member.seed)
         module = LitEstimator(member.estimator, member.shapes, asdict(t))
+    target = theta[:, -1:] if module.estimator.target == "class" else theta[:, : len(member.shapes["low"])]
+    data = BankDataModule(target, x, split(len(x), t, member.fold, _labels(theta, member), member.overfit), t.batch_size, member.seed)
     module.standardise_by(data.train.tensors[1])
-    del theta, x
+    del theta, x, target
     last, log = checkpoints / "last.ckpt", member.folder / "metrics.csv"
     if log.exists():  # Lightning's logger would delete it
         log.rename(member.folder / f"metrics_{len(list(member.folder.glob('metrics*.csv')))}.csv")
-    best = ModelCheckpoint(checkpoints, "best", "val/loss", save_last=True, enable_version_counter=False)
+    best = ModelCheckpoint(checkpoints, "best", "val/loss", enable_version_counter=False)
+    latest = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)  # `save_last` would keep the last of the best alone
     stopping = EarlyStopping("val/loss", patience=t.patience, check_finite=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
@@ -102,7 +107,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
                 max_epochs=t.epochs,
                 gradient_clip_val=t.clip,
                 logger=[TensorBoardLogger(member.folder, "", "", default_hp_metric=False), CSVLogger(member.folder, "", "")],
-                callbacks=[best, stopping, _Reporter(report)],
+                callbacks=[best, latest, stopping, _Reporter(report)],
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
@@ -118,6 +123,10 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     result = {"val_loss": float(best.best_model_score), "epochs": trainer.current_epoch, "weights": weights}
     write_json(done, result)
     return result
+
+
+def _labels(theta: NDArray[Any], member: Member) -> NDArray[Any] | None:
+    return theta[:, -1].astype(int) if member.shapes.get("classes") else None
 
 
 def load(member: Path) -> LitEstimator:

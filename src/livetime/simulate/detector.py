@@ -4,10 +4,11 @@ Non-paralyzable dead time: an event is lost if it comes within tau of the last *
 Paralyzable: it is lost if *any* earlier incident event's window is still open.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numba import njit
@@ -224,6 +225,8 @@ class DeadTime:
         elif not 0 <= self.dead_time < 1:
             raise ValueError(f"dead_time is {self.dead_time}, but must be seconds between 0 and 1")
 
+    parameters: ClassVar[tuple[str, ...]] = ()
+
     @property
     def distribution(self) -> DeadTimeDistribution:
         return dead_time_distribution(self.dead_time)
@@ -240,6 +243,47 @@ class DeadTime:
 
 
 @dataclass(frozen=True)
+class Whittle:
+    """No events, but periodograms drawn from the distribution that Whittle's likelihood takes them to have.
+
+    A power averaged over M segments and W Fourier frequencies is `P Gamma(M W)/(M W)` about its expectation
+    `P = noise + rate S(f)`, S the source's power in (fractional rms)^2/Hz at the mean frequency of the bin; powers are independent and the
+    recorded rate is the incident one. The likelihood is then exact, and so the best possible answer is known.
+
+    Arguments:
+        noise: white-noise level, Leahy; null makes it a parameter, `noise_level`.
+
+    Source: Whittle (1953); Barret & Vaughan (2012), eq. 17.
+    """
+
+    noise: float | None = 2.0
+
+    modules: ClassVar[Literal[1]] = 1
+    mean_dead_time: ClassVar[float] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.noise is not None and not 0 < self.noise < np.inf:
+            raise ValueError(f"noise is {self.noise}, but a white-noise level must be positive; 2 for photons, null for a parameter")
+
+    @property
+    def distribution(self) -> DeadTimeDistribution:
+        return dead_time_distribution(0.0)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return () if self.noise is not None else ("noise_level",)
+
+    def expected(self, source: Floats, params: Mapping[str, ArrayLike]) -> Floats:
+        """Leahy powers (n, F) of the source's (n, F), with the physical parameters (n,)."""
+        noise, rate = (np.asarray(v, dtype=np.float64)[..., None] for v in (params.get("noise_level", self.noise), params["rate"]))
+        return np.asarray(noise + rate * source)
+
+    def draw(self, expected: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
+        """One periodogram (F,) about the expected one, each power averaged over as many independent ones as `shape` (F,) says."""
+        return np.asarray(expected * rng.standard_gamma(shape) / shape)
+
+
+@dataclass(frozen=True)
 class Ideal:
     """A detector that records every event.
 
@@ -249,16 +293,15 @@ class Ideal:
 
     modules: Literal[1, 2] = 1
 
+    parameters: ClassVar[tuple[str, ...]] = ()
+    mean_dead_time: ClassVar[float] = 0.0
+
     def __post_init__(self) -> None:
         DeadTime(self.modules, 0.0)
 
     @property
     def distribution(self) -> DeadTimeDistribution:
         return dead_time_distribution(0.0)
-
-    @property
-    def mean_dead_time(self) -> float:
-        return 0.0
 
     def record(self, rate: Rate, rng: np.random.Generator) -> Events:
         return DeadTime(self.modules, 0.0).record(rate, rng)

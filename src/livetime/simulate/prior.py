@@ -44,12 +44,25 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Edges, in physical units, of a class's box along one parameter."""
+
+    low: float
+    high: float
+    __pydantic_config__ = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
 class Prior:
     """A box, flat in sampling coordinates, over parameters (to be inferred) and covariates (known for every observation).
 
+    With classes it is an even mixture of boxes: each class has the ranges of `parameters` but where it gives its own edges, or one
+    value (0 for the rms of what is not there). theta then has one more column, the number of the class.
+
     Arguments:
         parameters: name -> range; their order is the order of theta's columns.
-        covariates: likewise; their columns follow those of the parameters.
+        covariates: likewise; their columns follow those of the parameters, and are the same for all classes.
+        classes: name -> parameter -> edges or value; empty, or two or more.
 
     >>> prior = Prior({"rate": Range(10.0, 1000.0, "log", "counts/s")})
     >>> prior.physical(np.array([[2.0]]))["rate"]
@@ -58,12 +71,30 @@ class Prior:
 
     parameters: Mapping[str, Range]
     covariates: Mapping[str, Range] = field(default_factory=dict)
+    classes: Mapping[str, Mapping[str, Bounds | float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.parameters:
             raise ValueError("parameters is empty, but a prior needs at least one")
         if both := set(self.parameters) & set(self.covariates):
             raise ValueError(f"{', '.join(sorted(both))} stands among both parameters and covariates")
+        if len(self.classes) == 1:
+            raise ValueError(f"classes has {next(iter(self.classes))} alone, but there is nothing to tell apart with fewer than two")
+        for name, box in self.classes.items():
+            for parameter, bounds in box.items():
+                if parameter not in self.parameters:
+                    raise ValueError(
+                        f"classes.{name}.{parameter} is not one of parameters; a class may change {', '.join(self.parameters)}"
+                    )
+                if isinstance(bounds, Bounds):
+                    r = self.parameters[parameter]
+                    if not r.low <= bounds.low < bounds.high <= r.high:
+                        raise ValueError(
+                            f"classes.{name}.{parameter} goes from {bounds.low} to {bounds.high}, "
+                            f"but must lie within parameters.{parameter}, {r.low} to {r.high}"
+                        )
+                elif not (np.isfinite(bounds) and bounds >= 0):
+                    raise ValueError(f"classes.{name}.{parameter} is {bounds}, but must be low and high, or one number of at least zero")
 
     @property
     def dim(self) -> int:
@@ -89,10 +120,29 @@ class Prior:
         return np.array([float(r.to_sampling(r.high)) for r in self.parameters.values()])
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draws (n, D + C) in sampling coordinates; the first rows do not depend on n."""
+        """Draws (n, D + C), with classes (n, D + C + 1), in sampling coordinates; the first rows do not depend on n."""
         low = np.array([float(r.to_sampling(r.low)) for r in self.ranges.values()])
         high = np.array([float(r.to_sampling(r.high)) for r in self.ranges.values()])
-        return np.asarray(low + (high - low) * rng.random((n, len(low))))
+        if not self.classes:
+            return np.asarray(low + (high - low) * rng.random((n, len(low))))
+        u = rng.random((n, len(low) + 1))
+        number = np.floor(u[:, -1] * len(self.classes))
+        edges = np.array([self.box(name) for name in self.classes])[number.astype(int)]
+        with np.errstate(invalid="ignore"):
+            span = np.where(np.isfinite(edges[..., 0]), edges[..., 1] - edges[..., 0], 0.0)
+        theta = np.tile(low, (n, 1)) + (high - low) * u[:, :-1]
+        theta[:, : self.dim] = edges[..., 0] + span * u[:, : self.dim]
+        return np.hstack([theta, number[:, None]])
+
+    def box(self, name: str) -> Floats:
+        """Edges (D, 2) of a class in sampling coordinates; both the same where it has one value, -inf for zero on a log scale."""
+        out = []
+        for parameter, r in self.parameters.items():
+            bounds = self.classes[name].get(parameter, Bounds(r.low, r.high))
+            low, high = (bounds.low, bounds.high) if isinstance(bounds, Bounds) else (bounds, bounds)
+            with np.errstate(divide="ignore"):
+                out.append([float(r.to_sampling(low)), float(r.to_sampling(high))])
+        return np.array(out)
 
     def physical(self, theta: ArrayLike) -> dict[str, Floats]:
         """Columns by name in physical units; theta (..., D) or (..., D + C), each value (...)."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.simulate.detector import DeadTime, Events, Ideal
+from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
 from livetime.simulate.lightcurve import LightCurve
 from livetime.simulate.prior import Prior
 from livetime.simulate.summary import Layout, Periodogram
@@ -40,7 +40,7 @@ class Simulator:
     Simulation i depends on (seed, i) alone: the same bits with any number of threads, and however many are drawn.
 
     Arguments:
-        prior: its parameters must be those of the source, and `segments`, the number of averaged segments, one of its covariates.
+        prior: its parameters must be those of source and detector, and `segments`, the number of averaged segments, one of its covariates.
         source, detector, summary: see their modules.
         threads: None for all cores.
 
@@ -49,12 +49,12 @@ class Simulator:
 
     prior: Prior
     source: LightCurve
-    detector: DeadTime | Ideal
+    detector: DeadTime | Ideal | Whittle
     summary: Periodogram
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        wanted = (*self.source.parameters, "segments")
+        wanted = (*self.source.parameters, *self.detector.parameters, "segments")
         for name in wanted:
             if name not in self.prior.ranges:
                 place = "covariates" if name == "segments" else "parameters"
@@ -66,6 +66,8 @@ class Simulator:
                 raise ValueError(f"prior has {name}, which neither source nor summary knows; {hint}")
         if "segments" not in self.prior.covariates:
             raise ValueError("prior.parameters has segments, which is known for every observation; put it under prior.covariates")
+        if isinstance(self.detector, Whittle) and "rate" not in self.prior.covariates:
+            raise ValueError("prior.parameters has rate, which detector=whittle takes as known; put it under prior.covariates")
         if self.prior.covariates["segments"].low < 1:
             raise ValueError("prior.covariates.segments.low is below 1; an observation has at least one segment")
         frequencies = {name: r.low for name, r in self.prior.parameters.items() if name.endswith("_frequency")}
@@ -91,12 +93,13 @@ class Simulator:
         return {
             "version": VERSION,
             "prior": ranges,
+            **({"classes": [[name, self.prior.box(name).tolist()] for name in self.prior.classes]} if self.prior.classes else {}),
             **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
             "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()],
         }
 
     def theta(self, start: int, stop: int, seed: int) -> NDArray[np.float64]:
-        """Parameters and covariates (n, D + C) of simulations start to stop, in sampling coordinates."""
+        """Parameters and covariates (n, D + C) of simulations start to stop, in sampling coordinates, and the class where there are any."""
         theta = self.prior.sample(stop, stream(seed, PRIOR_STREAM))[start:]
         for name in self.prior.covariates:
             if name == "segments":  # a whole number
@@ -106,7 +109,9 @@ class Simulator:
         return theta
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
-        """One observation with the given physical parameters and covariates."""
+        """One observation with the given physical parameters and covariates; ValueError if the detector draws no events."""
+        if isinstance(self.detector, Whittle):
+            raise ValueError("detector is Whittle, which draws periodograms and no events; choose another, such as detector=ideal")
         duration = round(params["segments"]) * self.summary.segment_size
         return self.detector.record(self.source.rate(params, duration, rng), rng)
 
@@ -126,9 +131,19 @@ class Simulator:
         params = self.prior.physical(theta)
         out = np.empty((len(theta), self.layout.size), dtype=np.float32)
 
+        if isinstance(self.detector, Whittle):
+            source = self.source.spectrum.power(self.layout.frequency, params)
+            expected = self.detector.expected(np.asarray(source, dtype=np.float64), params)
+
         def one(i: int) -> None:
-            events = self.events({name: float(values[i]) for name, values in params.items()}, stream(seed, start + i))
-            out[i] = self.summary(events) if all(np.isfinite(t).all() for t in events.times) else np.nan
+            rng = stream(seed, start + i)
+            if isinstance(self.detector, Whittle):
+                segments = round(float(params["segments"][i]))
+                power = self.detector.draw(expected[i], segments * self.layout.averaged.astype(np.float64), rng)
+                out[i] = self.summary.vector([power], [float(params["rate"][i])], segments)
+            else:
+                events = self.events({name: float(values[i]) for name, values in params.items()}, rng)
+                out[i] = self.summary(events) if all(np.isfinite(t).all() for t in events.times) else np.nan
             if progress:
                 progress(1)
 

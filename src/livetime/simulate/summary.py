@@ -1,6 +1,6 @@
 """Summaries: events become one vector. Simulated and observed events go through the same one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -144,7 +144,10 @@ class Periodogram:
 
     def __call__(self, events: Events) -> NDArray[np.float32]:
         """The vector described by `layout`, float32. It is not finite where there are no counts."""
-        powers, rates, segments = self.periodograms(events)
+        return self.vector(*self.periodograms(events))
+
+    def vector(self, powers: Sequence[Floats], rates: Sequence[float], segments: int) -> NDArray[np.float32]:
+        """The vector of what `periodograms` gives."""
         with np.errstate(divide="ignore"):
             return np.concatenate([*(np.log(p / 2) for p in powers), np.log10(rates), [np.log10(segments)]]).astype(np.float32)
 

@@ -1,0 +1,132 @@
+"""Classifiers without a network, on the same summaries: majority, logistic regression, boosted trees, and the likelihood-ratio test."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from livetime.infer.reference import DeadTimeModel
+from livetime.simulate.detector import Whittle
+from livetime.simulate.simulator import Simulator
+
+Floats = NDArray[np.floating[Any]]
+Labels = NDArray[np.integer[Any]]
+Probabilities = Callable[[Floats], Floats]
+"""Summaries (B, X) -> p(class | x) (B, K)."""
+
+
+def learned(x: Floats, labels: Labels, k: int) -> dict[str, Probabilities]:
+    """scikit-learn's classifiers, trained on summaries (N, X) of known class (N,), and the one that always says the commonest class."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    share = np.bincount(labels, minlength=k) / len(labels)
+    logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, labels)
+    trees = HistGradientBoostingClassifier(early_stopping=True, random_state=0).fit(x, labels)
+    return {
+        "majority": lambda rows: np.tile(share, (len(rows), 1)),
+        "logistic_regression": logistic.predict_proba,
+        "boosted_trees": trees.predict_proba,
+    }
+
+
+@dataclass(frozen=True)
+class LikelihoodRatio:
+    """Is there a QPO? Twice the gain in the greatest Whittle log-likelihood that a QPO brings over the continuum alone.
+
+    White noise and response are the exact ones of the detector's dead time at the observation's rate, to first order in the variability;
+    those of `Whittle` are as simulated. The maxima lie within the prior box, and are found from many starts at once by Adam. The statistic
+    becomes a probability by logistic regression on simulations of known class, which is what calibrates its threshold: the chi-square
+    distribution does not hold, the QPO's frequency having no meaning without one (Protassov et al. 2002).
+
+    Arguments:
+        simulator: whose prior has the classes `continuum` and `qpo`, and whose source is a QPO and band-limited noise.
+        starts: frequencies of a QPO that the search starts from; each with a narrow and a broad one.
+        steps: of the optimiser.
+        batch: observations at a time.
+    """
+
+    simulator: Simulator
+    starts: int = 24
+    steps: int = 150
+    batch: int = 50
+
+    @staticmethod
+    def applies(simulator: Simulator) -> bool:
+        described = dict(simulator.source.components) == {"qpo": "qpo", "noise": "noise"}
+        return described and list(simulator.prior.classes) == ["continuum", "qpo"]
+
+    def _known(self, row: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Observed power of the channel that holds the source, expected noise, factor of the source's power, and Gamma shape, each (F,)."""
+        layout = self.simulator.layout
+        if isinstance(detector := self.simulator.detector, Whittle):
+            part = {name: row[s].astype(np.float64) for name, s in layout.slices.items()}
+            ones = np.ones(len(layout.frequency))
+            shape = round(10 ** part["segments"].item()) * layout.averaged
+            return 2 * np.exp(part["power"]), (detector.noise or 2.0) * ones, 10 ** part["rate_a"].item() * ones, shape.astype(np.float64)
+        data = DeadTimeModel(self.simulator)._data(row)
+        return data.channels[0], data.noise[0], data.total * data.response, data.shape
+
+    def _greatest(self, known: Sequence[Tensor], start: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """The greatest log-likelihood (B,) from starts (S, P), logits of places in the box (P,); P is 5, or 2 without a QPO."""
+        observed, noise, factor, shape = (k[:, None] for k in known)
+        f = torch.from_numpy(self.simulator.layout.frequency).float()
+        u = start.expand(len(known[0]), -1, -1).clone().requires_grad_()
+
+        def value() -> Tensor:
+            *qpo, rms, half = (10 ** (low + (high - low) * torch.sigmoid(u))).unbind(-1)
+            power = rms[..., None] ** 2 * 2 / torch.pi * half[..., None] / (f**2 + half[..., None] ** 2)
+            if qpo:
+                amplitude, centre, quality = (q[..., None] for q in qpo)
+                w = centre / (2 * quality)
+                power = power + amplitude**2 / torch.pi * w / ((f - centre) ** 2 + w**2)
+            ratio = observed / (noise + factor * power)
+            return -((ratio - 1 - torch.log(ratio)) * shape).sum(-1)  # the deviance: small numbers, for single precision
+
+        optimiser = torch.optim.Adam([u], lr=0.3)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
+        best = torch.full((len(u), len(start)), -torch.inf)
+        for _ in range(self.steps):
+            optimiser.zero_grad()
+            now = value()
+            best = torch.maximum(best, now.detach())
+            (-now.sum()).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+        with torch.no_grad():
+            return torch.maximum(best, value()).amax(-1)
+
+    def statistic(self, x: Floats, progress: Callable[[int], object] | None = None) -> Floats:
+        """2 (ln L with a QPO - ln L without), (B,) for summaries (B, X)."""
+        prior = self.simulator.prior
+        edges = torch.from_numpy(np.stack([prior.low, prior.high])).float()
+        order = [prior.names.index(f"{name}") for name in ("qpo_rms", "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency")]
+        edges = edges[:, order]
+        place = (torch.arange(self.starts) + 0.5) / self.starts
+        continuum = torch.cartesian_prod(torch.tensor([0.3, 0.7]), torch.tensor([0.25, 0.75])).logit()
+        qpo = torch.cat([torch.tensor([[0.4, p, q, 0.6, 0.5]]) for p in place.tolist() for q in (0.25, 0.75)]).logit()
+        out = []
+        for at in range(0, len(x), self.batch):
+            rows = [self._known(row) for row in x[at : at + self.batch]]
+            known = [torch.from_numpy(np.stack(column)).float() for column in zip(*rows, strict=True)]
+            without = self._greatest(known, continuum, edges[0, 3:], edges[1, 3:])
+            out.append(2 * (self._greatest(known, qpo, edges[0], edges[1]) - without))
+            if progress:
+                progress(len(rows))
+        return np.asarray(torch.cat(out).double().numpy())
+
+    def calibrated(self, x: Floats, labels: Labels, progress: Callable[[int], object] | None = None) -> Probabilities:
+        """The test's probabilities of both classes, by what it says of simulations (N, X) of known class (N,)."""
+        from sklearn.linear_model import LogisticRegression
+
+        def feature(statistic: Floats) -> Floats:
+            return np.log1p(np.maximum(statistic, 0))[:, None]
+
+        model = LogisticRegression().fit(feature(self.statistic(x, progress)), labels)
+        return lambda rows: np.asarray(model.predict_proba(feature(self.statistic(rows, progress))))

@@ -1,0 +1,175 @@
+"""What a finished training shows: numbers, figures in the run folder and in TensorBoard, and one page."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from livetime.infer import plot, report
+from livetime.infer.classical import LikelihoodRatio, learned
+from livetime.infer.diagnose import LEVELS, Calibration, Classification
+from livetime.infer.exact import Exact
+from livetime.infer.run import Run
+from livetime.progress import progress, say
+from livetime.simulate.detector import Whittle
+
+Floats = NDArray[np.floating[Any]]
+COMPARED = ("accuracy", "roc_auc")
+"""Scores whose difference from each reference is given with a paired interval."""
+TO_CALIBRATE = 2000
+"""Simulations that turn the likelihood ratio into a probability."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one run.
+
+    Arguments:
+        numbers: plain types, for metrics.json.
+        figures: name -> figure.
+        metrics: the run's row in the HPARAMS tab.
+        words: what is printed.
+        tables: heading -> (header, rows), for the page.
+        loss: what a sweep compares.
+        verdict: one sentence, and whether it is a good one.
+    """
+
+    numbers: dict[str, Any]
+    figures: dict[str, Figure]
+    metrics: dict[str, float]
+    words: str
+    tables: dict[str, tuple[list[str], list[list[str]]]]
+    loss: float
+    verdict: tuple[str, bool]
+
+
+def of_posterior(calibration: Calibration) -> Outcome:
+    """Calibration of a posterior estimator."""
+    n = calibration.numbers()
+    lines = [f"held-out log probability {n['log_prob']:.3f} +- {n['log_prob_standard_error']:.3f} on {n['n']} simulations"]
+    for level, shares in n["coverage"].items():
+        lines.append(f"{float(level):.0%} regions hold: " + ", ".join(f"{name} {share:.3f}" for name, share in shares.items()))
+    lines.append("mean z: " + ", ".join(f"{name} {p['mean_z']:+.3f}" for name, p in n["parameters"].items()))
+    per = {"joint": [""] * 4, **{name: _row(p) for name, p in n["parameters"].items()}}
+    rows = [[name, *(f"{shares[name]:.3f}" for shares in n["coverage"].values()), *cells] for name, cells in per.items()]
+    header = ["", *(f"{level:.0%} regions hold" for level in LEVELS), "mean z", "SBC p-value", "contraction", "R^2"]
+    over = [lv for lv in LEVELS if min(n["coverage"][f"{lv:g}"].values()) < lv - 3 * np.sqrt(lv * (1 - lv) / n["n"])]
+    verdict = (
+        "Overconfident: regions hold fewer truths than they say; train longer, on more simulations, or with more members."
+        if over
+        else "Not overconfident: on held-out simulations no region holds fewer truths than it says, within three standard deviations."
+    )
+    return Outcome(
+        n,
+        {"coverage": plot.coverage(calibration), "sbc_ranks": plot.sbc_ranks(calibration)},
+        {"test/log_prob": n["log_prob"], **{f"test/joint_coverage_{level}": c["joint"] for level, c in n["coverage"].items()}},
+        "\n".join(lines),
+        {"Calibration on held-out simulations": (header, rows)},
+        -float(n["log_prob"]),
+        (verdict, not over),
+    )
+
+
+def _row(p: Mapping[str, float]) -> list[str]:
+    return [f"{p['mean_z']:+.3f}", f"{p['sbc_p_value']:.2g}", f"{p['contraction']:.3f}", f"{p['r2']:.3f}"]
+
+
+def classify(run: Run, theta: Floats, x: Floats, bank: Callable[[], tuple[Floats, Floats]], seed: int) -> dict[str, Classification]:
+    """The network's answer on simulations of known class, and beside it those of every classifier without one that applies.
+
+    Arguments:
+        run: of a classifier.
+        theta, x: held-out simulations (N, D + C + 1), (N, X).
+        bank: gives the simulations that the references learn from, those that the network did.
+        seed: of Monte Carlo.
+    """
+    simulator = run.simulator
+    classes, labels = list(simulator.prior.classes), theta[:, -1].astype(int)
+    answers = {"network": run.probabilities(x)}
+    seen, known = bank()
+    say("training the references without a network")
+    for name, probabilities in learned(known, seen[:, -1].astype(int), len(classes)).items():
+        answers[name] = probabilities(x)
+    if LikelihoodRatio.applies(simulator):
+        with progress("likelihood ratios", len(x) + min(TO_CALIBRATE, len(known)), "observations") as bar:
+            test = LikelihoodRatio(simulator)
+            calibrated = test.calibrated(known[:TO_CALIBRATE], seen[:TO_CALIBRATE, -1].astype(int), bar.advance)
+            answers["likelihood_ratio"] = calibrated(x)
+    if isinstance(simulator.detector, Whittle):
+        with progress("exact class probabilities", len(x), "observations") as bar:
+            answers["exact"] = Exact(simulator).class_probabilities(x, seed, bar.advance)
+    return {name: Classification(classes, labels, p) for name, p in answers.items()}
+
+
+def of_classifier(results: Mapping[str, Classification]) -> Outcome:
+    """Scores of a network and of the references beside it, on the same simulations."""
+    network = results["network"]
+    numbers = {name: result.numbers() for name, result in results.items()}
+    differences = {
+        name: {score: network.difference(result, score) for score in COMPARED} for name, result in results.items() if name != "network"
+    }
+    scores = list(numbers["network"]["scores"])
+    rows = [[s.replace("_", " "), *(_score(numbers[name]["scores"][s]) for name in results)] for s in scores]
+    paired = [
+        [name.replace("_", " "), *(f"{d:+.4f} ({lo:+.4f} to {hi:+.4f})" for d, lo, hi in row.values())] for name, row in differences.items()
+    ]
+    enough = [name for name, row in differences.items() if name not in ("majority", "exact") and all(lo <= 0 for _, lo, _ in row.values())]
+    rivals = " and ".join(enough).replace("_", " ")
+    verdict = (
+        f"Regular statistics can do it: the network is not better than {rivals}, within a 95% paired bootstrap."
+        if enough
+        else "The network is better than every reference that does not know the exact answer, in accuracy or area under the ROC curve."
+    )
+    best = network.scores()
+    words = [
+        f"{name.replace('_', ' '):20} accuracy {r.scores()['accuracy']:.4f}, area under the ROC curve {r.scores()['roc_auc']:.4f}, "
+        f"calibration error {r.scores()['expected_calibration_error']:.4f}"
+        for name, r in results.items()
+    ]
+    return Outcome(
+        {
+            **numbers["network"],
+            "references": {name: n for name, n in numbers.items() if name != "network"},
+            "network_minus_reference": {name: {s: list(d) for s, d in row.items()} for name, row in differences.items()},
+        },
+        {"confusion": plot.confusion(network), "curves": plot.classifier_curves(results)},
+        {f"test/{name}": value for name, value in best.items()},
+        "\n".join([*words, verdict]),
+        {
+            "Scores on held-out simulations, with 95% bootstrap intervals": (["", *(name.replace("_", " ") for name in results)], rows),
+            "Network minus reference, paired": (["", *(s.replace("_", " ") for s in COMPARED)], paired),
+        },
+        best["cross_entropy"],
+        (verdict, not enough),
+    )
+
+
+def _score(row: Mapping[str, Any]) -> str:
+    return f"{row['value']:.4f} ({row['interval95'][0]:.4f} to {row['interval95'][1]:.4f})"
+
+
+def write(outcome: Outcome, folder: Path, title: str) -> None:
+    """Figures, and `report.html`: one self-contained page."""
+    parts = [(heading, report.table(header, rows)) for heading, (header, rows) in outcome.tables.items()]
+    for name, figure in outcome.figures.items():
+        figure.savefig(folder / f"{name}.png", dpi=110)
+        parts.append((name.replace("_", " ").capitalize(), report.figure(folder / f"{name}.png")))
+    plain = {k: v for k, v in outcome.numbers.items() if isinstance(v, int | float | str)}
+    parts.append(("Numbers", report.table(["", ""], [[k, json.dumps(v)] for k, v in plain.items()])))
+    (folder / "report.html").write_text(report.page(title, outcome.verdict[1], outcome.verdict[0], parts))
+
+
+def tensorboard(outcome: Outcome, folder: Path, hparams: Mapping[str, Any], val_loss: float) -> None:
+    """Figures and the row of the HPARAMS tab."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    flat = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in hparams.items()}
+    with SummaryWriter(str(folder)) as writer:
+        for name, figure in outcome.figures.items():
+            writer.add_figure(f"test/{name}", figure)
+        writer.add_hparams(flat, {**outcome.metrics, "val/loss": val_loss}, run_name=".")
