@@ -206,6 +206,11 @@ def test_compare(trained, capsys, tmp_path):
     table = json.loads(Path(answer, "comparison.json").read_text())
     assert len(table["rows"]) == 4 * 2
     assert table["target"] == "qpo_rms"
+    kept = {path: path.stat().st_mtime_ns for path in (run_folder.parents[1] / "references").rglob("*.npz")}
+    assert kept
+    again = run(capsys, "compare", f"run={run_folder}", *words, *grid, "n=2", "reference.names=[naive]", f"output={tmp_path}/again")
+    assert json.loads(Path(again, "comparison.json").read_text())["rows"] == table["rows"]
+    assert {path: path.stat().st_mtime_ns for path in (run_folder.parents[1] / "references").rglob("*.npz")} == kept  # not fitted again
 
 
 @pytest.mark.parametrize(

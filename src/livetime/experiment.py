@@ -371,7 +371,9 @@ def compare(config: Config) -> Path:
     references = _references(run, which)
     with new_folder(folder, config["overwrite"]) as aside:
         cells = [{**fixed, **dict(zip(grid, values, strict=True))} for values in product(*grid.values())]
-        fits = comparison.fit(run, cells, n, references, config["seed"], config["processes"])
+        fits = comparison.fit(
+            run, cells, n, references, config["seed"], config["processes"], run.folder.resolve().parents[1] / "references"
+        )
         rows = comparison.rows(run, cells, list(grid), fits, target)
         comparison.write(rows, list(grid), target, {"fixed": fixed, "n": n, "seed": config["seed"], "run": str(run.folder)}, aside)
     return folder

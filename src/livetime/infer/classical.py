@@ -73,11 +73,12 @@ class LikelihoodRatio:
         data = DeadTimeModel(self.simulator)._data(row)
         return data.channels[0], data.noise[0], data.total * data.response, data.shape
 
-    def _greatest(self, known: Sequence[Tensor], start: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        """The greatest log-likelihood (B,) from starts (S, P), logits of places in the box (P,); P is 5, or 2 without a QPO."""
+    def _greatest(self, known: Sequence[Tensor], start: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """The greatest log-likelihood (B,) and its place (B, P), from starts (B, S, P), logits of places in the box (P,); P is 5, or 2
+        without a QPO."""
         observed, noise, factor, shape = (k[:, None] for k in known)
         f = torch.from_numpy(self.simulator.layout.frequency).float()
-        u = start.expand(len(known[0]), -1, -1).clone().requires_grad_()
+        u = start.clone().requires_grad_()
 
         def value() -> Tensor:
             *qpo, rms, half = (10 ** (low + (high - low) * torch.sigmoid(u))).unbind(-1)
@@ -91,16 +92,17 @@ class LikelihoodRatio:
 
         optimiser = torch.optim.Adam([u], lr=0.3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
-        best = torch.full((len(u), len(start)), -torch.inf)
+        best, place = torch.full(u.shape[:2], -torch.inf), u.detach().clone()
         for _ in range(self.steps):
             optimiser.zero_grad()
             now = value()
-            best = torch.maximum(best, now.detach())
+            better = now.detach() > best
+            best, place = torch.where(better, now.detach(), best), torch.where(better[..., None], u.detach(), place)
             (-now.sum()).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-        with torch.no_grad():
-            return torch.maximum(best, value()).amax(-1)
+        most, where = best.max(-1)
+        return most, place[torch.arange(len(u)), where]
 
     def statistic(self, x: Floats, progress: Callable[[int], object] | None = None) -> Floats:
         """2 (ln L with a QPO - ln L without), (B,) for summaries (B, X)."""
@@ -110,13 +112,14 @@ class LikelihoodRatio:
         edges = edges[:, order]
         place = (torch.arange(self.starts) + 0.5) / self.starts
         continuum = torch.cartesian_prod(torch.tensor([0.3, 0.7]), torch.tensor([0.25, 0.75])).logit()
-        qpo = torch.cat([torch.tensor([[0.4, p, q, 0.6, 0.5]]) for p in place.tolist() for q in (0.25, 0.75)]).logit()
+        qpo = torch.cartesian_prod(torch.tensor([0.3]), place, torch.tensor([0.25, 0.75])).logit()
         out = []
         for at in range(0, len(x), self.batch):
             rows = [self._known(row) for row in x[at : at + self.batch]]
             known = [torch.from_numpy(np.stack(column)).float() for column in zip(*rows, strict=True)]
-            without = self._greatest(known, continuum, edges[0, 3:], edges[1, 3:])
-            out.append(2 * (self._greatest(known, qpo, edges[0], edges[1]) - without))
+            without, at_best = self._greatest(known, continuum.expand(len(rows), -1, -1), edges[0, 3:], edges[1, 3:])
+            starts = torch.cat([qpo.expand(len(rows), -1, -1), at_best[:, None].expand(-1, len(qpo), -1)], dim=-1)
+            out.append(2 * (self._greatest(known, starts, edges[0], edges[1])[0] - without))
             if progress:
                 progress(len(rows))
         return np.asarray(torch.cat(out).double().numpy())

@@ -1,5 +1,8 @@
 """Network and references on simulations with known truth, on a grid: bias, coverage and width of each."""
 
+import hashlib
+import inspect
+import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -9,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.infer import plot
+from livetime.infer import exact, plot, reference, sampler
 from livetime.infer.exact import Exact
 from livetime.infer.reference import REFERENCES, Reference
 from livetime.infer.run import Run, build_simulator
@@ -21,11 +24,17 @@ Floats = NDArray[np.floating[Any]]
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
 MAX_STEPS = 2000
 """Of a chain: medians and 68% intervals need no more, and there are many chains."""
+BLOCK = 50
+"""Fits that are written at a time."""
 Cell = Mapping[str, float]
 
 
-def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int, processes: int | None) -> dict[str, Floats]:
+def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int, processes: int | None, kept: Path) -> dict[str, Floats]:
     """Quantiles of every posterior.
+
+    What the references say does not depend on the network: their fits are kept, in blocks, in a folder named by what shapes them (the
+    simulator, the cells, n, the seed and the references' own source code), so that a comparison which was stopped goes on where it was and
+    the next network is compared with the same ones.
 
     Arguments:
         run: a finished run.
@@ -34,6 +43,7 @@ def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int
         names: of the references.
         seed: of simulations and draws.
         processes: in which the references are fitted; None for one a core.
+        kept: folder of folders of fits, beside the banks.
 
     Returns: method -> (cells, n, 5, D) in sampling coordinates, at QUANTILES.
     """
@@ -50,18 +60,36 @@ def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int
     out: dict[str, Floats] = {"network": np.array(network)}
     if not names:
         return out
+    key = {"identity": simulator.identity(), "cells": [dict(cell) for cell in cells], "n": n, "seed": seed, "steps": MAX_STEPS}
+    sources = "".join(inspect.getsource(module) for module in (reference, sampler, exact))
+    folder = kept / hashlib.sha256((json.dumps(key, sort_keys=True) + sources).encode()).hexdigest()[:16]
+    blocks = [(name, start) for name in names for start in range(0, len(x), BLOCK)]
+    found = sum(len(x[start : start + BLOCK]) for name, start in blocks if _block(folder, name, start).exists())
     workers = ProcessPoolExecutor(processes or available_cores(), get_context("spawn"), _start, (run.config, tuple(names)))
-    with workers as pool, progress("references", len(x) * len(names), "fits") as bar:
-        for name in names:
-            rows, lost = [], 0
-            for quantiles, complaints in pool.map(_fit, [(name, row, seed + k) for k, row in enumerate(x)], chunksize=4):
-                rows.append(quantiles)
-                lost += bool(complaints)
+    with workers as pool, progress("references", len(x) * len(names), "fits", done=found) as bar:
+        for name, start in blocks:
+            path = _block(folder, name, start)
+            if path.exists():
+                continue
+            tasks = [(name, row, seed + start + k) for k, row in enumerate(x[start : start + BLOCK])]
+            rows = []
+            for row in pool.map(_fit, tasks):
+                rows.append(row)
                 bar.advance()
-            if lost:
-                say(f"{lost} of {len(x)} chains of the {plot.LABELS[name]} posterior did not converge in {MAX_STEPS} steps")
-            out[name] = np.array(rows).reshape(len(cells), n, len(QUANTILES), -1)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_name(f".{path.name}")
+            np.savez(aside, quantiles=np.array([q for q, _ in rows]), lost=np.array([bool(complaints) for _, complaints in rows]))
+            aside.rename(path)
+    for name in names:
+        parts = [np.load(_block(folder, name, start)) for start in range(0, len(x), BLOCK)]
+        if lost := sum(int(part["lost"].sum()) for part in parts):
+            say(f"{lost} of {len(x)} chains of the {plot.LABELS[name]} posterior did not converge in {MAX_STEPS} steps")
+        out[name] = np.concatenate([part["quantiles"] for part in parts]).reshape(len(cells), n, len(QUANTILES), -1)
     return out
+
+
+def _block(folder: Path, name: str, start: int) -> Path:
+    return folder / f"{name}_{start:06d}.npz"
 
 
 _references: dict[str, Reference | Exact] = {}
