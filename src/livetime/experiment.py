@@ -237,7 +237,7 @@ def _open(config: Config, for_posterior: bool = False) -> "Run":
     from livetime.infer.run import Run
 
     run = Run.open(folder)
-    _ = run.members, run.training_range
+    _ = run.simulator, run.members, run.training_range
     if for_posterior:
         run.refuse_classifier()
     return run

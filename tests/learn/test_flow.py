@@ -171,7 +171,7 @@ def test_processes_do_not_change_the_weights(bank, tmp_path):
 
 @pytest.mark.parametrize("model", ["zuko_nsf", "zuko_maf", "nsf", "maf", "mdn"])
 def test_every_flow_has_a_density_that_matches_its_draws(model):
-    torch.manual_seed(1)  # seed 0 starts with splines too steep for the grid below
+    torch.manual_seed(0)
     flow = Flow(Shapes(**SHAPES), NET, 8, model, hidden_features=16, passes=2 if model.startswith("zuko") else None)
     x = torch.zeros(1, 3)
     with torch.no_grad():
@@ -182,10 +182,20 @@ def test_every_flow_has_a_density_that_matches_its_draws(model):
         grid = torch.stack(torch.meshgrid(place, place, indexing="ij"), -1).reshape(-1, 1, 2)
         mass = torch.exp(flow.log_prob(grid, x))[:, 0] * (step[:, None] * step).reshape(-1)
     drawn, held = ((points.abs() < 0.7 * HIGH).all(-1).float() for points in (draws, grid))
-    assert mass.sum().item() == pytest.approx(1, abs=0.06)  # an untrained maf has a few per cent beyond the logits
+    on_grid = ((draws > place[0]) & (draws < place[-1])).all(-1).float().mean().item()
+    assert mass.sum().item() == pytest.approx(on_grid, abs=0.02)
+    assert on_grid > 0.75  # an untrained maf has long tails
     assert (mass * held[:, 0]).sum().item() == pytest.approx(drawn.mean().item(), abs=0.03)
     assert 0.01 < drawn.mean().item() < 0.99
     assert flow.loss(draws[:5, 0], x.expand(5, -1)).shape == (5,)
+
+
+def test_a_new_flow_is_scaled_by_nothing_random():
+    """sbi can standardise by the data that it is built with; ours is built with none."""
+    for seed in range(4):
+        torch.manual_seed(seed)
+        state = Flow(Shapes(**SHAPES), NET, 8).flow.state_dict()
+        assert not [name for name in state if name.endswith(("_mean", "_std", "transforms.0.loc", "transforms.0.scale"))]
 
 
 @pytest.mark.parametrize("fault", ["missing", "damaged", "schema"])

@@ -256,15 +256,15 @@ class Reference:
         spline = _detector_table(self.detector, self.simulator.summary, self.simulator.source.dt, low, high)
         return np.asarray(spline(np.clip(log_rate, low, high), slope))
 
-    def _variance(self, params: Mapping[str, ArrayLike], lines: Lines) -> Floats:
+    def _variance(self, params: Mapping[str, ArrayLike], lines: Lines | None = None) -> Floats:
         """Variance (n,) of the log rate; of a power law that in the summary's band."""
         layout = self.simulator.layout
-        total: Floats = lines[0].sum(axis=1)
+        total: Floats = (lines or self.source.lines(params))[0].sum(axis=1)
         for norm, index in self.source.of_shape("powerlaw", params):
             total = total + SHAPES["powerlaw"].power(layout.frequency, norm, index) @ layout.averaged / self.simulator.summary.segment_size
         return total
 
-    def _in_bins(self, params: Mapping[str, ArrayLike], gains: Floats, lines: Lines) -> Floats:
+    def _in_bins(self, params: Mapping[str, ArrayLike], gains: Floats, lines: Lines | None = None) -> Floats:
         """The source's power (n, F), averaged over the W Fourier frequencies of each bin: two nodes, their mean -+ standard deviation."""
         layout, size, step = self.simulator.layout, self.simulator.summary.segment_size, self.simulator.source.dt
         several = layout.averaged > 1

@@ -68,8 +68,8 @@ class Flow(PosteriorEstimator):
             warnings.simplefilter("ignore")
             build = posterior_nn(
                 model,
-                z_score_theta=None,
-                z_score_x=None,
+                z_score_theta="none",  # None would standardise by the two random rows below
+                z_score_x="none",
                 hidden_features=widths,
                 num_transforms=num_transforms,
                 num_bins=num_bins,
