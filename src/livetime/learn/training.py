@@ -199,5 +199,5 @@ def fit_ensemble(members: list[Member], report: Callable[[int, int, float], obje
             return [f.result() for f in futures]
         except BaseException:
             for process in list((pool._processes or {}).values()):
-                process.terminate()
+                process.kill()  # Lightning takes SIGTERM for a request; checkpoints are written aside
             raise
