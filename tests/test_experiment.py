@@ -19,7 +19,8 @@ EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml
 SHORT = ["debug=fast_dev_run", "prior.covariates.segments.low=2", "prior.covariates.segments.high=4"]
 SMALL = [*SHORT, "estimator/net=mlp", "estimator.net.widths=[16]", "estimator.hidden_features=[8]", "estimator.num_transforms=1"]
 FLOWS = ("demo", "deadtime_npe", "deadtime_npe_single")
-CLASSIFIERS = ("qpo_cnn", "qpo_whittle")
+STATES = ("states_mlp", "states_perceptron")
+CLASSIFIERS = ("qpo_cnn", "qpo_mlp", "qpo_whittle", "states_mlp", "states_perceptron")
 
 
 def run(capsys, *words):
@@ -54,7 +55,7 @@ def trained(folder):
     @cache
     def of(experiment):
         out = io.StringIO()
-        words = SMALL if experiment in FLOWS else SHORT
+        words = SMALL if experiment in FLOWS else [*SHORT, "prior.covariates.rate.high=60"] if experiment in STATES else SHORT
         with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as stop:
             main(["train", f"experiment={experiment}", *words, f"outputs={folder}"])
         assert stop.value.code == 0
@@ -76,8 +77,10 @@ def test_run_folder_holds_what_it_must(trained, folder, experiment):
     metrics = json.loads((run_folder / "metrics.json").read_text())
     assert [p.relative_to(run_folder) for p in run_folder.rglob("metrics.json")] == [Path("metrics.json")]
     if experiment in CLASSIFIERS:
-        assert metrics["classes"] == ["continuum", "qpo"]
-        rivals = {"majority", "logistic_regression", "boosted_trees", "likelihood_ratio", *(["exact"] if "whittle" in experiment else [])}
+        assert metrics["classes"] == list(config["prior"]["classes"])
+        rivals = {"majority", "logistic_regression", "boosted_trees"}
+        rivals |= {"likelihood_ratio"} if "qpo" in experiment else set()
+        rivals |= {"exact"} if "whittle" in experiment else set()
         assert set(metrics["references"]) == set(metrics["network_minus_reference"]) == rivals
         for scores in (metrics["scores"], *(r["scores"] for r in metrics["references"].values())):
             for row in scores.values():
@@ -86,7 +89,9 @@ def test_run_folder_holds_what_it_must(trained, folder, experiment):
     else:
         assert math.isfinite(metrics["log_prob"])
         assert 0 <= metrics["coverage"]["0.68"]["joint"] <= 1
-    figures = ("confusion.png", "curves.png") if experiment in CLASSIFIERS else ("coverage.png", "sbc_ranks.png")
+    of_classes = ("confusion.png", "curves.png", "distributions.png", "correlations.png", "principal_components.png")
+    figures = of_classes if experiment in CLASSIFIERS else ("coverage.png", "sbc_ranks.png")
+    figures += ("history.png", "importance.png", "saliency.png")
     for name in (*figures, "report.html", "member_0/metrics.csv", "member_0/checkpoints/best.ckpt"):
         assert (run_folder / name).stat().st_size > 0
     assert list(run_folder.glob("events.out.tfevents.*"))
@@ -150,11 +155,41 @@ def test_the_exact_posterior_stands_beside_a_run_of_whittles_detector(trained, c
     )
 
 
+def test_a_classifier_gives_the_classes_of_an_event_file(trained, capsys, tmp_path):
+    run_folder = trained("qpo_cnn")
+    files = run(capsys, "observe", "experiment=qpo_cnn", f"output={tmp_path}/mine", "truth.segments=3", "truth.rate=300")
+    given = f"observation.path=[{files}/A.evt,{files}/B.evt]"
+    answer = Path(run(capsys, "infer", f"run={run_folder}", given, f"output={tmp_path}/answer"))
+    summary = json.loads((answer / "summary.json").read_text())
+    for probabilities in (summary["classes"], summary["references"]["likelihood_ratio"]):
+        assert list(probabilities) == ["continuum", "qpo"]
+        assert sum(probabilities.values()) == pytest.approx(1)
+    assert 0 < summary["likelihood_ratio_test"]["p_value"] <= 1
+    assert summary["verdict"] in (answer / "report.html").read_text()
+    assert (answer / "classes.png").stat().st_size > 0
+
+
+def test_a_state_is_told_from_an_event_file_with_energies(trained, capsys, tmp_path):
+    run_folder = trained("states_perceptron")
+    files = run(capsys, "observe", "experiment=states_perceptron", f"output={tmp_path}/mine", "truth.segments=3", "truth.rate=50")
+    words = ["infer", f"run={run_folder}", f"observation.path=[{files}/A.evt,{files}/B.evt]", f"output={tmp_path}/answer"]
+    assert "observation.hard" in refused(capsys, *words)
+    answer = Path(run(capsys, *words, "observation.hard=210"))
+    summary = json.loads((answer / "summary.json").read_text())
+    assert list(summary["classes"]) == ["hard", "hard_intermediate", "soft_intermediate", "soft"]
+    truth = json.loads(Path(files, "truth.json").read_text())
+    names = json.loads((run_folder / "training_range.json").read_text())["names"]
+    assert {"power_colour_1", "hardness", "segments"} <= set(names)
+    assert truth["segments"] == 3
+    assert not any("hardness" in w for w in summary["warnings"])
+
+
 def test_a_classifier_has_no_posterior(trained, capsys, tmp_path):
     run_folder = trained("qpo_cnn")
     files = run(capsys, "observe", "experiment=qpo_cnn", f"output={tmp_path}/mine", "truth.segments=4")
     given = f"observation.path=[{files}/A.evt,{files}/B.evt]"
-    assert "is a classifier (continuum, qpo)" in refused(capsys, "infer", f"run={run_folder}", given, f"output={tmp_path}/answer")
+    words = ["infer", f"run={run_folder}", given, f"output={tmp_path}/answer"]
+    assert "is a classifier (continuum, qpo)" in refused(capsys, *words, "reference.names=[naive]")
     assert "is a classifier" in refused(capsys, "compare", f"run={run_folder}", "grid.qpo_rms=[0.1]", "n=2", f"output={tmp_path}/answer")
     assert not (tmp_path / "answer").exists()
 

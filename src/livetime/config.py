@@ -127,12 +127,14 @@ class ObservationFiles:
         path: event file, or one for each module.
         gti: `file` for the good time intervals of the files; `full` to do without.
         start, stop: s since the start of the first common good time interval; null for all.
+        hard: PI channel from which on an event is hard, for a run whose features have a hardness.
     """
 
     path: tuple[str, ...] = ()
     gti: Literal["file", "full"] = "file"
     start: float | None = None
     stop: float | None = None
+    hard: float | None = None
 
 
 @dataclass

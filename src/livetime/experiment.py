@@ -120,7 +120,10 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     say(f"run folder: {folder}")
     if not (folder / RANGE).exists():
         x = bank.load(config["simulations"])[1]
-        write_json(folder / RANGE, {"names": simulator.layout.names(), "low": x.min(axis=0).tolist(), "high": x.max(axis=0).tolist()})
+        names, low, high = simulator.layout.names(), x.min(axis=0), x.max(axis=0)
+        write_json(folder / RANGE, {"names": names, "low": low.tolist(), "high": high.tolist()})
+        if constant := [name for name, same in zip(names, low == high, strict=True) if same]:
+            say(f"the same in all simulations, and so of no use to the network: {', '.join(constant)}")
         del x
     members = [
         Member(
@@ -195,10 +198,13 @@ def _held_out(run: "Run", bank: Callable[[], Any], n: int, seed: int, threads: i
         theta, x = simulator.simulate(0, n, seed, bar.advance)
     finite = np.isfinite(x).all(axis=1)
     theta, x = theta[finite], x[finite]
+    seed %= 2**31
     if run.classifies:
-        return outcome.of_classifier(outcome.classify(run, theta, x, bank, seed % 2**31))
-    with progress("calibrate", len(x), "posteriors") as bar:
-        return outcome.of_posterior(calibrate(run.posterior, theta[:, : simulator.prior.dim], x, seed % 2**31, progress=bar.advance))
+        result = outcome.classify(run, theta, x, bank(), seed)
+    else:
+        with progress("calibrate", len(x), "posteriors") as bar:
+            result = outcome.of_posterior(calibrate(run.posterior, theta[:, : simulator.prior.dim], x, seed, progress=bar.advance))
+    return outcome.interpreted(result, run, theta, x, seed)
 
 
 # --- evaluate ------------------------------------------------------------------------------------------------------------
@@ -284,6 +290,8 @@ def observe(config: Config) -> Path:
         paths = [aside / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
         write(events, paths, dead_time=simulator.detector.mean_dead_time)
         write_json(aside / "truth.json", truth)
+    if events.hard:
+        say("hard events have PI 310, soft ones 110; tell them apart with observation.hard=210")
     drawn_names = [name for name in truth if name not in given]
     if drawn_names:
         say("drawn from the prior: " + ", ".join(f"{name} = {truth[name]:.4g}" for name in drawn_names))
@@ -294,7 +302,7 @@ def observe(config: Config) -> Path:
 
 
 def infer(config: Config) -> Path:
-    """From event files to a posterior, beside the references': numbers, figures and a page; returns their folder."""
+    """From event files to a posterior, or the classes' probabilities, beside the references': numbers, figures and a page."""
     files = check(ObservationFiles, config["observation"], "observation")
     which = check(Reference, config["reference"], "reference")
     if not files.path:
@@ -304,12 +312,16 @@ def infer(config: Config) -> Path:
     folder = Path(config["output"] or ROOT / "outputs" / "infer" / f"{Path(files.path[0]).stem}_{stamp()}")
     inputs = [Path(file) for file in files.path]
     refuse_existing(folder, config["overwrite"], inputs)
-    run = _open(config, for_posterior=True)
+    run = _open(config)
 
-    from livetime.infer import answer, observation
+    from livetime.infer import answer, class_answer, observation
 
-    names = _references(run, which)
+    if which.names:
+        run.refuse_classifier()
+    names = () if run.classifies else _references(run, which)
     simulator, prior = run.simulator, run.simulator.prior
+    if "hardness" in simulator.summary.parameters and files.hard is None:
+        raise UserError("observation.hard is missing, but the run's summary has a hardness; say from which PI channel on an event is hard")
     seen = observation.read(
         files.path,
         modules=simulator.detector.modules,
@@ -319,6 +331,7 @@ def infer(config: Config) -> Path:
         gti=files.gti,
         start=files.start,
         stop=files.stop,
+        hard=files.hard,
     )
     x = simulator.summary(seen.events)
     if not np.isfinite(x).all():
@@ -327,9 +340,16 @@ def infer(config: Config) -> Path:
         )
     with new_folder(folder, config["overwrite"], [*inputs, run.folder]) as aside:
         say(f"observation: {seen.segments} segments of {simulator.summary.segment_size:g} s")
-        given = answer.ask(run, seen, x, names, config["draws"], config["seed"])
-        answer.write(given, aside)
-    answer.tell(given)
+        if run.classifies:
+            classes = class_answer.ask(run, seen, x)
+            class_answer.write(classes, aside)
+        else:
+            given = answer.ask(run, seen, x, names, config["draws"], config["seed"])
+            answer.write(given, aside)
+    if run.classifies:
+        class_answer.tell(classes)
+    else:
+        answer.tell(given)
     return folder
 
 

@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics as sk
 from scipy.optimize import minimize
 
-from livetime.infer.classical import LikelihoodRatio, learned
+from livetime.infer.classical import LikelihoodRatio, Threshold, learned
 from livetime.infer.diagnose import Classification
 from livetime.infer.exact import Exact
 from livetime.simulate.detector import DeadTime, Whittle
@@ -87,7 +87,8 @@ def test_dead_time_is_no_qpo():
 
 def test_its_probabilities_are_calibrated_on_simulations(simulations):
     _, x, labels = simulations
-    probability = LikelihoodRatio(EXACT).calibrated(x[:200], labels[:200])(x[200:])
+    test = LikelihoodRatio(EXACT)
+    probability = Threshold(test.statistic(x[:200]), labels[:200]).probabilities(test.statistic(x[200:]))
     np.testing.assert_allclose(probability.sum(axis=1), 1)
     assert abs(probability[:, 1].mean() - labels[200:].mean()) < 0.15
 
@@ -122,7 +123,7 @@ def some(k, n=400, seed=0):
 @pytest.mark.parametrize("k", [2, 4])
 def test_scores_are_scikit_learns(k):
     result = some(k)
-    found, label, said = result.scores(), result.label, result.predicted
+    found, label, said = result.scores, result.label, result.predicted
     average = "binary" if k == 2 else "macro"
     p = result.probability[:, 1] if k == 2 else result.probability
     expected = {
@@ -143,15 +144,15 @@ def test_a_calibrated_classifier_has_no_calibration_error():
     rng = np.random.default_rng(0)
     p = rng.random(40_000)
     label = (rng.random(40_000) < p).astype(int)
-    assert Classification(["a", "b"], label, np.column_stack([1 - p, p])).scores()["expected_calibration_error"] < 0.01
+    assert Classification(["a", "b"], label, np.column_stack([1 - p, p])).scores["expected_calibration_error"] < 0.01
     over = np.clip(2 * p - 0.5, 0, 1)
-    assert Classification(["a", "b"], label, np.column_stack([1 - over, over])).scores()["expected_calibration_error"] > 0.05
+    assert Classification(["a", "b"], label, np.column_stack([1 - over, over])).scores["expected_calibration_error"] > 0.05
 
 
 def test_bootstrap_intervals_are_those_of_a_share():
     result = some(2, 1000)
-    low, high = result.resampled(300)["accuracy"]
-    share = result.scores()["accuracy"]
+    low, high = np.quantile(result.resampled["accuracy"], [0.025, 0.975])
+    share = result.scores["accuracy"]
     half = 1.96 * np.sqrt(share * (1 - share) / 1000)
     assert (high - low) / 2 == pytest.approx(half, rel=0.25)
     assert low < share < high

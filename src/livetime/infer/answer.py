@@ -99,7 +99,7 @@ def ask(run: Run, observation: Observation, x: Floats, names: Sequence[str], dra
         predicted = simulator.draw(np.hstack([chosen, np.tile(covariates, (len(chosen), 1))]), seed, progress=bar.advance)
     predicted = predicted[np.isfinite(predicted).all(axis=1)]
     p = predictive_p_value(x, predicted)
-    warnings = run.out_of_range(x) + _other_instrument(run, observation)
+    warnings = run.out_of_range(x) + other_instrument(run, observation)
     if p < SUSPICIOUS:
         warnings.append(
             f"the posterior predictive p-value is {p:.3f}, below {SUSPICIOUS}: "
@@ -115,7 +115,7 @@ def _known(run: Run, observation: Observation, x: Floats) -> dict[str, float]:
     return {"segments": float(observation.segments), "rate": float(np.mean(rates))}
 
 
-def _other_instrument(run: Run, observation: Observation) -> list[str]:
+def other_instrument(run: Run, observation: Observation) -> list[str]:
     """The dead times that livetime knows are NuSTAR's; a file of another mission deserves a word."""
     telescope, tau = observation.info.get("telescope"), run.simulator.detector.mean_dead_time
     if not telescope or telescope.lower() == "nustar" or tau == 0:
@@ -150,13 +150,20 @@ def _page(folder: Path, summary: Mapping[str, Any]) -> None:
         ("Parameters", report.table(["median (68% interval)", "unit", *(plot.LABELS[name] for name in methods)], rows)),
         ("Posterior", report.figure(folder / "corner.png")),
         ("Does the model describe the data?", report.figure(folder / "predictive.png")),
-        ("Warnings", report.bullets(summary["warnings"])),
-        ("What was done to the data", report.bullets(summary["notes"])),
-        ("Observation", report.table(["", ""], [[str(k), json.dumps(v)] for k, v in summary["observation"].items()])),
-        ("Run", report.table(["", ""], [[k, json.dumps(summary[k])] for k in ("run", "seed", "git_commit", "versions")])),
+        *observation_parts(summary),
     ]
     title = "livetime: " + ", ".join(Path(file).name for file in summary["observation"]["files"])
     (folder / "report.html").write_text(report.page(title, summary["trust"], summary["verdict"], parts))
+
+
+def observation_parts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The end of a page: warnings, what was done to the data, the observation, and the run."""
+    return [
+        ("Warnings", report.bullets(summary["warnings"])),
+        ("What was done to the data", report.bullets(summary["notes"])),
+        ("Observation", report.table(["", ""], [[str(k), json.dumps(v)] for k, v in summary["observation"].items()])),
+        ("Run", report.table(["", ""], [[k, json.dumps(summary.get(k))] for k in ("run", "seed", "git_commit", "versions")])),
+    ]
 
 
 def tell(answer: Answer) -> None:

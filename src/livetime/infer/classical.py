@@ -37,13 +37,37 @@ def learned(x: Floats, labels: Labels, k: int) -> dict[str, Probabilities]:
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """What the values of a test's statistic mean, from simulations of known class.
+
+    Arguments:
+        statistic: of the simulations, (N,).
+        label: 1 where there is what the test looks for, else 0, (N,).
+    """
+
+    statistic: Floats
+    label: Labels
+
+    def probabilities(self, statistic: Floats) -> Floats:
+        """(B, 2) for values (B,), by logistic regression on ln(1 + statistic)."""
+        from sklearn.linear_model import LogisticRegression
+
+        known, asked = (np.log1p(np.maximum(s, 0))[:, None] for s in (self.statistic, statistic))
+        return np.asarray(LogisticRegression().fit(known, self.label).predict_proba(asked))
+
+    def false_alarm(self, statistic: float) -> float:
+        """p-value: how often a simulation without what is looked for has a statistic at least as large."""
+        without = self.statistic[self.label == 0]
+        return float(((without >= statistic).sum() + 1) / (len(without) + 1))
+
+
+@dataclass(frozen=True)
 class LikelihoodRatio:
     """Is there a QPO? Twice the gain in the greatest Whittle log-likelihood that a QPO brings over the continuum alone.
 
     White noise and response are the exact ones of the detector's dead time at the observation's rate, to first order in the variability;
     those of `Whittle` are as simulated. The maxima lie within the prior box, and are found from many starts at once by Adam. The statistic
-    becomes a probability by logistic regression on simulations of known class, which is what calibrates its threshold: the chi-square
-    distribution does not hold, the QPO's frequency having no meaning without one (Protassov et al. 2002).
+    has no chi-square distribution, a QPO's frequency having no meaning without one (Protassov et al. 2002): see `Threshold`.
 
     Arguments:
         simulator: whose prior has the classes `continuum` and `qpo`, and whose source is a QPO and band-limited noise.
@@ -123,13 +147,3 @@ class LikelihoodRatio:
             if progress:
                 progress(len(rows))
         return np.asarray(torch.cat(out).double().numpy())
-
-    def calibrated(self, x: Floats, labels: Labels, progress: Callable[[int], object] | None = None) -> Probabilities:
-        """The test's probabilities of both classes, by what it says of simulations (N, X) of known class (N,)."""
-        from sklearn.linear_model import LogisticRegression
-
-        def feature(statistic: Floats) -> Floats:
-            return np.log1p(np.maximum(statistic, 0))[:, None]
-
-        model = LogisticRegression().fit(feature(self.statistic(x, progress)), labels)
-        return lambda rows: np.asarray(model.predict_proba(feature(self.statistic(rows, progress))))

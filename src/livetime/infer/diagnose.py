@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from livetime.infer.run import Posterior
 
 Floats = NDArray[np.floating[Any]]
 LEVELS = (0.68, 0.95)
+RESAMPLES = 400
+"""Bootstrap samples."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ class Classification:
     def predicted(self) -> NDArray[np.integer[Any]]:
         return np.asarray(self.probability.argmax(axis=1))
 
+    @cached_property
     def scores(self) -> dict[str, float]:
         """One number each, of all classes; averages over classes are unweighted (macro). AUC is of one class against the rest.
 
@@ -177,28 +181,23 @@ class Classification:
         k = len(self.classes)
         return np.bincount(self.label * k + self.predicted, minlength=k * k).reshape(k, k)
 
-    def resampled(self, n: int = 200, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """95% intervals of the scores by bootstrap over simulations, the same ones for every classifier with the same N."""
-        rng = np.random.default_rng(seed)
+    @cached_property
+    def resampled(self) -> dict[str, Floats]:
+        """The scores of bootstrap samples of the simulations, (RESAMPLES,) each; the same samples for every classifier with the same N."""
+        rng = np.random.default_rng(0)
         rows = []
-        for _ in range(n):
+        for _ in range(RESAMPLES):
             chosen = rng.integers(len(self.label), size=len(self.label))
-            rows.append(Classification(self.classes, self.label[chosen], self.probability[chosen]).scores())
-        return {name: (float(lo), float(hi)) for name in rows[0] for lo, hi in [np.quantile([r[name] for r in rows], [0.025, 0.975])]}
+            rows.append(Classification(self.classes, self.label[chosen], self.probability[chosen]).scores)
+        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
-    def difference(self, other: "Classification", score: str, n: int = 200, seed: int = 0) -> tuple[float, float, float]:
+    def difference(self, other: "Classification", score: str) -> tuple[float, float, float]:
         """This one's score less another's on the same simulations, with the 95% interval of a paired bootstrap."""
-        rng = np.random.default_rng(seed)
-        out = []
-        for _ in range(n):
-            chosen = rng.integers(len(self.label), size=len(self.label))
-            pair = [Classification(self.classes, self.label[chosen], c.probability[chosen]).scores()[score] for c in (self, other)]
-            out.append(pair[0] - pair[1])
-        lo, hi = np.quantile(out, [0.025, 0.975])
-        return self.scores()[score] - other.scores()[score], float(lo), float(hi)
+        lo, hi = np.quantile(self.resampled[score] - other.resampled[score], [0.025, 0.975])
+        return self.scores[score] - other.scores[score], float(lo), float(hi)
 
     def numbers(self) -> dict[str, Any]:
         """Plain types for metrics.json."""
-        intervals = self.resampled()
-        scores = {name: {"value": value, "interval95": list(intervals[name])} for name, value in self.scores().items()}
+        intervals = {name: np.quantile(values, [0.025, 0.975]).tolist() for name, values in self.resampled.items()}
+        scores = {name: {"value": value, "interval95": intervals[name]} for name, value in self.scores.items()}
         return {"n": len(self.label), "classes": self.classes, "scores": scores, "confusion": self.confusion().tolist()}

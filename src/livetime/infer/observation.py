@@ -48,6 +48,7 @@ def read(
     gti: Literal["file", "full"] = "file",
     start: float | None = None,
     stop: float | None = None,
+    hard: float | None = None,
 ) -> Observation:
     """Read one event file per module, and take the whole segments of their common good time.
 
@@ -59,12 +60,13 @@ def read(
         dead_time: mean per event in s, for checks; 0 for none.
         gti: `file`, or `full` for all from the first to the last event of each file.
         start, stop: use this part, in s since the start of the first common good time interval.
+        hard: PI channel from which on an event counts as hard; None for no energies.
 
     Raises: UserError for files that are not what they should be or hold nothing to use, in one sentence that says what to do.
     """
     files = [Path(os.path.expanduser(p)) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
     _require(files, modules)
-    parts = [load(file, gti) for file in files]
+    parts = [load(file, gti, hard) for file in files]
     notes = [note for part in parts for note in part.notes]
     _consistent(parts, notes)
     common = _common(parts, notes)
@@ -72,7 +74,9 @@ def read(
     whole = _whole(_part(common - origin, start, stop, names), segment_size, names, notes)
     used = _first(whole, segment_size, max_segments, notes)
     start_time, intervals = origin + float(used[0, 0]), used - used[0, 0]
-    times = tuple(t[inside(t, intervals)] for t in (part.times - start_time for part in parts))
+    chosen = [inside(part.times - start_time, intervals) for part in parts]
+    times = tuple((part.times - start_time)[rows] for part, rows in zip(parts, chosen, strict=True))
+    flags = tuple(part.hard[rows] for part, rows in zip(parts, chosen, strict=True) if part.hard is not None)
     segments = len(segment_starts(intervals, segment_size))
     info = {
         **_describe(parts, times, float(np.diff(intervals).sum()), dead_time, notes),
@@ -84,7 +88,7 @@ def read(
         "start": float(used[0, 0]),
         "stop": float(used[-1, 1]),
     }
-    return Observation(Events(times, intervals), start_time, segments, info, tuple(notes))
+    return Observation(Events(times, intervals, flags or None), start_time, segments, info, tuple(notes))
 
 
 def _require(files: Sequence[Path], modules: int) -> None:

@@ -27,7 +27,8 @@ _KEYS = (MJDREF, _TIME_ZERO, *((key,) for key in ("TELESCOP", "INSTRUME", "OBJEC
 
 @dataclass(frozen=True)
 class EventFile:
-    """One file: header values, sorted mission times and good time intervals in s, rows in the file, mean of PRIOR in s."""
+    """One file: header values, sorted mission times and good time intervals in s, rows in the file, mean of PRIOR in s; where a band was
+    asked for, which events are hard."""
 
     path: Path
     header: dict[str, Any]
@@ -36,6 +37,7 @@ class EventFile:
     rows: int
     prior: float | None
     notes: list[str]
+    hard: Mask | None = None
 
 
 def _stream(path: Path) -> BinaryIO:
@@ -72,7 +74,8 @@ def _opened(path: Path) -> Iterator[fits.HDUList]:
         raise UserError(f"{path} cannot be read as FITS ({reason}): give an event file, or copy it again if it is one") from error
 
 
-def load(path: Path, gti: Literal["file", "full"]) -> EventFile:
+def load(path: Path, gti: Literal["file", "full"], hard: float | None = None) -> EventFile:
+    """Reads and mends one file; `hard` is the PI channel from which on an event is hard. Raises UserError."""
     notes: list[str] = []
     with _opened(path) as hdus:
         hdu = _event_table(hdus, path, notes)
@@ -81,6 +84,8 @@ def load(path: Path, gti: Literal["file", "full"]) -> EventFile:
             if isinstance(header.get(key), (str, bool)):
                 raise UserError(f"{path}: the keyword {key} is {header[key]!r}, which is no number: mend the header")
         times, rows = _times(hdu, header, path, notes)
+        order = np.argsort(times, kind="stable")
+        times, flags = times[order], None if hard is None else (_channels(hdu, rows, path) >= hard)[order]
         intervals = _file_gti(hdus, hdu, header, path, notes) if gti == "file" else np.array([[times[0], times[-1]]])
         prior = _mean_prior(hdu, rows)
     within = inside(times, intervals)
@@ -92,7 +97,7 @@ def load(path: Path, gti: Literal["file", "full"]) -> EventFile:
     add_note(notes, path, ~within, "event", "outside the good time intervals, left out")
     if gti == "full":
         notes.append(f"{path.name}: all from the first to the last event, {np.ptp(times):.6g} s, taken as good time (observation.gti=full)")
-    return EventFile(path, header, times[within], intervals, len(rows), prior, notes)
+    return EventFile(path, header, times[within], intervals, len(rows), prior, notes, None if flags is None else flags[within])
 
 
 def _keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
@@ -160,7 +165,7 @@ def sum_key(header: Mapping[str, Any], whole: str, integer: str, fraction: str) 
 
 
 def _times(hdu: Any, header: Mapping[str, Any], path: Path, notes: list[str]) -> tuple[Floats, Mask]:
-    """Sorted mission times of the distinct events in s, and which rows they are."""
+    """Mission times of the distinct events in s, and which rows they are."""
     times = _seconds(hdu, "TIME", header, path)
     rows = _photons(hdu, path, notes)
     if not rows.any():
@@ -170,7 +175,14 @@ def _times(hdu: Any, header: Mapping[str, Any], path: Path, notes: list[str]) ->
     rows[rows] = _distinct(times[rows], hdu, rows, path, notes)
     times = times[rows]
     add_note(notes, path, np.diff(times) < 0, "event", "earlier than the one before, now sorted")
-    return np.sort(times), rows
+    return times, rows
+
+
+def _channels(hdu: Any, rows: Mask, path: Path) -> Floats:
+    """Column PI of the rows."""
+    if (name := _column(hdu, "PI")) is None:
+        raise UserError(f"{path} has no column PI, by which observation.hard tells hard events: give a file with calibrated energies")
+    return np.asarray(hdu.data[name], dtype=np.float64)[rows]
 
 
 def _photons(hdu: Any, path: Path, notes: list[str]) -> Mask:
@@ -298,7 +310,8 @@ def write(
 ) -> None:
     """Write one OGIP event file per module: EVENTS (TIME, PI), GTI, and the mission's keywords.
 
-    Each file is written aside and then renamed. All events get PI 210 (NuSTAR's 10 keV): energies are not simulated.
+    Each file is written aside and then renamed. Energies are not simulated: events get PI 210 (NuSTAR's 10 keV), or where they are told
+    hard from soft 310 and 110 (14 and 6 keV).
 
     Arguments:
         events: times and good time intervals in s.
@@ -317,10 +330,11 @@ def write(
     aside = [path.with_name(f".{os.getpid()}-{path.name}") for path in paths]
     names = {"TELESCOP": telescope, "OBJECT": object_name}
     try:
-        for times, instrument, path in zip(events.times, instruments, aside, strict=False):
+        channels = [np.where(hard, 310, 110) for hard in events.hard] if events.hard else [np.full(len(t), 210) for t in events.times]
+        for times, pi, instrument, path in zip(events.times, channels, instruments, aside, strict=False):
             header = {**names, "INSTRUME": instrument, **_timing(times, events.gti, dead_time, start_time), **(keywords or {})}
             path.parent.mkdir(parents=True, exist_ok=True)
-            _hdus(times + start_time, events.gti + start_time, header).writeto(path, overwrite=True)
+            _hdus(times + start_time, pi, events.gti + start_time, header).writeto(path, overwrite=True)
         for path, final in zip(aside, paths, strict=True):
             path.replace(final)
     finally:
@@ -338,11 +352,11 @@ def _timing(times: Floats, gti: Floats, dead_time: float, start_time: float) -> 
     return {**reference, **span, "ONTIME": ontime, "EXPOSURE": livetime, "LIVETIME": livetime, "DEADC": livetime / ontime}
 
 
-def _hdus(times: Floats, gti: Floats, header: Mapping[str, Any]) -> fits.HDUList:
+def _hdus(times: Floats, channels: NDArray[np.integer[Any]], gti: Floats, header: Mapping[str, Any]) -> fits.HDUList:
     """The file in memory; times in mission s."""
     cards = fits.Header([fits.Card(key if len(key) <= 8 else f"HIERARCH {key}", value) for key, value in header.items()])
     time = fits.Column("TIME", "D", unit="s", array=times)
-    pi = fits.Column("PI", "J", array=np.full(len(times), 210, dtype=np.int32))
+    pi = fits.Column("PI", "J", array=channels.astype(np.int32))
     bounds = [fits.Column(name, "D", unit="s", array=gti[:, i]) for i, name in enumerate(("START", "STOP"))]
     hdus = [fits.PrimaryHDU(header=cards.copy())]  # copies, since an HDU writes its own name into its header
     for columns, name, kind, detail in (([time, pi], "EVENTS", "EVENTS", "ALL"), (bounds, "GTI", "GTI", "STANDARD")):

@@ -1,20 +1,22 @@
 """What a finished training shows: numbers, figures in the run folder and in TensorBoard, and one page."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from livetime.infer import plot, report
-from livetime.infer.classical import LikelihoodRatio, learned
+from livetime.infer import interpret, plot, report
+from livetime.infer.classical import LikelihoodRatio, Threshold, learned
 from livetime.infer.diagnose import LEVELS, Calibration, Classification
 from livetime.infer.exact import Exact
 from livetime.infer.run import Run
+from livetime.outputs import write_json
 from livetime.progress import progress, say
 from livetime.simulate.detector import Whittle
 
@@ -22,7 +24,13 @@ Floats = NDArray[np.floating[Any]]
 COMPARED = ("accuracy", "roc_auc")
 """Scores whose difference from each reference is given with a paired interval."""
 TO_CALIBRATE = 2000
-"""Simulations that turn the likelihood ratio into a probability."""
+"""Simulations that turn the likelihood ratio into a probability;"""
+THRESHOLD = "likelihood_ratio"
+"""and the file in the run folder that keeps what came out."""
+EXPLORED = 4000
+"""Training simulations that are drawn in the figures of the classes."""
+INTERPRETED = 500
+"""Held-out simulations on which importance and saliency are found."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class Outcome:
         tables: heading -> (header, rows), for the page.
         loss: what a sweep compares.
         verdict: one sentence, and whether it is a good one.
+        files: name -> plain types, kept as JSON in the run folder for `livetime infer`.
     """
 
     numbers: dict[str, Any]
@@ -46,6 +55,7 @@ class Outcome:
     tables: dict[str, tuple[list[str], list[list[str]]]]
     loss: float
     verdict: tuple[str, bool]
+    files: dict[str, Any] = field(default_factory=dict)
 
 
 def of_posterior(calibration: Calibration) -> Outcome:
@@ -79,31 +89,58 @@ def _row(p: Mapping[str, float]) -> list[str]:
     return [f"{p['mean_z']:+.3f}", f"{p['sbc_p_value']:.2g}", f"{p['contraction']:.3f}", f"{p['r2']:.3f}"]
 
 
-def classify(run: Run, theta: Floats, x: Floats, bank: Callable[[], tuple[Floats, Floats]], seed: int) -> dict[str, Classification]:
+def classify(run: Run, theta: Floats, x: Floats, bank: tuple[Floats, Floats], seed: int) -> Outcome:
     """The network's answer on simulations of known class, and beside it those of every classifier without one that applies.
 
     Arguments:
         run: of a classifier.
         theta, x: held-out simulations (N, D + C + 1), (N, X).
-        bank: gives the simulations that the references learn from, those that the network did.
+        bank: theta and x of the simulations that the network learned from, and the references do.
         seed: of Monte Carlo.
     """
     simulator = run.simulator
     classes, labels = list(simulator.prior.classes), theta[:, -1].astype(int)
     answers = {"network": run.probabilities(x)}
-    seen, known = bank()
+    known, seen = bank[1], bank[0][:, -1].astype(int)
+    files: dict[str, Any] = {}
     say("training the references without a network")
-    for name, probabilities in learned(known, seen[:, -1].astype(int), len(classes)).items():
+    for name, probabilities in learned(known, seen, len(classes)).items():
         answers[name] = probabilities(x)
     if LikelihoodRatio.applies(simulator):
         with progress("likelihood ratios", len(x) + min(TO_CALIBRATE, len(known)), "observations") as bar:
             test = LikelihoodRatio(simulator)
-            calibrated = test.calibrated(known[:TO_CALIBRATE], seen[:TO_CALIBRATE, -1].astype(int), bar.advance)
-            answers["likelihood_ratio"] = calibrated(x)
+            threshold = Threshold(test.statistic(known[:TO_CALIBRATE], bar.advance), seen[:TO_CALIBRATE])
+            answers["likelihood_ratio"] = threshold.probabilities(test.statistic(x, bar.advance))
+        files[THRESHOLD] = {"statistic": threshold.statistic.tolist(), "label": threshold.label.tolist()}
     if isinstance(simulator.detector, Whittle):
         with progress("exact class probabilities", len(x), "observations") as bar:
             answers["exact"] = Exact(simulator).class_probabilities(x, seed, bar.advance)
-    return {name: Classification(classes, labels, p) for name, p in answers.items()}
+    shown = slice(EXPLORED)
+    figures = {
+        "distributions": plot.distributions(known[shown], seen[shown], classes, simulator.layout),
+        "correlations": plot.correlations(known[shown], simulator.layout),
+        "principal_components": plot.principal_components(known[shown], seen[shown], classes),
+    }
+    result = of_classifier({name: Classification(classes, labels, p) for name, p in answers.items()})
+    return replace(result, figures={**result.figures, **figures}, files=files)
+
+
+def interpreted(outcome: Outcome, run: Run, theta: Floats, x: Floats, seed: int) -> Outcome:
+    """The same with the course of training, and what the network looks at in held-out simulations (N, D + C), (N, X)."""
+    theta, x, layout = theta[:INTERPRETED], x[:INTERPRETED], run.simulator.layout
+
+    def loss(rows: Floats) -> Floats:
+        with torch.no_grad():
+            return np.asarray(run.loss(theta, torch.from_numpy(rows)).double().numpy())
+
+    rises = interpret.importance(loss, x, interpret.blocks(layout), np.random.default_rng(seed))
+    figures = {
+        "history": plot.history(run.history()),
+        "importance": plot.importance(rises),
+        "saliency": plot.saliency(interpret.saliency(run, theta, x), layout),
+    }
+    numbers = {**outcome.numbers, "importance": {name: list(rise) for name, rise in rises.items()}}
+    return replace(outcome, numbers=numbers, figures={**outcome.figures, **figures})
 
 
 def of_classifier(results: Mapping[str, Classification]) -> Outcome:
@@ -125,10 +162,10 @@ def of_classifier(results: Mapping[str, Classification]) -> Outcome:
         if enough
         else "The network is better than every reference that does not know the exact answer, in accuracy or area under the ROC curve."
     )
-    best = network.scores()
+    best = network.scores
     words = [
-        f"{name.replace('_', ' '):20} accuracy {r.scores()['accuracy']:.4f}, area under the ROC curve {r.scores()['roc_auc']:.4f}, "
-        f"calibration error {r.scores()['expected_calibration_error']:.4f}"
+        f"{name.replace('_', ' '):20} accuracy {r.scores['accuracy']:.4f}, area under the ROC curve {r.scores['roc_auc']:.4f}, "
+        f"calibration error {r.scores['expected_calibration_error']:.4f}"
         for name, r in results.items()
     ]
     return Outcome(
@@ -161,6 +198,8 @@ def write(outcome: Outcome, folder: Path, title: str) -> None:
         parts.append((name.replace("_", " ").capitalize(), report.figure(folder / f"{name}.png")))
     plain = {k: v for k, v in outcome.numbers.items() if isinstance(v, int | float | str)}
     parts.append(("Numbers", report.table(["", ""], [[k, json.dumps(v)] for k, v in plain.items()])))
+    for name, content in outcome.files.items():
+        write_json(folder / f"{name}.json", content)
     (folder / "report.html").write_text(report.page(title, outcome.verdict[1], outcome.verdict[0], parts))
 
 

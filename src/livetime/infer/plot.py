@@ -235,3 +235,123 @@ def classifier_curves(results: Mapping[str, Classification]) -> Figure:
         row[2].set(xlabel="predicted probability", ylabel="share that is of the class", title="calibration")
         row[0].legend(fontsize="small")
     return figure
+
+
+def history(members: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
+    """Training and validation loss of each member after each epoch, as `Run.history` gives them."""
+    figure = Figure((6, 4), layout="constrained")
+    axes = figure.subplots()
+    for i, member in enumerate(members):
+        for key, style in (("train/loss", ":"), ("val/loss", "-")):
+            axes.plot(member["epoch"], member[key], style, color=f"C{i % 10}", label=key if i == 0 else None)
+    values = [v for member in members for v in member["val/loss"]]
+    if values and max(values) > np.median(values) + 5 * np.ptp(np.quantile(values, [0.05, 0.5])):
+        axes.set_ylim(top=float(np.quantile(values, 0.95)))
+    axes.set(xlabel="epoch", ylabel="loss", title=f"{len(members)} networks")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def distributions(x: Floats, labels: NDArray[Any], classes: Sequence[str], layout: Layout) -> Figure:
+    """What the classes look like: histograms of each number of a summary, medians and central 68% of each spectrum."""
+    spectra = [name for name, s in layout.slices.items() if s.stop - s.start > 1]
+    numbers = [name for name in layout.slices if name not in spectra]
+    columns = 4
+    rows = -(-len(numbers) // columns)
+    figure = Figure((13, 3.2 * len(spectra) + 1.9 * rows), layout="constrained")
+    grid = figure.add_gridspec(len(spectra) + rows, columns, height_ratios=[1.7] * len(spectra) + [1] * rows)
+    for i, name in enumerate(spectra):
+        ax = figure.add_subplot(grid[i, :])
+        for k, label in enumerate(classes):
+            low, mid, high = np.quantile(x[labels == k][:, layout.slices[name]], [0.16, 0.5, 0.84], axis=0)
+            ax.fill_between(layout.frequency, low, high, color=f"C{k}", alpha=0.2, lw=0)
+            ax.plot(layout.frequency, mid, color=f"C{k}", label=label)
+        ax.set(xscale="log", xlabel="frequency [Hz]", title=f"{name}: ln of Leahy power over 2, median and 68% of the simulations")
+        ax.legend(fontsize="small")
+    for i, name in enumerate(numbers):
+        ax = figure.add_subplot(grid[len(spectra) + i // columns, i % columns])
+        values = x[:, layout.slices[name]][:, 0]
+        low, high = np.quantile(values, [0.002, 0.998])
+        edges = np.linspace(low - 1e-6, high + 1e-6, 30)
+        for k, label in enumerate(classes):
+            ax.hist(values[labels == k], bins=edges.tolist(), density=True, histtype="step", color=f"C{k}", label=label)
+        ax.set_title(axis_text(name), fontsize="small")
+        ax.tick_params(labelsize="x-small")
+        ax.set_yticks([])
+        if i == 0:
+            ax.legend(fontsize="x-small")
+    return figure
+
+
+def correlations(x: Floats, layout: Layout) -> Figure:
+    """Pearson correlation of the entries of summaries (N, X) with each other."""
+    varying = x.std(axis=0) > 1e-6
+    names = [name for name, use in zip(layout.names(), varying, strict=True) if use]
+    few = len(names) <= 60
+    side = 9 if few else 7
+    figure = Figure((side, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(np.corrcoef(x[:, varying].astype(np.float64), rowvar=False), cmap="RdBu_r", vmin=-1, vmax=1)
+    chosen = range(len(names)) if few else np.linspace(0, len(names) - 1, 12).round().astype(int)
+    axes.set_xticks(chosen, [axis_text(names[i]) for i in chosen], rotation=90, fontsize="x-small")
+    axes.set_yticks(chosen, [axis_text(names[i]) for i in chosen], fontsize="x-small")
+    figure.colorbar(image, shrink=0.7, label="correlation")
+    return figure
+
+
+def principal_components(x: Floats, labels: NDArray[Any], classes: Sequence[str]) -> Figure:
+    """The first two principal components of standardised summaries (N, X)."""
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import StandardScaler
+
+    pca = PCA(2).fit(z := StandardScaler().fit_transform(x))
+    at = pca.transform(z)
+    figure = Figure((6.5, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(at[:, 0], at[:, 1], c=[f"C{k}" for k in labels], s=4, alpha=0.5, lw=0)
+    axes.legend([Line2D([], [], marker="o", ls="", color=f"C{k}") for k in range(len(classes))], classes)
+    share = pca.explained_variance_ratio_
+    axes.set(xlabel=f"first component ({share[0]:.0%} of the variance)", ylabel=f"second component ({share[1]:.0%})")
+    return figure
+
+
+def importance(rises: Mapping[str, tuple[float, float]], greatest: int = 30) -> Figure:
+    """Rise of the mean loss when a group of entries is shuffled, the greatest first."""
+    chosen = sorted(rises.items(), key=lambda item: item[1][0])[-greatest:]
+    figure = Figure((7, 0.24 * len(chosen) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([axis_text(name) for name, _ in chosen], [r[0] for _, r in chosen], xerr=[r[1] for _, r in chosen], color=COLOURS["network"])
+    axes.tick_params(axis="y", labelsize="x-small")
+    axes.set_xlabel("rise of the loss when it is shuffled over the simulations")
+    return figure
+
+
+def saliency(values: Floats, layout: Layout) -> Figure:
+    """Root-mean-square gradient (X,) of the loss by each standardised entry of a summary: over frequency for spectra."""
+    spectra = [name for name, s in layout.slices.items() if s.stop - s.start > 1]
+    numbers = {name: float(values[s][0]) for name, s in layout.slices.items() if name not in spectra}
+    figure = Figure((7, 2.8 * len(spectra) + 0.22 * len(numbers) + 1), layout="constrained")
+    panels = [2.8] * len(spectra) + [0.22 * len(numbers) + 0.6]
+    axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=panels)[:, 0]
+    for ax, name in zip(axes, spectra, strict=False):
+        ax.plot(layout.frequency, values[layout.slices[name]], color=COLOURS["network"])
+        ax.set(xscale="log", xlabel="frequency [Hz]", ylabel="rms gradient", title=name)
+    ordered = sorted(numbers, key=lambda name: numbers[name])
+    axes[-1].barh([axis_text(name) for name in ordered], [numbers[name] for name in ordered], color=COLOURS["network"])
+    axes[-1].tick_params(axis="y", labelsize="x-small")
+    axes[-1].set_xlabel("rms gradient of the loss by the standardised entry")
+    return figure
+
+
+def class_probabilities(probabilities: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Bars of p(class | observation): name of the classifier -> class -> probability."""
+    classes = list(next(iter(probabilities.values())))
+    figure = Figure((6, 0.5 * len(classes) + 1.4), layout="constrained")
+    axes = figure.subplots()
+    height = 0.8 / len(probabilities)
+    for i, (name, values) in enumerate(probabilities.items()):
+        axes.barh(np.arange(len(classes)) + i * height, list(values.values()), height, label=name.replace("_", " "))
+    axes.set_yticks(np.arange(len(classes)) + 0.4 - height / 2, [axis_text(c) for c in classes])
+    axes.set(xlim=(0, 1), xlabel="probability, all classes equally probable beforehand")
+    axes.legend(fontsize="small")
+    return figure

@@ -404,8 +404,12 @@ def applicable(simulator: Simulator, names: Sequence[str] | None) -> tuple[str, 
 
     Raises: ValueError for one that is asked for by name and has none.
     """
-    known = ("exact",) if isinstance(simulator.detector, Whittle) else tuple(name for name in REFERENCES if name != "exact")
+    if not isinstance(simulator.summary, Periodogram):
+        known: tuple[str, ...] = ()
+    else:
+        known = ("exact",) if isinstance(simulator.detector, Whittle) else tuple(name for name in REFERENCES if name != "exact")
     for name in names or ():
         if name not in known:
-            raise ValueError(f"reference.names has {name}, which has no answer for this run's detector; it can be {', '.join(known)}")
+            there = f"it can be {', '.join(known)}" if known else "say reference.names=[]"
+            raise ValueError(f"reference.names has {name}, which has no answer for this run's detector and summary; {there}")
     return known if names is None else tuple(names)

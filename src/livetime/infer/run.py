@@ -1,5 +1,6 @@
 """Open a finished run, and ask it for posteriors."""
 
+import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -157,6 +158,26 @@ class Run:
         ]
         return np.asarray(torch.cat(parts).double().numpy())
 
+    def loss(self, theta: Floats, x: torch.Tensor) -> torch.Tensor:
+        """Mean of the members' losses, (B,): theta (B, D + C), with classes one more column, and summaries x (B, X)."""
+        target = theta[:, -1:] if self.classifies else theta[:, : self.simulator.prior.dim]
+        return torch.stack([m.loss(torch.from_numpy(np.asarray(target, dtype=np.float32)), x) for m in self.members]).mean(0)
+
+    def history(self) -> list[dict[str, list[float]]]:
+        """Of each member, the losses at the end of each epoch: `epoch`, `train/loss` and `val/loss`, as its logs have them."""
+        out = []
+        for folder in sorted(self.folder.glob("member_*")):
+            rows: dict[int, dict[str, float]] = {}
+            logs = [*sorted(folder.glob("metrics_*.csv"), key=lambda log: int(log.stem[8:])), folder / "metrics.csv"]
+            for log in filter(Path.exists, logs):
+                with log.open(newline="") as file:
+                    for row in csv.DictReader(file):
+                        filled = {k: float(row[k]) for k in ("train/loss", "val/loss") if row.get(k)}
+                        rows.setdefault(int(row["epoch"]), {}).update(filled)
+            whole = {epoch: row for epoch, row in sorted(rows.items()) if len(row) == 2}
+            out.append({"epoch": list(map(float, whole)), **{k: [row[k] for row in whole.values()] for k in ("train/loss", "val/loss")}})
+        return out
+
     def refuse_classifier(self) -> None:
         """Raises UserError if the run learned classes, and so has no posterior of parameters."""
         if self.classifies:
@@ -192,16 +213,16 @@ class Run:
             worst = int(outside.argmax())
             if outside[worst] <= 1e-6:
                 continue
-            if len(values) == 1:
+            if name.startswith("rate_") or name == "segments":
                 value, edges = 10 ** values[0], (10 ** lo[0], 10 ** hi[0])
                 what = f"recorded rate of module {name[-1].upper()}" if name.startswith("rate") else f"number of {name}"
                 unit = " counts/s" if name.startswith("rate") else ""
+            elif len(values) == 1:
+                value, edges, what, unit = values[0], (lo[0], hi[0]), name.replace("_", " "), ""
             else:
                 value, edges = 2 * np.exp(values[worst]), (2 * np.exp(lo[worst]), 2 * np.exp(hi[worst]))
                 count = int((outside > 1e-6).sum())
                 what = f"{name} power at {self.simulator.layout.frequency[worst]:.3g} Hz ({count} of {len(values)} frequencies are outside)"
                 unit = " (Leahy)"
-            warnings.append(
-                f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the posterior is extrapolated"
-            )
+            warnings.append(f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the answer is extrapolated")
         return warnings

@@ -146,7 +146,10 @@ def _add(
     aside.rename(folder / file)
     params = simulator.prior.physical(theta)
     bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
-    manifest["nonfinite"] += [{"index": start + int(i), **{name: float(v[i]) for name, v in params.items()}} for i in bad]
+    names = np.array(simulator.layout.names())
+    for i in bad:
+        entries = names[~np.isfinite(x[i])].tolist()
+        manifest["nonfinite"].append({"index": start + int(i), **{k: float(v[i]) for k, v in params.items()}, "entries": entries})
     sha256 = hashlib.sha256((folder / file).read_bytes()).hexdigest()
     manifest["shards"].append({"file": file, "start": start, "stop": stop, "sha256": sha256})
     _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
@@ -157,7 +160,11 @@ def _check_nonfinite(folder: Path, manifest: dict[str, Any]) -> None:
     """More than 1% stop the build that finds them, and every later one."""
     stop = manifest["shards"][-1]["stop"] if manifest["shards"] else 0
     if len(manifest["nonfinite"]) > max(MAX_NONFINITE * stop, 1):
-        last = ", ".join(f"{k} = {v:.3g}" for k, v in manifest["nonfinite"][-1].items())
+        row = dict(manifest["nonfinite"][-1])
+        entries = row.pop("entries", [])
+        last = ", ".join(f"{k} = {v:.3g}" for k, v in row.items())
+        if entries:
+            last += f"; without a number: {entries[0]}" + (f" and {len(entries) - 1} more" if len(entries) > 1 else "")
         raise BankError(
             f"{len(manifest['nonfinite'])} of {stop} simulations in {folder} are not finite, more than 1% (the last: {last}); "
             "change the prior or the source; the bank's manifest lists them all"

@@ -26,10 +26,12 @@ class Events:
     Arguments:
         times: per module, the sorted times of its recorded events in s.
         gti: good time intervals (G, 2) in s, sorted, common to all modules.
+        hard: per module, which events are of the harder of two energy bands; None where energies are not known.
     """
 
     times: tuple[Floats, ...]
     gti: Floats
+    hard: tuple[NDArray[np.bool_], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
+from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle, dead_time_distribution
+from livetime.simulate.features import Features
 from livetime.simulate.lightcurve import LightCurve
 from livetime.simulate.prior import Prior
 from livetime.simulate.summary import Layout, Periodogram
@@ -50,11 +51,12 @@ class Simulator:
     prior: Prior
     source: LightCurve
     detector: DeadTime | Ideal | Whittle
-    summary: Periodogram
+    summary: Periodogram | Features
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        wanted = (*self.source.parameters, *self.detector.parameters, "segments")
+        wanted = (*self.source.parameters, *self.detector.parameters, *self.summary.parameters, "segments")
+        self._check_features()
         for name in wanted:
             if name not in self.prior.ranges:
                 place = "covariates" if name == "segments" else "parameters"
@@ -80,6 +82,18 @@ class Simulator:
         highest = max((r.high for name, r in self.prior.parameters.items() if name.endswith("_frequency")), default=0.0)
         if 2 * self.source.dt * highest > 1:
             raise ValueError(f"source.dt {self.source.dt:g} s is too coarse for the highest frequency of the prior; take a smaller one")
+
+    def _check_features(self) -> None:
+        if not isinstance(self.summary, Features):
+            return
+        if isinstance(self.detector, Whittle):
+            raise ValueError("detector=whittle draws periodograms, from which summary=features cannot be had; take another detector")
+        if not np.array_equal(self.detector.distribution.low, dead_time_distribution(self.summary.dead_time).low):
+            given = getattr(self.detector, "dead_time", 0.0)
+            raise ValueError(
+                f"summary.dead_time is {self.summary.dead_time}, but the detector's is {given}; say summary.dead_time={given}, "
+                "or the wrong noise is subtracted"
+            )
 
     @cached_property
     def layout(self) -> Layout:
@@ -113,7 +127,11 @@ class Simulator:
         if isinstance(self.detector, Whittle):
             raise ValueError("detector is Whittle, which draws periodograms and no events; choose another, such as detector=ideal")
         duration = round(params["segments"]) * self.summary.segment_size
-        return self.detector.record(self.source.rate(params, duration, rng), rng)
+        events = self.detector.record(self.source.rate(params, duration, rng), rng)
+        if "hardness" not in self.summary.parameters:
+            return events
+        share = params["hardness"] / (1 + params["hardness"])
+        return replace(events, hard=tuple(rng.random(len(times)) < share for times in events.times))
 
     def draw(
         self, theta: NDArray[np.float64], seed: int, start: int = 0, progress: Callable[[int], object] | None = None
@@ -138,6 +156,7 @@ class Simulator:
         def one(i: int) -> None:
             rng = stream(seed, start + i)
             if isinstance(self.detector, Whittle):
+                assert isinstance(self.summary, Periodogram)
                 segments = round(float(params["segments"][i]))
                 power = self.detector.draw(expected[i], segments * self.layout.averaged.astype(np.float64), rng)
                 out[i] = self.summary.vector([power], [float(params["rate"][i])], segments)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numba import njit
@@ -42,8 +42,8 @@ class Layout:
 
 
 @njit(nogil=True, cache=True)
-def _bin(times, starts, dt, counts):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Counts (S, N) of sorted times in N bins from each of the sorted starts."""
+def bin_counts(times, starts, dt, counts):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Adds sorted times to counts (S, N) in N bins of dt from each of the sorted starts."""
     bins = counts.shape[1]
     i = 0
     for s in range(len(starts)):
@@ -61,6 +61,14 @@ def segment_starts(gti: Floats, segment_size: float) -> Floats:
     """Start times of the whole segments in each good time interval, (S,) in s; what is left of an interval is not used."""
     starts = [a + segment_size * np.arange(np.floor((b - a) / segment_size + 1e-9)) for a, b in gti]
     return np.concatenate([np.zeros(0), *starts])
+
+
+def logarithmic_edges(last: int, rebin: float) -> NDArray[np.int64]:
+    """Edges of bins of Fourier frequencies, from number 1 to before `last`: each bin one wide, or a fraction `rebin` of its place."""
+    edges = [1]
+    while edges[-1] < last:
+        edges.append(min(last, max(edges[-1] + 1, int(edges[-1] * (1 + rebin)))))
+    return np.array(edges)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ class Periodogram:
     dt: float = 1 / 256
     rebin: float = 0.03
 
+    parameters: ClassVar[tuple[str, ...]] = ()
+
     def __post_init__(self) -> None:
         for name in ("segment_size", "dt", "rebin"):
             if not 0 < getattr(self, name) < np.inf:
@@ -97,11 +107,7 @@ class Periodogram:
 
     @cached_property
     def _edges(self) -> NDArray[np.int64]:
-        last = (self.bins - 1) // 2 + 1  # without Nyquist
-        edges = [1]
-        while edges[-1] < last:
-            edges.append(min(last, max(edges[-1] + 1, int(edges[-1] * (1 + self.rebin)))))
-        return np.array(edges)
+        return logarithmic_edges((self.bins - 1) // 2 + 1, self.rebin)  # without Nyquist
 
     def layout(self, modules: int) -> Layout:
         edges = self._edges
@@ -127,7 +133,7 @@ class Periodogram:
         transforms, rates = [], []
         for times in events.times:
             counts = np.zeros((len(starts), self.bins), dtype=np.float32)
-            _bin(times, starts, self.dt, counts)
+            bin_counts(times, starts, self.dt, counts)
             rates.append(float(counts.sum(dtype=np.float64)) / (len(starts) * self.segment_size))
             counts -= counts.mean(dtype=np.float64)
             transforms.append(fft.rfft(counts, axis=1, overwrite_x=True))
