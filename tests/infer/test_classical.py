@@ -102,11 +102,22 @@ def test_it_applies_where_a_qpo_is_the_question():
 def test_scikit_learns_classifiers_see_what_there_is(simulations):
     _, x, labels = simulations
     answers = learned(x[:200], labels[:200], 2)
-    for probabilities in answers.values():
-        p = probabilities(x[200:])
+    for fitted in answers.values():
+        p = fitted.probabilities(x[200:])
         assert p.shape == (100, 2)
         np.testing.assert_allclose(p.sum(axis=1), 1)
-    assert np.ptp(answers["majority"](x), axis=0).max() == 0
+    assert np.ptp(answers["majority"].probabilities(x), axis=0).max() == 0
+    assert answers["logistic_regression"].parameters == x.shape[1] + 1
+    assert answers["boosted_trees"].parameters > 10
+
+
+def test_a_false_alarm_is_as_frequent_as_it_says():
+    rng = np.random.default_rng(1)
+    threshold = Threshold(np.concatenate([rng.chisquare(3, 999), rng.chisquare(3, 500) + 20]), np.repeat([0, 1], [999, 500]))
+    p = [threshold.false_alarm(s) for s in rng.chisquare(3, 2000)]
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.02)
+    assert threshold.false_alarm(1e9) == 1 / 1000
+    assert threshold.probabilities(np.array([1.0, 25.0]))[:, 1] == pytest.approx([0, 1], abs=0.05)
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------------

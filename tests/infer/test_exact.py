@@ -82,7 +82,7 @@ def test_noise_alone_has_the_posterior_of_a_gamma_scale():
         POWERLAW.summary,
     )
     _, x = simulator.simulate(0, 1, 3)
-    power, shape, _ = Exact(simulator)._given(x[0])
+    power, shape, _ = Exact(simulator).given(x[0])
     exact = stats.invgamma(shape.sum() - 1, scale=power @ shape)
     level = np.linspace(1.5, 2.5, 41)
     values = {"noise_level": level, "powerlaw_norm": 1e-12, "powerlaw_index": 0.0, "rate": 100.0, "segments": 8.0}

@@ -526,3 +526,33 @@ class TestRealFiles:
 
     def test_two_telescopes(self):
         assert "differ in" in refused(DATA / "nustar" / "b1937_fpma.evt", DATA / "rxte" / "B1509_RXTE_short.fits")
+
+
+# Hard and soft.
+
+
+def test_hard_events_are_those_from_the_channel_on_whatever_their_order_and_gti(tmp_path):
+    shuffled = np.random.default_rng(2).permutation(640)
+    times = uniform()[shuffled]
+    path = make(tmp_path / "a.evt", times, gti=[(0, 33), (40, 64)])
+    found = get(path, hard=30)
+    assert found.events.hard is not None
+    expected = {t for t, pi in zip(times, np.arange(640) % 50, strict=True) if pi >= 30}
+    kept = found.events.times[0] + found.start_time
+    np.testing.assert_array_equal(found.events.hard[0], [t in expected for t in kept])
+    assert get(path).events.hard is None
+
+
+def test_hard_and_soft_survive_the_writer(tmp_path):
+    times, hard = uniform(), np.arange(640) % 3 == 0
+    write(Events((times,), np.array([[0.0, 64.0]]), (hard,)), [tmp_path / "a.evt"], dead_time=0.0)
+    found = get(tmp_path / "a.evt", hard=210).events
+    np.testing.assert_array_equal(found.hard[0], hard)
+
+
+def test_a_file_without_channels_cannot_tell_hard_from_soft(tmp_path):
+    path = make(tmp_path / "a.evt")
+    with fits.open(path) as hdus:
+        hdus[1].columns.change_name("PI", "PHA")
+        hdus.writeto(path, overwrite=True)
+    assert "no column PI" in refused(path, hard=30)

@@ -57,7 +57,7 @@ def draw_from_model(reference, theta, segments, rng):
     mean = reference._effective(np.log(params["rate"]), reference._variance(params))[0] - slow / 2
     rate = np.exp(rng.normal(mean, slow**0.5))
     live = 1 / (1 + rate * reference.detector.mean_dead_time)
-    data = reference._data(model_vector(simulator, segments, rate * live))
+    data = reference.data(model_vector(simulator, segments, rate * live))
     recorded = rate * live * np.exp(rng.normal(0, live / data.precision**0.5))
     noise, response = reference._table(np.log(rate))
     signal = modules * recorded * response * reference._in_bins(params, np.ones((1, 3)))[0]
@@ -152,7 +152,7 @@ def test_without_dead_time_all_coincide():
 def test_likelihood_is_gamma_times_normal(modules):
     ideal = simulator(Ideal(modules))
     reference, x = Naive(ideal), observe(ideal, 1, rate=300.0)[0]
-    data, layout = reference._data(x), ideal.layout
+    data, layout = reference.data(x), ideal.layout
     theta = ideal.prior.sample(10, np.random.default_rng(1))[:, :6]
     theta[:, 5] = np.log10(300) + np.linspace(-0.02, 0.02, 10)
     params = ideal.prior.physical(theta)
@@ -171,7 +171,7 @@ def test_likelihood_is_gamma_times_normal(modules):
 def test_own_rate_is_integrated_out(nustar):
     reference = DeadTimeModel(nustar)
     x = draw_from_model(reference, nustar.prior.theta(TRUTH)[:6], 16, np.random.default_rng(3))
-    data, theta = reference._data(x), nustar.prior.theta(TRUTH)[None, :6] + 0.01 * np.random.default_rng(2).standard_normal((8, 6))
+    data, theta = reference.data(x), nustar.prior.theta(TRUTH)[None, :6] + 0.01 * np.random.default_rng(2).standard_normal((8, 6))
     params = nustar.prior.physical(theta)
     y = data.log_rate + np.linspace(-8, 8, 401) / data.precision**0.5
     noise, response = np.moveaxis(reference._table(y), 1, 0)[:, :, None, :]

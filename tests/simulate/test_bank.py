@@ -313,3 +313,9 @@ def test_what_does_not_shape_a_simulation_does_not_change_the_name(change):
 
 def test_the_size_does_not_change_the_name(tmp_path):
     assert build(tmp_path, 3).folder == build(tmp_path, 9).folder
+
+
+def test_entries_without_a_number_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(bank_module, "MAX_NONFINITE", 0.0)
+    with pytest.raises(BankError, match=r"without a number: power at \S+ Hz and \d+ more"):
+        build(tmp_path, 40, simulator=wild(1.0))

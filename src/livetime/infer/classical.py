@@ -1,7 +1,9 @@
 """Classifiers without a network, on the same summaries: majority, logistic regression, boosted trees, and the likelihood-ratio test."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from livetime.infer.exact import Exact
 from livetime.infer.reference import DeadTimeModel
 from livetime.simulate.detector import Whittle
 from livetime.simulate.simulator import Simulator
@@ -19,7 +22,16 @@ Probabilities = Callable[[Floats], Floats]
 """Summaries (B, X) -> p(class | x) (B, K)."""
 
 
-def learned(x: Floats, labels: Labels, k: int) -> dict[str, Probabilities]:
+@dataclass(frozen=True)
+class Fitted:
+    """A classifier that has learned: what it says of summaries, its number of parameters, and the seconds that learning took."""
+
+    probabilities: Probabilities
+    parameters: int
+    seconds: float
+
+
+def learned(x: Floats, labels: Labels, k: int) -> dict[str, Fitted]:
     """scikit-learn's classifiers, trained on summaries (N, X) of known class (N,), and the one that always says the commonest class."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
@@ -27,12 +39,17 @@ def learned(x: Floats, labels: Labels, k: int) -> dict[str, Probabilities]:
     from sklearn.preprocessing import StandardScaler
 
     share = np.bincount(labels, minlength=k) / len(labels)
+    start = time.perf_counter()
     logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, labels)
+    half = time.perf_counter()
     trees = HistGradientBoostingClassifier(early_stopping=True, random_state=0).fit(x, labels)
+    end = time.perf_counter()
+    weights = logistic[-1].coef_.size + logistic[-1].intercept_.size
+    leaves = sum(tree.get_n_leaf_nodes() for row in trees._predictors for tree in row)
     return {
-        "majority": lambda rows: np.tile(share, (len(rows), 1)),
-        "logistic_regression": logistic.predict_proba,
-        "boosted_trees": trees.predict_proba,
+        "majority": Fitted(lambda rows: np.tile(share, (len(rows), 1)), k, 0.0),
+        "logistic_regression": Fitted(logistic.predict_proba, weights, half - start),
+        "boosted_trees": Fitted(trees.predict_proba, leaves, end - half),
     }
 
 
@@ -88,14 +105,15 @@ class LikelihoodRatio:
 
     def _known(self, row: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Observed power of the channel that holds the source, expected noise, factor of the source's power, and Gamma shape, each (F,)."""
-        layout = self.simulator.layout
         if isinstance(detector := self.simulator.detector, Whittle):
-            part = {name: row[s].astype(np.float64) for name, s in layout.slices.items()}
-            ones = np.ones(len(layout.frequency))
-            shape = round(10 ** part["segments"].item()) * layout.averaged
-            return 2 * np.exp(part["power"]), (detector.noise or 2.0) * ones, 10 ** part["rate_a"].item() * ones, shape.astype(np.float64)
-        data = DeadTimeModel(self.simulator)._data(row)
+            power, shape, rate = Exact(self.simulator).given(row)
+            return power, np.full(len(power), detector.noise or 2.0), np.full(len(power), rate), shape
+        data = self._dead_time_model.data(row)
         return data.channels[0], data.noise[0], data.total * data.response, data.shape
+
+    @cached_property
+    def _dead_time_model(self) -> DeadTimeModel:
+        return DeadTimeModel(self.simulator)
 
     def _greatest(self, known: Sequence[Tensor], start: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """The greatest log-likelihood (B,) and its place (B, P), from starts (B, S, P), logits of places in the box (P,); P is 5, or 2
@@ -132,7 +150,7 @@ class LikelihoodRatio:
         """2 (ln L with a QPO - ln L without), (B,) for summaries (B, X)."""
         prior = self.simulator.prior
         edges = torch.from_numpy(np.stack([prior.low, prior.high])).float()
-        order = [prior.names.index(f"{name}") for name in ("qpo_rms", "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency")]
+        order = [prior.names.index(name) for name in ("qpo_rms", "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency")]
         edges = edges[:, order]
         place = (torch.arange(self.starts) + 0.5) / self.starts
         continuum = torch.cartesian_prod(torch.tensor([0.3, 0.7]), torch.tensor([0.25, 0.75])).logit()

@@ -47,7 +47,7 @@ class Exact:
         if not isinstance(self.simulator.detector, Whittle):
             raise ValueError("the exact posterior is known for detector=whittle alone; leave `exact` out of reference.names")
 
-    def _given(self, x: ArrayLike) -> tuple[Floats, Floats, float]:
+    def given(self, x: ArrayLike) -> tuple[Floats, Floats, float]:
         """Leahy powers (F,), the shapes of their distributions (F,), and the rate."""
         layout, values = self.simulator.layout, np.asarray(x, dtype=np.float64)
         part = {name: values[s] for name, s in layout.slices.items()}
@@ -62,7 +62,7 @@ class Exact:
 
     def log_likelihood(self, theta: ArrayLike, x: ArrayLike) -> Floats:
         """Log density (n,) of x (X,) given theta (n, D) in sampling coordinates, up to a constant that depends on x alone."""
-        power, shape, rate = self._given(x)
+        power, shape, rate = self.given(x)
         expected = self._expected(self.simulator.prior.physical(np.atleast_2d(theta)), rate)
         return np.asarray(-(power / expected + np.log(expected)) @ shape)
 

@@ -1,6 +1,7 @@
 """What a finished training shows: numbers, figures in the run folder and in TensorBoard, and one page."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from livetime.infer.run import Run
 from livetime.outputs import write_json
 from livetime.progress import progress, say
 from livetime.simulate.detector import Whittle
+from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
 COMPARED = ("accuracy", "roc_auc")
@@ -100,21 +102,9 @@ def classify(run: Run, theta: Floats, x: Floats, bank: tuple[Floats, Floats], se
     """
     simulator = run.simulator
     classes, labels = list(simulator.prior.classes), theta[:, -1].astype(int)
-    answers = {"network": run.probabilities(x)}
     known, seen = bank[1], bank[0][:, -1].astype(int)
-    files: dict[str, Any] = {}
-    say("training the references without a network")
-    for name, probabilities in learned(known, seen, len(classes)).items():
-        answers[name] = probabilities(x)
-    if LikelihoodRatio.applies(simulator):
-        with progress("likelihood ratios", len(x) + min(TO_CALIBRATE, len(known)), "observations") as bar:
-            test = LikelihoodRatio(simulator)
-            threshold = Threshold(test.statistic(known[:TO_CALIBRATE], bar.advance), seen[:TO_CALIBRATE])
-            answers["likelihood_ratio"] = threshold.probabilities(test.statistic(x, bar.advance))
-        files[THRESHOLD] = {"statistic": threshold.statistic.tolist(), "label": threshold.label.tolist()}
-    if isinstance(simulator.detector, Whittle):
-        with progress("exact class probabilities", len(x), "observations") as bar:
-            answers["exact"] = Exact(simulator).class_probabilities(x, seed, bar.advance)
+    rivals, files = without_network(simulator, known, seen, x, seed)
+    answers = {"network": run.probabilities(x), **{name: rival.probabilities for name, rival in rivals.items()}}
     shown = slice(EXPLORED)
     figures = {
         "distributions": plot.distributions(known[shown], seen[shown], classes, simulator.layout),
@@ -123,6 +113,45 @@ def classify(run: Run, theta: Floats, x: Floats, bank: tuple[Floats, Floats], se
     }
     result = of_classifier({name: Classification(classes, labels, p) for name, p in answers.items()})
     return replace(result, figures={**result.figures, **figures}, files=files)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What a classifier without a network says of N summaries: p(class | x) (N, K); its number of parameters, and what it cost."""
+
+    probabilities: Floats
+    parameters: int
+    seconds: float
+
+
+def without_network(
+    simulator: Simulator, known: Floats, seen: NDArray[Any], x: Floats, seed: int
+) -> tuple[dict[str, Rival], dict[str, Any]]:
+    """Every classifier without a network that applies, and what of them `livetime infer` needs later.
+
+    Arguments:
+        simulator: of the run.
+        known, seen: summaries (M, X) and class numbers (M,) that they learn from.
+        x: summaries (N, X) to tell the class of.
+        seed: of Monte Carlo.
+    """
+    say("training the references without a network")
+    fitted = learned(known, seen, len(simulator.prior.classes))
+    out = {name: Rival(f.probabilities(x), f.parameters, f.seconds) for name, f in fitted.items()}
+    files: dict[str, Any] = {}
+    start = time.perf_counter()
+    if LikelihoodRatio.applies(simulator):
+        with progress("likelihood ratios", len(x) + min(TO_CALIBRATE, len(known)), "observations") as bar:
+            test = LikelihoodRatio(simulator)
+            threshold = Threshold(test.statistic(known[:TO_CALIBRATE], bar.advance), seen[:TO_CALIBRATE])
+            said = threshold.probabilities(test.statistic(x, bar.advance))
+        out["likelihood_ratio"] = Rival(said, 2, time.perf_counter() - start)
+        files[THRESHOLD] = {"statistic": threshold.statistic.tolist(), "label": threshold.label.tolist()}
+    start = time.perf_counter()
+    if isinstance(simulator.detector, Whittle):
+        with progress("exact class probabilities", len(x), "observations") as bar:
+            out["exact"] = Rival(Exact(simulator).class_probabilities(x, seed, bar.advance), 0, time.perf_counter() - start)
+    return out, files
 
 
 def interpreted(outcome: Outcome, run: Run, theta: Floats, x: Floats, seed: int) -> Outcome:

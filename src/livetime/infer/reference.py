@@ -167,7 +167,7 @@ def _detector_table(detector: DeadTime | Ideal, summary: Periodogram, step: floa
 
 
 @dataclass(frozen=True)
-class _Data:
+class Data:
     """One observation of F powers, and the detector's state in it.
 
     `log_rate` is ln of the incident counts/s per module *during the observation*, known from the recorded rate with `precision`
@@ -233,7 +233,7 @@ class Reference:
 
         Raises: ValueError if x is not finite or its recorded rate is beyond what the dead time allows.
         """
-        return self._evaluate(np.atleast_2d(np.asarray(theta, dtype=np.float64)), self._data(x))
+        return self._evaluate(np.atleast_2d(np.asarray(theta, dtype=np.float64)), self.data(x))
 
     def power(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
         """Expected Leahy powers (n, F) of each channel of the summary; params: physical, each a number or (n,)."""
@@ -299,7 +299,7 @@ class Reference:
         orders = np.stack([1 - u, (1 - u) * (1 - 2 * u), (1 - u) * (1 - 6 * u + 6 * u**2)], axis=-1)
         return noise, (np.einsum("mi,mik->mk", share, orders) / live[:, None]) ** 2
 
-    def _data(self, x: ArrayLike) -> _Data:
+    def data(self, x: ArrayLike) -> Data:
         layout, values = self.simulator.layout, np.asarray(x, dtype=np.float64)
         part = {name: values[s] for name, s in layout.slices.items()}
         rates = np.array([10 ** part[name].item() for name in part if name.startswith("rate_")])
@@ -319,9 +319,9 @@ class Reference:
         channels = [2 * np.exp(part[name]) for name in ("power", "sum", "difference") if name in part]
         response, slope = self._table(log_rate)[1], self._table(log_rate, 1)
         shape, total = segments * layout.averaged.astype(np.float64), float(rates.sum())
-        return _Data(channels, shape, total, duration, float(log_rate), float(precision), response, slope, variance, noise, gains)
+        return Data(channels, shape, total, duration, float(log_rate), float(precision), response, slope, variance, noise, gains)
 
-    def _evaluate(self, theta: Floats, data: _Data) -> Floats:
+    def _evaluate(self, theta: Floats, data: Data) -> Floats:
         """Log-likelihood (n,): Gamma for the powers, Gaussian for the rate, and the integral over the observation's own rate."""
         params = self.simulator.prior.physical(theta)
         lines = self.source.lines(params)
@@ -348,7 +348,7 @@ class Reference:
 
     def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
         """Draws from the posterior of x by emcee; the same for the same seed. A note says so if the chain did not converge."""
-        prior, data, rng = self.simulator.prior, self._data(x), np.random.default_rng(seed)
+        prior, data, rng = self.simulator.prior, self.data(x), np.random.default_rng(seed)
         width = prior.high - prior.low
 
         def log_likelihood(u: Floats) -> Floats:  # u is the logit of theta's place in the box
