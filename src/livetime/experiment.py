@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Config = Mapping[str, Any]
 TEST_SEED = 2**32
 """Added to a run's seed for the fresh simulations that diagnose it."""
+TO_WIDEN = 4000
+"""Simulations of the validation split, at the most, that tell how much wider an ensemble's posteriors must be."""
 
 
 def outputs(config: Config) -> Path:
@@ -92,7 +94,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
             raise UserError(f"resume={folder} is finished; nothing is left to train")
     training, trainer = check(Training, config["training"], "training"), check(Trainer, config["trainer"], "trainer")
 
-    from livetime.infer.run import CONFIG, RANGE, RUN, Run, build_simulator, shapes
+    from livetime.infer.run import CONFIG, RANGE, RUN, WIDTH, Run, build_simulator, shapes
 
     simulator = build_simulator(config, config["threads"])
     if config["simulations"] * training.validation < 1:
@@ -156,6 +158,9 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         lock.release()
     times["trained"] = time.time()
     run = Run.open(folder)
+    if not run.classifies and training.folds == 1 and not (folder / WIDTH).exists():
+        _widen(run, bank, training)
+        run = Run.open(folder)
     result = _held_out(run, lambda: bank.load(config["simulations"]), training.test, config["seed"] + TEST_SEED, config["threads"])
     times["diagnosed"] = time.time()
     names = list(times)
@@ -177,6 +182,22 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         say(f"validation loss of {training.folds} folds: {numbers['val_loss']:.4f}, standard deviation {numbers['val_loss_std']:.4f}")
     say(result.words)
     return folder, result.loss
+
+
+def _widen(run: "Run", bank: "Bank", training: Training) -> None:
+    """Finds how much wider the posteriors must be, on the validation split, and writes it into the run folder."""
+    from livetime.infer.diagnose import widening
+    from livetime.infer.run import WIDTH, WIDTHS
+    from livetime.learn.data import split
+
+    theta, x = bank.load(run.config["simulations"])
+    part = split(len(x), training)[1]
+    theta, x = theta[part][:TO_WIDEN, : run.simulator.prior.dim], x[part][:TO_WIDEN]
+    with progress("widen", len(WIDTHS), "factors") as bar:
+        width = widening(run.widened, theta, x, run.config["seed"], progress=bar.advance)
+    write_json(run.folder / WIDTH, {"width": width, "simulations": len(x)})
+    if width > 1:
+        say(f"posteriors are widened by a factor of {width:.3f}, so that on the validation split they hold the truths that they say")
 
 
 def _hparams(config: Config) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.infer.diagnose import calibrate, predictive_p_value
+from livetime.infer.diagnose import calibrate, predictive_p_value, widening
+from livetime.infer.run import WIDTHS
 from livetime.simulate.prior import Prior, Range
 
 PRIOR = Prior({"a": Range(-10.0, 10.0), "b": Range(-10.0, 10.0)})
@@ -60,6 +61,17 @@ def test_bias_shows_in_mean_z_and_ranks():
     n = numbers(shift=0.3).numbers()
     assert all(p["mean_z"] == pytest.approx(0.3, abs=0.1) for p in n["parameters"].values())
     assert all(p["sbc_p_value"] < 1e-6 for p in n["parameters"].values())
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(0.8, 1.25), (0.95, 1.05), (1.3, 1.0), (0.2, 2.0)])
+def test_widening_brings_an_overconfident_posterior_to_its_width_and_leaves_a_cautious_one(scale, expected):
+    rng = np.random.default_rng(0)
+    theta = rng.uniform(-4, 4, (4000, 2))
+    x = theta + rng.standard_normal((4000, 2))
+    counted = []
+    width = widening(lambda factor: lambda b: Gaussian(b, scale * factor), theta, x, 1, progress=counted.append)
+    assert width == pytest.approx(expected, abs=0.03)
+    assert sum(counted) == len(WIDTHS)
 
 
 def test_predictive_p_value_is_uniform_if_the_model_holds_and_small_if_not():

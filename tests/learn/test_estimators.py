@@ -41,8 +41,8 @@ def trained(tmp_path, estimator, shapes, theta, x, **training):
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal", "constant"])
-@pytest.mark.parametrize("components", [1, 5])
-def test_a_mixture_has_a_density_that_matches_its_draws(components, covariance):
+@pytest.mark.parametrize(("components", "width"), [(1, 1.0), (5, 1.0), (5, 1.4)])
+def test_a_mixture_has_a_density_that_matches_its_draws(components, covariance, width):
     torch.manual_seed(0)
     model, x = MixtureDensity(BOX, MLP, components, covariance), torch.randn(1, 3)
     with torch.no_grad():
@@ -50,8 +50,8 @@ def test_a_mixture_has_a_density_that_matches_its_draws(components, covariance):
         edges = -4 + 8 * place
         middle, step = (edges[1:] + edges[:-1]) / 2, edges[1:] - edges[:-1]
         grid = torch.stack(torch.meshgrid(middle, middle, indexing="ij"), -1).reshape(-1, 1, 2)
-        mass = torch.exp(model.log_prob(grid, x))[:, 0] * (step[:, None] * step).reshape(-1)
-        draws = model.sample(20_000, x)
+        mass = torch.exp(model.log_prob(grid, x, width))[:, 0] * (step[:, None] * step).reshape(-1)
+        draws = model.sample(20_000, x, width)
     drawn, held = ((points[:, 0] < 0.5).all(-1).float() for points in (draws, grid))
     assert mass.sum().item() == pytest.approx(1, abs=0.01)
     assert (mass * held).sum().item() == pytest.approx(drawn.mean().item(), abs=0.02)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from livetime.infer.run import Posterior
+from livetime.infer.run import WIDTHS, Posterior
 
 Floats = NDArray[np.floating[Any]]
 LEVELS = (0.68, 0.95)
@@ -107,6 +107,53 @@ def calibrate(
             progress(len(truth))
     ranks, hpd, z, contraction, residual, log_prob = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Calibration(prior.names, ranks, hpd, z, contraction, residual, theta.var(axis=0), log_prob, draws)
+
+
+def widening(
+    widened: Callable[[float], Callable[[Floats], Posterior]],
+    theta: Floats,
+    x: Floats,
+    seed: int,
+    draws: int = 200,
+    batch: int = 100,
+    progress: Callable[[int], object] | None = None,
+) -> float:
+    """The least factor, from 1 to the last of `WIDTHS`, by which posteriors must be widened for their joint regions to hold what they say.
+
+    Networks that learned their simulations too well are overconfident on others. As in the temperature scaling of classifiers (Guo et
+    al. 2017) one number mends it: the mean excess of the coverage of the joint HPD regions at `LEVELS`, in binomial standard
+    deviations, is brought to zero. A cautious posterior is left as it is.
+
+    Arguments:
+        widened: factor -> summaries (B, X) -> their posteriors.
+        theta: truths (N, D) in sampling coordinates, which no network was trained on.
+        x: their summaries (N, X).
+        seed: of the posterior draws, the same for each factor.
+        draws: for each truth.
+        batch: truths at a time.
+        progress: called with 1 after each of `WIDTHS` that was tried, and with the number of those that need not be.
+    """
+    levels = np.array(LEVELS)
+
+    def excess(factor: float) -> float:
+        posterior, inside = widened(factor), []
+        for start in range(0, len(x), batch):
+            p = posterior(x[start : start + batch])
+            sample = p.sample(draws, seed + start)
+            mass = (p.log_prob(sample) > p.log_prob(theta[None, start : start + batch])).sum(axis=0)
+            inside.append((mass[:, None] + 0.5) / (draws + 1) <= levels)
+        return float(((np.concatenate(inside).mean(axis=0) - levels) / np.sqrt(levels * (1 - levels))).mean())
+
+    tried: list[float] = []
+    for width in WIDTHS:
+        tried.append(excess(width))
+        if progress:
+            progress(1)
+        if tried[-1] >= 0:
+            break
+    if progress:
+        progress(len(WIDTHS) - len(tried))
+    return float(np.interp(0.0, tried[-2:], WIDTHS[: len(tried)][-2:]))
 
 
 def predictive_p_value(x: Floats, predicted: Floats) -> float:

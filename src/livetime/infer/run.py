@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,9 @@ Floats = NDArray[np.floating[Any]]
 RUN = "run.json"
 CONFIG = "config.json"
 RANGE = "training_range.json"
+WIDTH = "width.json"
+WIDTHS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
+"""Factors by which a run's posteriors may be widened, and between which `diagnose.widening` interpolates."""
 
 
 def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator:
@@ -58,11 +61,13 @@ class Posterior:
         members: trained estimators.
         x: summaries (B, X).
         prior: names the columns of theta.
+        width: factor by which each is widened, see `diagnose.widening`.
     """
 
     members: tuple[LitEstimator, ...]
     x: torch.Tensor
     prior: Prior
+    width: float = 1.0
 
     def _estimators(self) -> list[tuple[PosteriorEstimator, torch.Tensor]]:
         return [(m.estimator, m.standardise(self.x)) for m in self.members]
@@ -73,7 +78,7 @@ class Posterior:
         counts = np.random.default_rng(seed).multinomial(n, [1 / len(self.members)] * len(self.members))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            parts = [e.sample(int(k), x).double() for k, (e, x) in zip(counts, self._estimators(), strict=True) if k]
+            parts = [e.sample(int(k), x, self.width).double() for k, (e, x) in zip(counts, self._estimators(), strict=True) if k]
         low, high = torch.from_numpy(self.prior.low), torch.from_numpy(self.prior.high)
         draws = torch.cat(parts).clamp(low, high).numpy()
         return draws[np.random.default_rng(seed).permutation(n)]
@@ -82,7 +87,7 @@ class Posterior:
     def log_prob(self, theta: Floats) -> Floats:
         """Log density (n, B) in sampling coordinates at theta (n, B, D); -inf outside the prior box."""
         t = torch.from_numpy(np.asarray(theta, dtype=np.float32))
-        logs = torch.stack([e.log_prob(t, x) for e, x in self._estimators()])
+        logs = torch.stack([e.log_prob(t, x, self.width) for e, x in self._estimators()])
         mixture = (torch.logsumexp(logs, 0) - np.log(len(logs))).double().numpy()
         return np.where(np.isfinite(self.prior.log_prob(theta)), mixture, -np.inf)
 
@@ -189,7 +194,24 @@ class Run:
     def posterior(self, x: Floats) -> Posterior:
         """For summaries (X,) or (B, X). Raises UserError if the run learned classes."""
         self.refuse_classifier()
-        return Posterior(self.members, torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32))), self.simulator.prior)
+        return self.widened(self.width)(x)
+
+    def widened(self, width: float) -> Callable[[Floats], Posterior]:
+        """`posterior` with another width."""
+        prior = self.simulator.prior
+        return lambda x: Posterior(self.members, torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32))), prior, width)
+
+    @cached_property
+    def width(self) -> float:
+        """Factor by which the posteriors are widened; 1 for a run that has none. Raises UserError if its file is damaged."""
+        path = self.folder / WIDTH
+        try:
+            width = float(json.loads(path.read_text())["width"]) if path.exists() else 1.0
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{path} is damaged; train again") from None
+        if not WIDTHS[0] <= width <= WIDTHS[-1]:
+            raise UserError(f"{path} has a width of {width}, but it must be from {WIDTHS[0]} to {WIDTHS[-1]}; train again")
+        return width
 
     @cached_property
     def training_range(self) -> tuple[Floats, Floats]:

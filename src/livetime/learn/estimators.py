@@ -47,11 +47,11 @@ class PosteriorEstimator(Estimator):
         self.register_buffer("high", torch.tensor(shapes.high, dtype=torch.float32))
 
     @abstractmethod
-    def sample(self, n: int, x: Tensor) -> Tensor:
-        """Draws (n, B, D) for x (B, X)."""
+    def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
+        """Draws (n, B, D) for x (B, X); `width` above 1 spreads them by that factor in the logit, about the estimator's own centre."""
 
     @abstractmethod
-    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+    def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
         """Log density (n, B) of theta (n, B, D) given x (B, X)."""
 
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
@@ -96,28 +96,30 @@ class MixtureDensity(PosteriorEstimator):
         if covariance == "constant":
             self.factor = nn.Parameter(torch.zeros(components, self.dim + below))
 
-    def mixture(self, x: Tensor) -> MixtureSameFamily:
-        """The distribution of u for each x (B, X)."""
+    def mixture(self, x: Tensor, width: float = 1.0) -> MixtureSameFamily:
+        """The distribution of u for each x (B, X), each component wider by a factor."""
         parts = self.net(x).unflatten(-1, (self.components, sum(self.sizes))).split(self.sizes, dim=-1)
         mean = parts[1] + self.spread
         diagonal, *rest = parts[2:] or self.factor.expand(len(x), -1, -1).tensor_split([self.dim], dim=-1)
-        tril = torch.diag_embed(softplus(diagonal) + 1e-3)
+        tril = torch.diag_embed(width * (softplus(diagonal) + 1e-3))
         if rest and self.dim > 1:
             row, column = torch.tril_indices(self.dim, self.dim, -1)
-            tril = tril.index_put((torch.arange(len(x))[:, None, None], torch.arange(self.components)[:, None], row, column), rest[0])
+            tril = tril.index_put(
+                (torch.arange(len(x))[:, None, None], torch.arange(self.components)[:, None], row, column), width * rest[0]
+            )
         return MixtureSameFamily(
             Categorical(logits=parts[0][..., 0], validate_args=False),
             MultivariateNormal(mean, scale_tril=tril, validate_args=False),
             validate_args=False,
         )
 
-    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+    def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
         u, jacobian = self.to_logit(theta)
-        out: Tensor = self.mixture(x).log_prob(u) + jacobian  # type: ignore[no-untyped-call]
+        out: Tensor = self.mixture(x, width).log_prob(u) + jacobian  # type: ignore[no-untyped-call]
         return out
 
-    def sample(self, n: int, x: Tensor) -> Tensor:
-        return self.from_logit(self.mixture(x).sample((n,)))  # type: ignore[no-untyped-call]
+    def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
+        return self.from_logit(self.mixture(x, width).sample((n,)))  # type: ignore[no-untyped-call]
 
 
 class Classifier(Estimator):

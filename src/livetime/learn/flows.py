@@ -1,5 +1,6 @@
 """sbi's normalizing flows as posterior estimators on the logit of theta's place in the prior box."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -82,14 +83,15 @@ class Flow(PosteriorEstimator):
         mean, log_scale = self.affine(features).chunk(2, dim=-1)
         return features, mean, log_scale
 
-    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+    def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
         features, mean, log_scale = self._context(x)
+        log_scale = log_scale + math.log(width)
         u, jacobian = self.to_logit(theta)
         z = (u - mean) * torch.exp(-log_scale)
         out: Tensor = self.flow.log_prob(z, features) + jacobian - log_scale.sum(-1)
         return out
 
-    def sample(self, n: int, x: Tensor) -> Tensor:
+    def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
         features, mean, log_scale = self._context(x)
         z: Tensor = self.flow.sample((n,), features)
-        return self.from_logit(z * torch.exp(log_scale) + mean)
+        return self.from_logit(z * (width * torch.exp(log_scale)) + mean)
