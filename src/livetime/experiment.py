@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Config = Mapping[str, Any]
 TEST_SEED = 2**32
 """Added to a run's seed for the fresh simulations that diagnose it."""
-TO_WIDEN = 4000
+TO_WIDEN = 10_000
 """Simulations of the validation split, at the most, that tell how much wider an ensemble's posteriors must be."""
 
 
@@ -158,7 +158,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         lock.release()
     times["trained"] = time.time()
     run = Run.open(folder)
-    if not run.classifies and training.folds == 1 and not (folder / WIDTH).exists():
+    if run.widens and training.folds == 1 and not (folder / WIDTH).exists():
         _widen(run, bank, training)
         run = Run.open(folder)
     result = _held_out(run, lambda: bank.load(config["simulations"]), training.test, config["seed"] + TEST_SEED, config["threads"])

@@ -158,9 +158,13 @@ def interpreted(outcome: Outcome, run: Run, theta: Floats, x: Floats, seed: int)
     """The same with the course of training, and what the network looks at in held-out simulations (N, D + C), (N, X)."""
     theta, x, layout = theta[:INTERPRETED], x[:INTERPRETED], run.simulator.layout
 
+    prior = run.simulator.prior
+    worst = np.inf if run.classifies else np.log(prior.high - prior.low).sum()
+
     def loss(rows: Floats) -> Floats:
+        """That of a flow knows no limit where it never was: an answer worse than the prior's counts as that."""
         with torch.no_grad():
-            return np.asarray(run.loss(theta, torch.from_numpy(rows)).double().numpy())
+            return np.fmin(run.loss(theta, torch.from_numpy(rows)).double().numpy(), worst)
 
     rises = interpret.importance(loss, x, interpret.blocks(layout), np.random.default_rng(seed))
     figures = {

@@ -149,6 +149,11 @@ class Run:
         return members
 
     @property
+    def widens(self) -> bool:
+        """Whether the members are estimators of a posterior that can be widened."""
+        return all(isinstance(m.estimator, PosteriorEstimator) and m.estimator.widens for m in self.members)
+
+    @property
     def classifies(self) -> bool:
         return isinstance(self.members[0].estimator, Classifier)
 

@@ -40,6 +40,8 @@ class PosteriorEstimator(Estimator):
 
     low: Tensor
     high: Tensor
+    widens: bool = True
+    """Whether it knows other widths than 1."""
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()
@@ -48,7 +50,7 @@ class PosteriorEstimator(Estimator):
 
     @abstractmethod
     def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
-        """Draws (n, B, D) for x (B, X); `width` above 1 spreads them by that factor in the logit, about the estimator's own centre."""
+        """Draws (n, B, D) for x (B, X); a `width` above 1 spreads them, if the estimator `widens`."""
 
     @abstractmethod
     def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:

@@ -1,6 +1,5 @@
 """sbi's normalizing flows as posterior estimators on the logit of theta's place in the prior box."""
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from sbi.neural_nets import posterior_nn
 from torch import Tensor, nn
+from zuko.distributions import DiagNormal, NormalizingFlow
 
 from livetime.learn.estimators import PosteriorEstimator
 from livetime.learn.nets import Shapes, build_net
@@ -30,6 +30,8 @@ class Flow(PosteriorEstimator):
         hidden_features: width of the flow's own networks.
         num_transforms, num_bins: of the flow, where it has them.
         passes: 2 for coupling transforms, null for autoregressive ones (`zuko_nsf` and `zuko_maf`).
+
+    A `zuko` flow is widened by the scale of its base.
 
     Sources: Durkan et al. (2019, neural spline flows); Papamakarios & Murray (2016, neural posterior estimation).
     """
@@ -58,6 +60,7 @@ class Flow(PosteriorEstimator):
                 raise ValueError(f"{name} is {value}, but must be at least 1")
         if model not in MODELS:
             raise ValueError(f"model is {model!r}, but sbi's flows are {', '.join(MODELS)}")
+        self.widens = model.startswith("zuko")
         dim = len(shapes.low)
         self.embedding = nn.Sequential(build_net(net, shapes, features), nn.SiLU())
         self.affine = nn.Linear(features, 2 * dim)
@@ -83,15 +86,21 @@ class Flow(PosteriorEstimator):
         mean, log_scale = self.affine(features).chunk(2, dim=-1)
         return features, mean, log_scale
 
+    def _distribution(self, features: Tensor, width: float) -> NormalizingFlow:
+        """The flow at features (B, F), its base wider by a factor."""
+        flow = self.flow.net(features)
+        base = DiagNormal(torch.zeros_like(self.low), torch.full_like(self.low, width)).expand(features.shape[:-1])
+        return NormalizingFlow(flow.transform, base)
+
     def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
         features, mean, log_scale = self._context(x)
-        log_scale = log_scale + math.log(width)
         u, jacobian = self.to_logit(theta)
         z = (u - mean) * torch.exp(-log_scale)
-        out: Tensor = self.flow.log_prob(z, features) + jacobian - log_scale.sum(-1)
+        density = self.flow.log_prob(z, features) if width == 1 else self._distribution(features, width).log_prob(z)
+        out: Tensor = density + jacobian - log_scale.sum(-1)
         return out
 
     def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
         features, mean, log_scale = self._context(x)
-        z: Tensor = self.flow.sample((n,), features)
-        return self.from_logit(z * (width * torch.exp(log_scale)) + mean)
+        z: Tensor = self.flow.sample((n,), features) if width == 1 else self._distribution(features, width).sample((n,))
+        return self.from_logit(z * torch.exp(log_scale) + mean)
