@@ -164,7 +164,7 @@ def interpreted(outcome: Outcome, run: Run, theta: Floats, x: Floats, seed: int)
     def loss(rows: Floats) -> Floats:
         """That of a flow knows no limit where it never was: an answer worse than the prior's counts as that."""
         with torch.no_grad():
-            return np.fmin(run.loss(theta, torch.from_numpy(rows)).double().numpy(), worst)
+            return np.asarray(np.fmin(run.loss(theta, torch.from_numpy(rows)).double().numpy(), worst))
 
     rises = interpret.importance(loss, x, interpret.blocks(layout), np.random.default_rng(seed))
     figures = {

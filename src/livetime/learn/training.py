@@ -77,8 +77,9 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     done, checkpoints = member.folder / DONE, member.folder / "checkpoints"
     t = member.training
     if done.exists():
-        report(t.epochs, torch.nan)
-        return dict(json.loads(done.read_text()))
+        result = dict(json.loads(done.read_text()))
+        report(t.epochs, result["val_loss"])
+        return result
     torch.set_num_threads(member.trainer.threads)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     theta, x = Bank.open(member.bank).load(member.simulations)
