@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.infer.diagnose import calibrate, predictive_p_value, widening
+from livetime.infer.diagnose import Calibration, calibrate, predictive_p_value, widening
 from livetime.infer.run import WIDTHS
 from livetime.simulate.prior import Prior, Range
 
@@ -48,6 +48,14 @@ def test_exact_posterior_is_calibrated():
     assert n["parameters"]["a"]["contraction"] == pytest.approx(1 - 12 / 400, abs=0.003)
     assert n["log_prob"] == pytest.approx(-1 - np.log(2 * np.pi), abs=0.1)
     assert stats.kstest(result.hpd, "uniform").pvalue > 1e-3
+
+
+def test_coverage_of_as_many_draws_as_are_usual_has_no_bias_of_its_own():
+    for draws in (199, 399):
+        ranks = (np.arange(draws + 1) + 0.5) / (draws + 1)  # of an exact posterior, each as often
+        exact = Calibration(["a"], ranks[:, None], ranks, ranks[:, None], ranks[:, None], ranks[:, None], np.ones(1), ranks, draws)
+        for level in (0.68, 0.95):
+            assert set(exact.coverage(level).values()) == {level}
 
 
 @pytest.mark.parametrize(("scale", "sign"), [(0.8, -1), (1.25, 1)])
