@@ -40,7 +40,7 @@ class Flow(PosteriorEstimator):
         self,
         shapes: Shapes,
         net: dict[str, Any],
-        features: int = 32,
+        features: int = 128,
         model: str = "zuko_nsf",
         hidden_features: int | Sequence[int] = 64,
         num_transforms: int = 5,
