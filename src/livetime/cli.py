@@ -299,6 +299,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"error: {' '.join(str(error).split())}; mend the file", file=sys.stderr)
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {_translate(error, command)}", file=sys.stderr)
+    except MemoryError as error:
+        print(
+            f"error: it takes more memory than there is ({error}); ask for fewer or shorter observations, or coarser steps", file=sys.stderr
+        )
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None

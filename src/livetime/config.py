@@ -128,6 +128,8 @@ class ObservationFiles:
         gti: `file` for the good time intervals of the files; `full` to do without.
         start, stop: s since the start of the first common good time interval; null for all.
         hard: PI channel from which on an event is hard, for a run whose features have a hardness.
+
+    Raises: ValueError for a channel below 0.
     """
 
     path: tuple[str, ...] = ()
@@ -135,6 +137,10 @@ class ObservationFiles:
     start: float | None = None
     stop: float | None = None
     hard: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.hard is not None and not 0 <= self.hard < math.inf:
+            raise ValueError(f"hard is {self.hard}, but a PI channel is a number from 0")
 
 
 @dataclass

@@ -22,6 +22,7 @@ from livetime.progress import progress, say
 if TYPE_CHECKING:
     from livetime.infer.outcome import Outcome
     from livetime.infer.run import Run
+    from livetime.learn.module import LitEstimator
     from livetime.simulate.bank import Bank
     from livetime.simulate.simulator import Simulator
 
@@ -99,15 +100,15 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     simulator = build_simulator(config, config["threads"])
     if config["simulations"] * training.validation < 1:
         raise UserError(f"simulations is {config['simulations']}, too few for training.validation={training.validation}; ask for more")
+    if config.get("output"):
+        raise UserError("output is for observe, infer, evaluate and compare; a run lands under outputs=<folder>, by its name")
 
     from livetime.learn.module import LitEstimator
     from livetime.learn.training import Member, fit_ensemble
 
     known = shapes(simulator)
-    LitEstimator(dict(config["estimator"]), known, config["training"])
-    left = config["simulations"] - max(1, round(training.validation * config["simulations"]))
-    if training.batch_size and training.batch_size > left and not config["overfit"]:
-        raise UserError(f"training.batch_size is {training.batch_size}, but {left} simulations are trained on; take a smaller one, or null")
+    module = LitEstimator(dict(config["estimator"]), known, config["training"])
+    _refuse_what_cannot_be_trained(config, training, simulator, module)
     times = {"started": time.time()}
     bank = _bank(config, simulator)
     times["simulated"] = time.time()
@@ -182,6 +183,29 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         say(f"validation loss of {training.folds} folds: {numbers['val_loss']:.4f}, standard deviation {numbers['val_loss_std']:.4f}")
     say(result.words)
     return folder, result.loss
+
+
+def _refuse_what_cannot_be_trained(config: Config, training: Training, simulator: "Simulator", module: "LitEstimator") -> None:
+    """What can be known of a training before anything is simulated; raises UserError."""
+    from livetime.learn.data import split
+
+    n, classes = config["simulations"], simulator.prior.classes
+    learns_classes = module.estimator.target == "class"
+    if classes and not learns_classes:
+        raise UserError(
+            f"estimator={config['estimator']['_target_'].rpartition('.')[-1]} learns parameters, but prior.classes has "
+            f"{', '.join(classes)}; take estimator=classifier, or a prior without classes"
+        )
+    labels = simulator.theta(0, n, config["seed"])[:, -1].astype(int) if learns_classes else None
+    for fold in range(training.folds):
+        part = split(n, training, fold, labels, config["overfit"], list(classes))[0]
+        left = len(range(n)[part]) if isinstance(part, slice) else len(part)
+        if training.batch_size and training.batch_size > left:
+            raise UserError(
+                f"training.batch_size is {training.batch_size}, but {left} simulations are trained on; take a smaller one, or null"
+            )
+    if training.batch_size == 1 and module.normalises_batches:
+        raise UserError("training.batch_size is 1, of which normalisation=batch has no variance; take normalisation=layer, or more a batch")
 
 
 def _widen(run: "Run", bank: "Bank", training: Training) -> None:
@@ -265,9 +289,17 @@ def _open(config: Config, for_posterior: bool = False) -> "Run":
 
     run = Run.open(folder)
     _ = run.simulator, run.members, run.training_range
+    if not (folder / "metrics.json").exists():
+        raise UserError(f"run={folder} is not finished: it has no metrics.json; go on with livetime train resume={folder}")
+    if not run.classifies:
+        _ = run.width
     if for_posterior:
         run.refuse_classifier()
     return run
+
+
+def _classes(run: "Run") -> str:
+    return ", ".join(run.simulator.prior.classes)
 
 
 def _references(run: "Run", which: Reference) -> tuple[str, ...]:
@@ -299,7 +331,8 @@ def observe(config: Config) -> Path:
         if not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
             raise UserError(f"truth.{name} is {value!r}, but must be a positive number")
     seed = config["seed"]
-    drawn = {name: float(v[0]) for name, v in simulator.prior.physical(simulator.theta(0, 1, seed)).items()}
+    theta, classes = simulator.theta(0, 1, seed), list(simulator.prior.classes)
+    drawn = {name: float(v[0]) for name, v in simulator.prior.physical(theta).items()}
     truth = {name: float(given.get(name, value)) for name, value in drawn.items()}
     truth["segments"] = float(max(1, round(truth["segments"])))
     folder = Path(config["output"] or outputs(config) / config["name"] / f"observation_{stamp()}")
@@ -309,8 +342,13 @@ def observe(config: Config) -> Path:
         raise UserError(str(error)) from None
     with new_folder(folder, config["overwrite"]) as aside:
         paths = [aside / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
-        write(events, paths, dead_time=simulator.detector.mean_dead_time)
-        write_json(aside / "truth.json", truth)
+        try:
+            write(events, paths, dead_time=simulator.detector.mean_dead_time)
+        except ValueError as error:
+            raise UserError(f"truth.rate is {truth['rate']:g} counts/s: {error}; take a lower one") from None
+        write_json(aside / "truth.json", {**truth, **({"class": classes[int(theta[0, -1])]} if classes else {})})
+    if classes:
+        say(f"drawn from the class {classes[int(theta[0, -1])]}; another seed=<n> draws another")
     if events.hard:
         say("hard events have PI 310, soft ones 110; tell them apart with observation.hard=210")
     drawn_names = [name for name in truth if name not in given]
@@ -337,12 +375,16 @@ def infer(config: Config) -> Path:
 
     from livetime.infer import answer, class_answer, observation
 
-    if which.names:
-        run.refuse_classifier()
+    if which.names and run.classifies:
+        raise UserError(f"reference.names is for posteriors, but run={run.folder} is a classifier ({_classes(run)}); leave it out")
     names = () if run.classifies else _references(run, which)
     simulator, prior = run.simulator, run.simulator.prior
+    if "hardness" not in simulator.summary.parameters and files.hard is not None:
+        raise UserError("observation.hard is given, but the run's summary has no hardness; leave it out")
     if "hardness" in simulator.summary.parameters and files.hard is None:
-        raise UserError("observation.hard is missing, but the run's summary has a hardness; say from which PI channel on an event is hard")
+        raise UserError(
+            "observation.hard is missing, but the run's summary has a hardness; give the first hard PI channel, as in observation.hard=210"
+        )
     seen = observation.read(
         files.path,
         modules=simulator.detector.modules,
@@ -354,6 +396,8 @@ def infer(config: Config) -> Path:
         stop=files.stop,
         hard=files.hard,
     )
+    if seen.events.hard and len({bool(h) for flags in seen.events.hard for h in flags}) < 2:
+        raise UserError(f"observation.hard={files.hard:g} makes all events of {files.path[0]} hard or all soft; choose a channel between")
     x = simulator.summary(seen.events)
     if not np.isfinite(x).all():
         raise UserError(

@@ -188,8 +188,8 @@ def test_class_probabilities_are_calibrated_and_sum_to_one():
         ({"a": {}, "b": {"noise_rsm": 0.0}}, "classes.b.noise_rsm is not one of parameters"),
         ({"a": {}, "b": {"noise_rms": Bounds(0.2, 0.4)}}, "must lie within"),
         ({"a": {}, "b": {"noise_rms": Bounds(0.2, 0.1)}}, "must lie within"),
-        ({"a": {}, "b": {"noise_rms": -1.0}}, "at least zero"),
-        ({"a": {}, "b": {"noise_rms": np.nan}}, "at least zero"),
+        ({"a": {}, "b": {"noise_rms": -1.0}}, "or 0, or one number within"),
+        ({"a": {}, "b": {"noise_rms": np.nan}}, "or 0, or one number within"),
         ({"a": {}, "b": {"rate": 1.0}}, "not one of parameters"),
     ],
 )

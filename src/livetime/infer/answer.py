@@ -99,7 +99,7 @@ def ask(run: Run, observation: Observation, x: Floats, names: Sequence[str], dra
         predicted = simulator.draw(np.hstack([chosen, np.tile(covariates, (len(chosen), 1))]), seed, progress=bar.advance)
     predicted = predicted[np.isfinite(predicted).all(axis=1)]
     p = predictive_p_value(x, predicted)
-    warnings = run.out_of_range(x) + other_instrument(run, observation)
+    warnings = run.own_diagnosis() + run.out_of_range(x) + other_instrument(run, observation)
     if p < SUSPICIOUS:
         warnings.append(
             f"the posterior predictive p-value is {p:.3f}, below {SUSPICIOUS}: "

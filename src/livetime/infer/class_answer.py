@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from livetime.config import UserError
 from livetime.infer import plot, report
 from livetime.infer.answer import observation_parts, other_instrument
 from livetime.infer.classical import LikelihoodRatio, Threshold
@@ -70,7 +71,7 @@ def ask(run: Run, observation: Observation, x: Floats) -> ClassAnswer:
         statistic = LikelihoodRatio(run.simulator).statistic(x[None])
         answers["likelihood_ratio"] = threshold.probabilities(statistic)[0]
         ratio = {"statistic": float(statistic[0]), "p_value": threshold.false_alarm(float(statistic[0]))}
-    warnings = (*run.out_of_range(x), *other_instrument(run, observation))
+    warnings = (*run.own_diagnosis(), *run.out_of_range(x), *other_instrument(run, observation))
     return ClassAnswer(
         run, observation, {name: dict(zip(classes, p.tolist(), strict=True)) for name, p in answers.items()}, ratio, tuple(warnings)
     )
@@ -81,8 +82,14 @@ def _threshold(run: Run) -> Threshold | None:
     path = run.folder / f"{THRESHOLD}.json"
     if not path.exists():
         return None
-    kept = json.loads(path.read_text())
-    return Threshold(np.array(kept["statistic"]), np.array(kept["label"]))
+    try:
+        kept = json.loads(path.read_text())
+        statistic, label = np.array(kept["statistic"], dtype=np.float64), np.array(kept["label"], dtype=np.int64)
+        if not (len(statistic) == len(label) and np.isfinite(statistic).all() and set(label.tolist()) == {0, 1}):
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is damaged; train again") from None
+    return Threshold(statistic, label)
 
 
 def write(answer: ClassAnswer, folder: Path) -> None:

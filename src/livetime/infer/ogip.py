@@ -182,7 +182,13 @@ def _channels(hdu: Any, rows: Mask, path: Path) -> Floats:
     """Column PI of the rows."""
     if (name := _column(hdu, "PI")) is None:
         raise UserError(f"{path} has no column PI, by which observation.hard tells hard events: give a file with calibrated energies")
-    return np.asarray(hdu.data[name], dtype=np.float64)[rows]
+    try:
+        values = np.array(hdu.data[name], dtype=np.float64)
+    except ValueError:
+        values = np.full(len(rows), np.nan)
+    if values.ndim != 1 or not np.isfinite(values[rows]).all():
+        raise UserError(f"{path} has no single finite number per event in column PI: give a file with calibrated energies")
+    return values[rows]
 
 
 def _photons(hdu: Any, path: Path, notes: list[str]) -> Mask:

@@ -77,7 +77,7 @@ def of_posterior(calibration: Calibration) -> Outcome:
         else "Not overconfident: on held-out simulations no region holds fewer truths than it says, within three standard deviations."
     )
     return Outcome(
-        n,
+        {**n, "verdict": verdict, "good": not over},
         {"coverage": plot.coverage(calibration), "sbc_ranks": plot.sbc_ranks(calibration)},
         {"test/log_prob": n["log_prob"], **{f"test/joint_coverage_{level}": c["joint"] for level, c in n["coverage"].items()}},
         "\n".join(lines),
@@ -188,13 +188,15 @@ def of_classifier(results: Mapping[str, Classification]) -> Outcome:
     paired = [
         [name.replace("_", " "), *(f"{d:+.4f} ({lo:+.4f} to {hi:+.4f})" for d, lo, hi in row.values())] for name, row in differences.items()
     ]
+    worthless = all(lo <= 0 for _, lo, _ in differences["majority"].values())
     enough = [name for name, row in differences.items() if name not in ("majority", "exact") and all(lo <= 0 for _, lo, _ in row.values())]
     rivals = " and ".join(enough).replace("_", " ")
-    verdict = (
-        f"Regular statistics can do it: the network is not better than {rivals}, within a 95% paired bootstrap."
-        if enough
-        else "The network is better than every reference that does not know the exact answer, in accuracy or area under the ROC curve."
-    )
+    if worthless:
+        verdict = "The network is no better than the commonest class; train longer, on more simulations, or with another learning rate."
+    elif enough:
+        verdict = f"Regular statistics can do it: the network is not better than {rivals}, within a 95% paired bootstrap."
+    else:
+        verdict = "The network is better than every reference that does not know the exact answer, in accuracy or area under the ROC curve."
     best = network.scores
     words = [
         f"{name.replace('_', ' '):20} accuracy {r.scores['accuracy']:.4f}, area under the ROC curve {r.scores['roc_auc']:.4f}, "
@@ -204,6 +206,8 @@ def of_classifier(results: Mapping[str, Classification]) -> Outcome:
     return Outcome(
         {
             **numbers["network"],
+            "verdict": verdict,
+            "good": not worthless,
             "references": {name: n for name, n in numbers.items() if name != "network"},
             "network_minus_reference": {name: {s: list(d) for s, d in row.items()} for name, row in differences.items()},
         },

@@ -186,8 +186,10 @@ def comparison(rows: Sequence[Mapping[str, Any]], target: str, along: str, by: s
             )
         ax.axhline(0, color="black", lw=1)
         ax.set(xscale="log", xlabel=axis_text(along), title=f"{axis_text(by)} = {panel:g}" if by else "")
+        ax.set_yscale("symlog", linthresh=0.05)  # the naive fit is off by orders of magnitude more than the others
+        ax.axhspan(-0.05, 0.05, color="0.93", lw=0, zorder=0)
     axes[0, 0].set_ylabel(f"bias of the median of ln {target.replace('_', ' ')}")
-    axes[0, 0].legend(fontsize="small")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
     return figure
 
 

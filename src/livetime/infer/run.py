@@ -24,6 +24,7 @@ Floats = NDArray[np.floating[Any]]
 RUN = "run.json"
 CONFIG = "config.json"
 RANGE = "training_range.json"
+METRICS = "metrics.json"
 WIDTH = "width.json"
 WIDTHS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
 """Factors by which a run's posteriors may be widened, and between which `diagnose.widening` interpolates."""
@@ -127,8 +128,10 @@ class Run:
             raise UserError(f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no group of keys; train again")
         if bad := [key for key in ("seed", "simulations") if not isinstance(config.get(key), int)]:
             raise UserError(f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no whole number; train again")
-        if not isinstance(config["training"].get("members"), int):
-            raise UserError(f"{folder / CONFIG} is damaged: training.members is missing or is no whole number; train again")
+        if bad := [key for key in ("members", "folds") if not isinstance(config["training"].get(key, 1), int)]:
+            raise UserError(f"{folder / CONFIG} is damaged: training.{bad[0]} is no whole number; train again")
+        if not isinstance(config.get("name"), str):
+            raise UserError(f"{folder / CONFIG} is damaged: name is missing or is no text; train again")
         return cls(folder, config)
 
     @cached_property
@@ -138,7 +141,7 @@ class Run:
     @cached_property
     def members(self) -> tuple[LitEstimator, ...]:
         folders = sorted(self.folder.glob("member_*"))
-        wanted = max(self.config["training"]["members"], self.config["training"].get("folds", 1))
+        wanted = max(self.config["training"].get("members", 1), self.config["training"].get("folds", 1))
         if len(folders) != wanted:
             raise UserError(f"{self.folder} has {len(folders)} of {wanted} members; train with resume={self.folder}")
         members = tuple(load(folder) for folder in folders)
@@ -226,9 +229,19 @@ class Run:
             low, high = np.array(seen["low"], dtype=np.float64), np.array(seen["high"], dtype=np.float64)
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{self.folder / RANGE} is missing or damaged; train again") from None
-        if not len(low) == len(high) == self.simulator.layout.size:
+        if not (len(low) == len(high) == self.simulator.layout.size and np.isfinite([low, high]).all()):
             raise UserError(f"{self.folder / RANGE} does not fit the run's summary; train again")
         return low, high
+
+    def own_diagnosis(self) -> list[str]:
+        """A warning if the run was found wanting when it was diagnosed at the end of its training."""
+        path = self.folder / METRICS
+        try:
+            kept = json.loads(path.read_text())
+            good, verdict = bool(kept.get("good", True)), str(kept.get("verdict", ""))
+        except (OSError, ValueError, AttributeError):
+            raise UserError(f"{path} is missing or damaged; go on with livetime train resume={self.folder}") from None
+        return [] if good else [f"of this network it was said after training: {verdict.rstrip('.')}"]
 
     def out_of_range(self, x: Floats) -> list[str]:
         """Warnings for a summary (X,) outside of what training saw, which name the quantity and both numbers."""

@@ -1,7 +1,7 @@
 """BankDataModule: simulations resident in memory, split by simulation, sliced into batches."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import lightning
@@ -41,11 +41,18 @@ class Batches(Sampler[Tensor]):
         yield from torch.split(order, self.batch_size)[: len(self)]
 
 
-def split(n: int, training: Training, fold: int = 0, labels: NDArray[Any] | None = None, overfit: bool = False) -> tuple[Index, Index]:
+def split(
+    n: int,
+    training: Training,
+    fold: int = 0,
+    labels: NDArray[Any] | None = None,
+    overfit: bool = False,
+    classes: Sequence[str] = (),
+) -> tuple[Index, Index]:
     """The training and the validation simulations; each is in one of them alone.
 
     It depends on n, the settings and the labels, not on the member: the first `training.validation` of them are held out; with
-    `training.folds`, one fold of them, stratified by class where there are labels (n,).
+    `training.folds`, one fold of them, stratified by class where there are labels (n,), whose names are `classes`.
 
     Raises: UserError if a class or either split would be empty.
     """
@@ -65,11 +72,12 @@ def split(n: int, training: Training, fold: int = 0, labels: NDArray[Any] | None
         kind = KFold if labels is None else StratifiedKFold
         order = kind(training.folds, shuffle=True, random_state=0).split(np.zeros(n), labels)
         parts = list(order)[fold]
-    if len(np.arange(n)[parts[0]]) < 1:
+    if n - len(np.arange(n)[parts[1]]) < 1:
         raise UserError(f"simulations leaves {n} finite ones, too few to train on; ask for more: simulations=<n>")
     for part, name in zip(parts, ("training", "validation"), strict=True):
         if labels is not None and (missing := set(labels.tolist()) - set(labels[part].tolist())):
-            raise UserError(f"the {name} split has no simulation of class number {min(missing)}; ask for more: simulations=<n>")
+            which = classes[min(missing)] if classes else f"number {min(missing)}"
+            raise UserError(f"the {name} split has no simulation of class {which}; ask for more: simulations=<n>")
     return parts
 
 

@@ -42,6 +42,10 @@ class LitEstimator(lightning.LightningModule):
         self.register_buffer("x_std", torch.ones(shapes["x_dim"]))
         self.register_buffer("x_components", torch.zeros(shapes["x_dim"], pca) if pca else None)
 
+    @property
+    def normalises_batches(self) -> bool:
+        return any(isinstance(part, torch.nn.BatchNorm1d) for part in self.modules())
+
     def standardise_by(self, x: Tensor) -> None:
         """Sets mean, standard deviation (X,) and components (X, P) from the training split (N, X); a constant entry becomes zero."""
         self.x_mean.copy_(x.mean(dim=0, dtype=torch.float64))

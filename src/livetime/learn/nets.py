@@ -143,7 +143,7 @@ class PeriodogramCNN(nn.Module):
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"kernel_size is {kernel_size}, but must be odd")
         if shapes.channels < 1:
-            raise ValueError("a PeriodogramCNN needs a summary with periodograms; take estimator/net=mlp for this one")
+            raise ValueError("a PeriodogramCNN needs periodograms, which neither features nor training.pca leave; take estimator/net=mlp")
         left = -(-shapes.bins // 2**stages)
         if left < 2:
             raise ValueError(f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer")

@@ -93,8 +93,11 @@ class Prior:
                             f"classes.{name}.{parameter} goes from {bounds.low} to {bounds.high}, "
                             f"but must lie within parameters.{parameter}, {r.low} to {r.high}"
                         )
-                elif not (np.isfinite(bounds) and bounds >= 0):
-                    raise ValueError(f"classes.{name}.{parameter} is {bounds}, but must be low and high, or one number of at least zero")
+                elif bounds != 0 and not self.parameters[parameter].low <= bounds <= self.parameters[parameter].high:
+                    raise ValueError(
+                        f"classes.{name}.{parameter} is {bounds}, but must be low and high, or 0, or one number within "
+                        f"parameters.{parameter}, {self.parameters[parameter].low} to {self.parameters[parameter].high}"
+                    )
 
     @property
     def dim(self) -> int:
