@@ -83,7 +83,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         folder: the run folder; None for a new one under outputs/<name>/.
     """
     if config["resume"]:
-        from livetime.infer.run import CONFIG, Run
+        from livetime.infer.run import CONFIG, METRICS, Run
 
         folder = Path(config["resume"])
         if not (folder / CONFIG).exists():
@@ -91,11 +91,11 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         if extra := [o for o in overrides if not o.startswith(("resume=", "trainer."))]:
             raise UserError(f"{extra[0]} cannot be changed by a resumed training; it goes on with what is in {folder / CONFIG}")
         config = {**Run.open(folder).config, "trainer": config["trainer"], "threads": config["threads"]}
-        if (folder / "metrics.json").exists():
+        if (folder / METRICS).exists():
             raise UserError(f"resume={folder} is finished; nothing is left to train")
     training, trainer = check(Training, config["training"], "training"), check(Trainer, config["trainer"], "trainer")
 
-    from livetime.infer.run import CONFIG, RANGE, RUN, WIDTH, Run, build_simulator, shapes
+    from livetime.infer.run import CONFIG, METRICS, RANGE, RUN, WIDTH, Run, build_simulator, shapes
 
     simulator = build_simulator(config, config["threads"])
     if config["simulations"] * training.validation < 1:
@@ -161,7 +161,6 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     run = Run.open(folder)
     if run.widens and training.folds == 1 and not (folder / WIDTH).exists():
         _widen(run, bank, training)
-        run = Run.open(folder)
     result = _held_out(run, lambda: bank.load(config["simulations"]), training.test, config["seed"] + TEST_SEED, config["threads"])
     times["diagnosed"] = time.time()
     names = list(times)
@@ -178,7 +177,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
 
     outcome.write(result, folder, f"livetime: {config['name']}, {folder.name}")
     outcome.tensorboard(result, folder, _hparams(config), numbers["val_loss"])
-    write_json(folder / "metrics.json", numbers)
+    write_json(folder / METRICS, numbers)
     if training.folds > 1:
         say(f"validation loss of {training.folds} folds: {numbers['val_loss']:.4f}, standard deviation {numbers['val_loss_std']:.4f}")
     say(result.words)
@@ -288,18 +287,12 @@ def _open(config: Config, for_posterior: bool = False) -> "Run":
     from livetime.infer.run import Run
 
     run = Run.open(folder)
-    _ = run.simulator, run.members, run.training_range
-    if not (folder / "metrics.json").exists():
-        raise UserError(f"run={folder} is not finished: it has no metrics.json; go on with livetime train resume={folder}")
+    _ = run.simulator, run.members, run.training_range, run.metrics
     if not run.classifies:
         _ = run.width
     if for_posterior:
         run.refuse_classifier()
     return run
-
-
-def _classes(run: "Run") -> str:
-    return ", ".join(run.simulator.prior.classes)
 
 
 def _references(run: "Run", which: Reference) -> tuple[str, ...]:
@@ -332,6 +325,7 @@ def observe(config: Config) -> Path:
             raise UserError(f"truth.{name} is {value!r}, but must be a positive number")
     seed = config["seed"]
     theta, classes = simulator.theta(0, 1, seed), list(simulator.prior.classes)
+    of_class = {"class": classes[int(theta[0, -1])]} if classes else {}
     drawn = {name: float(v[0]) for name, v in simulator.prior.physical(theta).items()}
     truth = {name: float(given.get(name, value)) for name, value in drawn.items()}
     truth["segments"] = float(max(1, round(truth["segments"])))
@@ -346,9 +340,9 @@ def observe(config: Config) -> Path:
             write(events, paths, dead_time=simulator.detector.mean_dead_time)
         except ValueError as error:
             raise UserError(f"truth.rate is {truth['rate']:g} counts/s: {error}; take a lower one") from None
-        write_json(aside / "truth.json", {**truth, **({"class": classes[int(theta[0, -1])]} if classes else {})})
-    if classes:
-        say(f"drawn from the class {classes[int(theta[0, -1])]}; another seed=<n> draws another")
+        write_json(aside / "truth.json", {**truth, **of_class})
+    if of_class:
+        say(f"drawn from the class {of_class['class']}; another seed=<n> draws another")
     if events.hard:
         say("hard events have PI 310, soft ones 110; tell them apart with observation.hard=210")
     drawn_names = [name for name in truth if name not in given]
@@ -376,7 +370,8 @@ def infer(config: Config) -> Path:
     from livetime.infer import answer, class_answer, observation
 
     if which.names and run.classifies:
-        raise UserError(f"reference.names is for posteriors, but run={run.folder} is a classifier ({_classes(run)}); leave it out")
+        classes = ", ".join(run.simulator.prior.classes)
+        raise UserError(f"reference.names is for posteriors, but run={run.folder} is a classifier ({classes}); leave it out")
     names = () if run.classifies else _references(run, which)
     simulator, prior = run.simulator, run.simulator.prior
     if "hardness" not in simulator.summary.parameters and files.hard is not None:
@@ -396,7 +391,7 @@ def infer(config: Config) -> Path:
         stop=files.stop,
         hard=files.hard,
     )
-    if seen.events.hard and len({bool(h) for flags in seen.events.hard for h in flags}) < 2:
+    if seen.events.hard and np.ptp(np.concatenate(seen.events.hard).astype(np.int8)) == 0:
         raise UserError(f"observation.hard={files.hard:g} makes all events of {files.path[0]} hard or all soft; choose a channel between")
     x = simulator.summary(seen.events)
     if not np.isfinite(x).all():
@@ -406,13 +401,13 @@ def infer(config: Config) -> Path:
     with new_folder(folder, config["overwrite"], [*inputs, run.folder]) as aside:
         say(f"observation: {seen.segments} segments of {simulator.summary.segment_size:g} s")
         if run.classifies:
-            classes = class_answer.ask(run, seen, x)
-            class_answer.write(classes, aside)
+            told = class_answer.ask(run, seen, x)
+            class_answer.write(told, aside)
         else:
             given = answer.ask(run, seen, x, names, config["draws"], config["seed"])
             answer.write(given, aside)
     if run.classifies:
-        class_answer.tell(classes)
+        class_answer.tell(told)
     else:
         answer.tell(given)
     return folder

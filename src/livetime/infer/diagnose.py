@@ -137,13 +137,8 @@ def widening(
     levels = np.array(LEVELS)
 
     def excess(factor: float) -> float:
-        posterior, inside = widened(factor), []
-        for start in range(0, len(x), batch):
-            p = posterior(x[start : start + batch])
-            sample = p.sample(draws, seed + start)
-            mass = (p.log_prob(sample) > p.log_prob(theta[None, start : start + batch])).sum(axis=0)
-            inside.append((mass[:, None] + 0.5) / (draws + 1) <= levels)
-        return float(((np.concatenate(inside).mean(axis=0) - levels) / np.sqrt(levels * (1 - levels))).mean())
+        hpd = calibrate(widened(factor), theta, x, seed, draws, batch).hpd
+        return float((((hpd[:, None] <= levels).mean(axis=0) - levels) / np.sqrt(levels * (1 - levels))).mean())
 
     tried: list[float] = []
     for width in WIDTHS:

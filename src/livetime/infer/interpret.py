@@ -18,7 +18,7 @@ def blocks(layout: Layout, n: int = 8) -> dict[str, NDArray[np.intp]]:
     out = {}
     for name, s in layout.slices.items():
         entries = np.arange(s.start, s.stop)
-        if len(entries) == 1:
+        if name not in layout.spectra:
             out[name] = entries
             continue
         for part in np.array_split(np.arange(len(entries)), n):

@@ -256,7 +256,7 @@ def history(members: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
 
 def distributions(x: Floats, labels: NDArray[Any], classes: Sequence[str], layout: Layout) -> Figure:
     """What the classes look like: histograms of each number of a summary, medians and central 68% of each spectrum."""
-    spectra = [name for name, s in layout.slices.items() if s.stop - s.start > 1]
+    spectra = layout.spectra
     numbers = [name for name in layout.slices if name not in spectra]
     columns = 4
     rows = -(-len(numbers) // columns)
@@ -330,7 +330,7 @@ def importance(rises: Mapping[str, tuple[float, float]], greatest: int = 30) -> 
 
 def saliency(values: Floats, layout: Layout) -> Figure:
     """Root-mean-square gradient (X,) of the loss by each standardised entry of a summary: over frequency for spectra."""
-    spectra = [name for name, s in layout.slices.items() if s.stop - s.start > 1]
+    spectra = layout.spectra
     numbers = {name: float(values[s][0]) for name, s in layout.slices.items() if name not in spectra}
     figure = Figure((7, 2.8 * len(spectra) + 0.22 * len(numbers) + 1), layout="constrained")
     panels = [2.8] * len(spectra) + [0.22 * len(numbers) + 0.6]

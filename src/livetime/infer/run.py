@@ -233,15 +233,22 @@ class Run:
             raise UserError(f"{self.folder / RANGE} does not fit the run's summary; train again")
         return low, high
 
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What the diagnosis at the end of training found. Raises UserError if the training is not finished, or its file is damaged."""
+        path = self.folder / METRICS
+        if not path.exists():
+            raise UserError(f"run={self.folder} is not finished: it has no {METRICS}; go on with livetime train resume={self.folder}")
+        try:
+            return dict(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):
+            raise UserError(f"{path} is missing or damaged; go on with livetime train resume={self.folder}") from None
+
     def own_diagnosis(self) -> list[str]:
         """A warning if the run was found wanting when it was diagnosed at the end of its training."""
-        path = self.folder / METRICS
-        try:
-            kept = json.loads(path.read_text())
-            good, verdict = bool(kept.get("good", True)), str(kept.get("verdict", ""))
-        except (OSError, ValueError, AttributeError):
-            raise UserError(f"{path} is missing or damaged; go on with livetime train resume={self.folder}") from None
-        return [] if good else [f"of this network it was said after training: {verdict.rstrip('.')}"]
+        if self.metrics.get("good", True):
+            return []
+        return [f"of this network it was said after training: {str(self.metrics.get('verdict', '')).rstrip('.')}"]
 
     def out_of_range(self, x: Floats) -> list[str]:
         """Warnings for a summary (X,) outside of what training saw, which name the quantity and both numbers."""

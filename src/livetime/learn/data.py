@@ -72,7 +72,7 @@ def split(
         kind = KFold if labels is None else StratifiedKFold
         order = kind(training.folds, shuffle=True, random_state=0).split(np.zeros(n), labels)
         parts = list(order)[fold]
-    if n - len(np.arange(n)[parts[1]]) < 1:
+    if len(np.arange(n)[parts[0]]) < 1:
         raise UserError(f"simulations leaves {n} finite ones, too few to train on; ask for more: simulations=<n>")
     for part, name in zip(parts, ("training", "validation"), strict=True):
         if labels is not None and (missing := set(labels.tolist()) - set(labels[part].tolist())):

@@ -137,17 +137,17 @@ class Features:
         f = np.arange(1, self._edges[-1]) / self.segment_size
         few = np.linspace(f[0], f[-1], 17)  # between which dead time changes little: 2 pi f tau is below .3
         incident = self._incident(float(rates.mean()))
+        rate = np.sqrt(rates.prod()) if len(rates) == 2 else rates[0]
         leahy = 2 * (np.abs(transforms) ** 2).sum(axis=1, dtype=np.float64) / (rates[:, None] * self.segment_size * segments)
         if len(rates) == 2:
             cross = (transforms[0] * transforms[1].conj()).real.sum(axis=0, dtype=np.float64)
-            signal = 2 * cross / (np.sqrt(rates.prod()) * self.segment_size * segments)
+            signal = 2 * cross / (rate * self.segment_size * segments)
             error = np.sqrt((leahy.prod(axis=0) + signal**2) / (2 * segments))
         else:
             noise = np.interp(f, few, white_noise(few, incident, self._tau, self.dt))
             signal, error = leahy[0] - noise, leahy[0] / np.sqrt(segments)
-        scale = np.sqrt(rates.prod()) if len(rates) == 2 else rates[0]
         response = np.interp(f, few, np.abs(modulation_response(few, incident, self._tau)) ** 2)
-        return signal / (scale * response), error / (scale * response)
+        return signal / (rate * response), error / (rate * response)
 
     def _bands(self, power: Floats, error: Floats) -> Floats:
         """rms, flags and colours."""
@@ -155,7 +155,7 @@ class Features:
         variance = np.add.reduceat(power[: edges[-1]], edges[:-1]) / self.segment_size
         least = np.sqrt(np.add.reduceat(error[: edges[-1]] ** 2, edges[:-1])) / self.segment_size
         v = np.log10(np.maximum(variance, least))
-        return np.concatenate([np.sign(variance) * np.sqrt(np.abs(variance)), variance <= 0, [v[2] - v[0], v[1] - v[3]]])
+        return np.concatenate([signed_root(variance), variance <= 0, [v[2] - v[0], v[1] - v[3]]])
 
     def _shape(self, power: Floats, error: Floats) -> Floats:
         """Slope, and significance, log10 frequency, log10 width and rms of the greatest bump."""
@@ -173,6 +173,11 @@ class Features:
         variance = float((excess * width)[low:high].sum()) / self.segment_size
         extent = np.log10(self._edges[high] / self._edges[low])
         return np.array([slope, np.log1p(max(significance[top], 0.0)), log_f[top], extent, np.sqrt(max(variance, 0.0))])
+
+
+def signed_root(variance: Floats) -> Floats:
+    """Fractional rms of a variance that noise may have made negative, with its sign."""
+    return np.asarray(np.sign(variance) * np.sqrt(np.abs(variance)))
 
 
 CURVE_FEATURES = (
@@ -222,7 +227,7 @@ def curve_features(counts: NDArray[Any], noise: float = 1.0, live: float = 1.0) 
     step = np.diff(y, axis=1)
     return np.stack(
         [
-            np.sign(excess) * np.sqrt(np.abs(excess)) / live,
+            signed_root(excess) / live,
             (d**3).mean(axis=1) / std**3,
             (d**4).mean(axis=1) / std**4 - 3,
             np.ptp(y, axis=1) / 2,

@@ -33,11 +33,16 @@ class Layout:
     def size(self) -> int:
         return int(max(s.stop for s in self.slices.values()))
 
+    @property
+    def spectra(self) -> list[str]:
+        """Names of the slices that run over frequency; the others are single numbers."""
+        return [name for name, s in self.slices.items() if s.stop - s.start > 1]
+
     def names(self) -> list[str]:
         """One name for each entry of the vector, in words: `sum at 1.25 Hz`, `rate_a`."""
         out: list[str] = []
-        for name, s in self.slices.items():
-            out += [name] if s.stop - s.start == 1 else [f"{name} at {f:.4g} Hz" for f in self.frequency]
+        for name in self.slices:
+            out += [f"{name} at {f:.4g} Hz" for f in self.frequency] if name in self.spectra else [name]
         return out
 
 
