@@ -209,7 +209,7 @@ def test_standardisation_and_components_come_from_the_training_split_alone():
     x = np.hstack([x, np.full((500, 1), 3.0, dtype=np.float32)])
     shapes = {**SHAPES, "x_dim": 5}
     module = LitEstimator(CLASSIFIER, shapes, {"pca": 3})
-    module.standardise_by(torch.from_numpy(x))
+    module.standardise.fit(torch.from_numpy(x))
     z = module.standardise(torch.from_numpy(x))
     from sklearn.decomposition import PCA
     from sklearn.preprocessing import StandardScaler
@@ -218,7 +218,7 @@ def test_standardisation_and_components_come_from_the_training_split_alone():
     assert z.shape == (500, 3)
     np.testing.assert_allclose(np.abs(z), np.abs(exact), atol=0.02)
     constant = LitEstimator(CLASSIFIER, shapes, {})
-    constant.standardise_by(torch.from_numpy(x))
+    constant.standardise.fit(torch.from_numpy(x))
     assert (constant.standardise(torch.from_numpy(x))[:, 4] == 0).all()
 
 

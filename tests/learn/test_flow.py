@@ -135,8 +135,8 @@ def test_checkpoint_is_plain_and_holds_the_standardisation(trained, bank):
 
     walk(dict(checkpoint["hyper_parameters"]))
     x = torch.from_numpy(bank.load()[1][400:])  # behind the validation split
-    torch.testing.assert_close(checkpoint["state_dict"]["x_mean"], x.mean(0), rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(checkpoint["state_dict"]["x_std"], x.std(0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(checkpoint["state_dict"]["standardise.mean"], x.mean(0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(checkpoint["state_dict"]["standardise.std"], x.std(0), rtol=1e-4, atol=1e-4)
 
 
 def weights(folder, name="last"):

@@ -51,6 +51,10 @@ def test_a_cnn_pools_a_long_periodogram_to_as_many_weights_as_a_shorter_one():
     assert weights(200) == weights(900)
 
 
+def test_a_cnn_works_without_numbers():
+    assert PeriodogramCNN(Shapes((0.0,), (1.0,), 64, 1, 64), 5)(torch.randn(2, 64)).shape == (2, 5)
+
+
 def test_a_cnn_alone_moves_its_features_with_a_line():
     """Convolutions commute with shifts: a line two stages' worth of bins further on is seen the same, two^stages bins on."""
     shapes = Shapes((0.0,), (1.0,), 128, 1, 128)

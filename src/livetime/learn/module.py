@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from livetime.config import Training, UserError, build
+from livetime.learn.nets import Shapes
+from livetime.learn.standardise import Standardise
 
-SCHEMA = 2
+SCHEMA = 3
 """Raise it whenever older checkpoints can no longer be read."""
 
 
 class LitEstimator(lightning.LightningModule):
-    """Trains any estimator; x is standardised, and if asked for projected on principal components, by what the training split gives; that
-    lies in buffers.
+    """Trains any estimator on standardised summaries.
 
     Its hyperparameters are plain types and its state is tensors, so that a checkpoint loads with `weights_only=True`.
 
@@ -25,39 +26,21 @@ class LitEstimator(lightning.LightningModule):
         schema: version of what a checkpoint holds.
     """
 
-    x_mean: Tensor
-    x_std: Tensor
-    x_components: Tensor | None
-
     def __init__(self, estimator: dict[str, Any], shapes: dict[str, Any], training: dict[str, Any], schema: int = SCHEMA) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.training_config = Training(**training)
         pca = self.training_config.pca
-        if pca and pca > shapes["x_dim"]:
-            raise UserError(f"training.pca is {pca}, but a summary has {shapes['x_dim']} entries; take fewer components")
+        given = Shapes(**shapes)
+        if pca and pca > given.x_dim:
+            raise UserError(f"training.pca is {pca}, but a summary has {given.x_dim} entries; take fewer components")
         seen = {**shapes, "x_dim": pca, "channels": 0, "bins": 0} if pca else shapes
         self.estimator = build(estimator, "estimator", shapes=seen)
-        self.register_buffer("x_mean", torch.zeros(shapes["x_dim"]))
-        self.register_buffer("x_std", torch.ones(shapes["x_dim"]))
-        self.register_buffer("x_components", torch.zeros(shapes["x_dim"], pca) if pca else None)
+        self.standardise = Standardise(given.x_dim, given.channels * given.bins, pca)
 
     @property
     def normalises_batches(self) -> bool:
         return any(isinstance(part, torch.nn.BatchNorm1d) for part in self.modules())
-
-    def standardise_by(self, x: Tensor) -> None:
-        """Sets mean, standard deviation (X,) and components (X, P) from the training split (N, X); a constant entry becomes zero."""
-        self.x_mean.copy_(x.mean(dim=0, dtype=torch.float64))
-        std = x.std(dim=0)
-        self.x_std.copy_(torch.where(std > 1e-6, std, torch.ones_like(std)))
-        if self.x_components is not None:
-            z = (x - self.x_mean) / self.x_std
-            self.x_components.copy_(torch.linalg.eigh((z.T @ z).double())[1].flip(-1)[:, : self.x_components.shape[1]])
-
-    def standardise(self, x: Tensor) -> Tensor:
-        z = (x - self.x_mean) / self.x_std
-        return z if self.x_components is None else z @ self.x_components
 
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
         """(B,) for target (B, D) and x (B, X) as it comes from the summary."""

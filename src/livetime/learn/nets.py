@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from livetime.config import build
@@ -114,9 +115,9 @@ class _Residual(nn.Module):
 class PeriodogramCNN(nn.Module):
     """1D residual convolutions over the rebinned frequencies of all channels, which are logarithmic but for the lowest.
 
-    Each stage halves the number of positions and doubles the width. What is left is pooled to at most `positions`, so that any length of
-    periodogram goes through the same weights' shape and a line's place is kept, and meets a linear map of the whole summary, which
-    brings in the numbers beside the periodograms.
+    Each position also sees the numbers beside the periodograms (rates, segments). Each stage halves the number of positions and doubles
+    the width. What is left is pooled to at most `positions`, so that any length of periodogram goes through the same weights' shape and a
+    line's place is kept, and meets a linear map of the numbers. No weight sees a single power: such weights learn the noise by heart.
 
     Arguments:
         width: channels of the first stage.
@@ -148,8 +149,9 @@ class PeriodogramCNN(nn.Module):
         if left < 2:
             raise ValueError(f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer")
         self.channels, self.bins = shapes.channels, shapes.bins
+        numbers = shapes.x_dim - shapes.channels * shapes.bins
         layers: list[nn.Module] = []
-        size = shapes.channels
+        size = shapes.channels + numbers
         for stage in range(stages):
             grown = width * 2**stage
             layers += [nn.Conv1d(size, grown, kernel_size, stride=2, padding=kernel_size // 2), _Residual(grown, kernel_size), nn.SiLU()]
@@ -157,13 +159,16 @@ class PeriodogramCNN(nn.Module):
         if left > positions:
             layers.append(nn.AdaptiveAvgPool1d(positions))
         self.convolutions = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size * min(left, positions), hidden[0]))
-        self.whole = nn.Linear(shapes.x_dim, hidden[0])
+        self.numbers = nn.Linear(numbers, hidden[0]) if numbers else None
         tail: list[nn.Module] = [nn.SiLU()]
         for a, b in pairwise(hidden):
             tail += [nn.Linear(a, b), nn.SiLU()]
         self.tail = nn.Sequential(*tail, nn.Linear(hidden[-1], out))
 
     def forward(self, x: Tensor) -> Tensor:
-        periodograms = x[:, : self.channels * self.bins].reshape(len(x), self.channels, self.bins)
-        out: Tensor = self.tail(self.convolutions(periodograms) + self.whole(x))
+        spectral = self.channels * self.bins
+        periodograms, numbers = x[:, :spectral].reshape(-1, self.channels, self.bins), x[:, spectral:]
+        seen = torch.cat([periodograms, numbers[:, :, None].expand(-1, -1, self.bins)], dim=1)
+        features = self.convolutions(seen)
+        out: Tensor = self.tail(features if self.numbers is None else features + self.numbers(numbers))
         return out

@@ -88,7 +88,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
         module = LitEstimator(member.estimator, member.shapes, asdict(t))
     target = theta[:, -1:] if module.estimator.target == "class" else theta[:, : len(member.shapes["low"])]
     data = BankDataModule(target, x, split(len(x), t, member.fold, _labels(theta, member), member.overfit), t.batch_size, member.seed)
-    module.standardise_by(data.train.tensors[1])
+    module.standardise.fit(data.train.tensors[1])
     del theta, x, target
     last, log = checkpoints / "last.ckpt", member.folder / "metrics.csv"
     if log.exists():  # Lightning's logger would delete it
