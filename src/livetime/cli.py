@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
@@ -176,7 +177,10 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
             if isinstance(error, OSError):
                 error = UserError(f"{error.filename or 'the system'}: {error.strerror}; check the path, its permissions and the disk")
             failed.append(str(error))
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            which = f"job {context.job.num} ({' '.join(context.overrides.task)}): " if folder else ""
+            print(f"error: {which}{error}", file=sys.stderr, flush=True)
+            with suppress(OSError):  # unless something was written
+                os.rmdir(folder or "")
             return float("nan")
 
     where = []

@@ -219,7 +219,9 @@ def _widen(run: "Run", bank: "Bank", training: Training) -> None:
     with progress("widen", len(WIDTHS), "factors") as bar:
         width = widening(run.widened, theta, x, run.config["seed"], progress=bar.advance)
     write_json(run.folder / WIDTH, {"width": width, "simulations": len(x)})
-    if width > 1:
+    if width == WIDTHS[-1]:
+        say(f"posteriors are widened by a factor of {width:g}, the most that is tried, and may still hold too few truths")
+    elif width > 1:
         say(f"posteriors are widened by a factor of {width:.3f}, so that on the validation split they hold the truths that they say")
 
 

@@ -59,7 +59,7 @@ class Standardise(nn.Module):
 
         residual = regress(x[:, :s], self.trend)
         regress(torch.log(residual**2 + 1e-12), self.spread)
-        constant = x[:, :s].std(dim=0) < 1e-6
+        constant = x[:, :s].std(dim=0, correction=0) < 1e-6
         self.trend[:, constant] = 0  # not even rounding errors are left
         self.trend[0, constant] = x[0, :s][constant].to(self.trend)
         self._scale(self._residual(x.float(), numbers.float()).double(), slice(s))
@@ -68,7 +68,7 @@ class Standardise(nn.Module):
             self.components.copy_(torch.linalg.eigh((z.T @ z).double())[1].flip(-1)[:, : self.components.shape[1]])
 
     def _scale(self, y: Tensor, part: slice) -> None:
-        std = y.std(dim=0)
+        std = y.std(dim=0, correction=0)
         self.mean[part] = y.mean(dim=0).to(self.mean)
         self.std[part] = torch.where(std > 1e-6, std, torch.ones_like(std)).to(self.std)
 
