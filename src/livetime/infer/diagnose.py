@@ -115,7 +115,7 @@ def widening(
     theta: Floats,
     x: Floats,
     seed: int,
-    draws: int = 199,
+    draws: int = 99,
     batch: int = 100,
     progress: Callable[[int], object] | None = None,
 ) -> float:
