@@ -13,8 +13,8 @@ def spectra(n=20_000, seed=0):
     rate, segments = rng.uniform(1, 3.3, n), rng.uniform(0.9, 1.8, n)
     signal = rng.normal(size=n)
     scatter = 10 ** (-0.5 * segments - 1)
-    level = -2 * np.log1p(10 ** (rate - 2.6))
-    powers = [level + scatter * (rng.normal(size=n) + signal), 0.5 * level**2 + scatter * rng.normal(size=n)]
+    level = -0.4 * rate**2
+    powers = [level + scatter * (rng.normal(size=n) + signal), 0.1 * rate**3 + scatter * rng.normal(size=n)]
     return torch.tensor(np.stack([*powers, rate, segments], axis=1), dtype=torch.float32), signal
 
 
@@ -56,9 +56,22 @@ def test_far_outside_of_training_it_stays_finite():
     torch.testing.assert_close(model(far)[:, :2], model(edge)[:, :2], rtol=1e-4, atol=1e-4)
 
 
+def test_a_wide_spread_of_the_source_does_not_bend_the_standardisation_at_the_ends_of_a_range():
+    """Else an observation as long as any in training would be read wrongly, and with confidence."""
+    rng = np.random.default_rng(2)
+    n = 50_000
+    segments = rng.uniform(0.9, 1.8, n)
+    x = np.stack([rng.normal(size=n), rng.uniform(1, 3.3, n), segments], axis=1).astype(np.float32)
+    model = Standardise(3, spectral=1)
+    model.fit(torch.from_numpy(x))
+    ends = torch.tensor([[3.0, 2.0, value] for value in (1.7, 1.75, 1.8)])
+    z = model(ends)[:, 0]
+    assert z.max() - z.min() < 0.05
+
+
 @pytest.mark.parametrize("n", [20, 150])
 def test_few_simulations_are_standardised_by_mean_and_spread_alone(n):
     x, _ = spectra(n)
     model = Standardise(4, spectral=2)
     model.fit(x)
-    torch.testing.assert_close(model(x), (x - x.mean(0)) / x.std(0), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(model(x), (x - x.mean(0)) / x.std(0, correction=0), rtol=1e-3, atol=1e-3)
