@@ -54,7 +54,7 @@ class Standardise(nn.Module):
         self.high.copy_(numbers.amax(0))
         if len(x) >= 1000:  # fewer tell a mean alone
             _regress(self.trend, parts, self._terms, lambda part: part[:, :s])
-            _regress(self.spread, parts, self._terms, lambda part: torch.log(self._residual(part) ** 2 + 1e-12))
+            _regress(self.spread, parts, self._terms, lambda part: torch.log(self._residual(part, self._terms(part)) ** 2 + 1e-12))
         constant = x[:, :s].amin(0) == x[:, :s].amax(0)
         self.trend[:, constant] = 0  # not even rounding errors are left
         self.trend[0, constant] = x[0, :s][constant]
@@ -71,11 +71,12 @@ class Standardise(nn.Module):
         inside = self._numbers(x).clamp(self.low, self.high)
         return torch.cat([torch.ones_like(x[:, :1]), *(inside**k for k in range(1, ORDER + 1))], dim=1)
 
-    def _residual(self, x: Tensor) -> Tensor:
-        return x[:, : self.spectral] - self._terms(x) @ self.trend
+    def _residual(self, x: Tensor, terms: Tensor) -> Tensor:
+        return x[:, : self.spectral] - terms @ self.trend
 
     def _scaled(self, x: Tensor) -> Tensor:
-        return self._residual(x) * torch.exp(-0.5 * self._terms(x)[:, : len(self.spread)] @ self.spread)
+        terms = self._terms(x)
+        return self._residual(x, terms) * torch.exp(-0.5 * terms[:, : len(self.spread)] @ self.spread)
 
     def _z(self, x: Tensor) -> Tensor:
         return torch.cat([(self._scaled(x) - self.mean[: self.spectral]) / self.std[: self.spectral], self._numbers(x)], dim=1)
