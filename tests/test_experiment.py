@@ -91,7 +91,7 @@ def test_run_folder_holds_what_it_must(trained, folder, experiment):
         assert math.isfinite(metrics["log_prob"])
         assert 0 <= metrics["coverage"]["0.68"]["joint"] <= 1
     of_classes = ("confusion.png", "curves.png", "distributions.png", "correlations.png", "principal_components.png")
-    figures = of_classes if experiment in CLASSIFIERS else ("coverage.png", "sbc_ranks.png")
+    figures = of_classes if experiment in CLASSIFIERS else ("coverage.png", "coverage_of_thirds.png", "sbc_ranks.png")
     figures += ("history.png", "importance.png", "saliency.png")
     for name in (*figures, "report.html", "member_0/metrics.csv", "member_0/checkpoints/best.ckpt"):
         assert (run_folder / name).stat().st_size > 0

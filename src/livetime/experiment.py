@@ -248,8 +248,10 @@ def _held_out(run: "Run", bank: Callable[[], Any], n: int, seed: int, threads: i
     if run.classifies:
         result = outcome.classify(run, theta, x, bank(), seed)
     else:
+        dim = simulator.prior.dim
+        covariates = dict(zip(simulator.prior.covariates, theta[:, dim:].T, strict=True))
         with progress("calibrate", len(x), "posteriors") as bar:
-            result = outcome.of_posterior(calibrate(run.posterior, theta[:, : simulator.prior.dim], x, seed, progress=bar.advance))
+            result = outcome.of_posterior(calibrate(run.posterior, theta[:, :dim], x, seed, progress=bar.advance, covariates=covariates))
     return outcome.interpreted(result, run, theta, x, seed)
 
 

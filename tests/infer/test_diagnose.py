@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from livetime.infer.diagnose import Calibration, calibrate, predictive_p_value, widening
+from livetime.infer.outcome import of_posterior
 from livetime.infer.run import WIDTHS
 from livetime.simulate.prior import Prior, Range
 
@@ -53,7 +54,7 @@ def test_exact_posterior_is_calibrated():
 def test_coverage_of_as_many_draws_as_are_usual_has_no_bias_of_its_own():
     for draws in (199, 399):
         ranks = (np.arange(draws + 1) + 0.5) / (draws + 1)  # of an exact posterior, each as often
-        exact = Calibration(["a"], ranks[:, None], ranks, ranks[:, None], ranks[:, None], ranks[:, None], np.ones(1), ranks, draws)
+        exact = Calibration(["a"], ranks[:, None], ranks, *[ranks[:, None]] * 4, ranks, draws)
         for level in (0.68, 0.95):
             assert set(exact.coverage(level).values()) == {level}
 
@@ -63,6 +64,36 @@ def test_wrong_width_shows_in_joint_and_marginals(scale, sign):
     for level in (0.68, 0.95):
         for share in numbers(scale).coverage(level).values():
             assert sign * (share - level) > 0.02
+
+
+def test_a_flaw_of_bright_sources_alone_shows_in_their_third():
+    """Coverage over the whole prior hides a posterior that is too narrow here and too wide there; that of thirds does not."""
+    rng = np.random.default_rng(0)
+    theta = rng.uniform(-40, 40, (6000, 2))
+    x = theta + rng.standard_normal((6000, 2))
+    segments = rng.uniform(1, 2, 6000)
+
+    def biased(b):
+        p = Gaussian(b)
+        p.scale = np.where(b[:, :1] > 13, 0.85, 1.3)
+        return p
+
+    result = calibrate(biased, theta, x, seed=1, covariates={"segments": segments, "constant": np.ones(6000)})
+    assert min(min(result.coverage(level).values()) - level for level in (0.68, 0.95)) > -0.01
+    thirds = result.thirds()
+    assert list(thirds) == ["a", "b", "segments"]
+    by_a, by_segments = ([t["coverage"]["0.68"]["joint"] for t in thirds[name]] for name in ("a", "segments"))
+    assert by_a[2] < 0.62
+    assert by_a[0] > 0.8
+    assert np.ptp(by_segments) < 0.06
+    assert [t["n"] for t in thirds["a"]] == [2000] * 3
+    assert thirds["a"][0]["high"] < thirds["a"][1]["low"]
+    said, good = of_posterior(result).verdict
+    assert said.startswith("Overconfident where a is high: ")
+    assert not good
+    exact = calibrate(Gaussian, theta, x, seed=1).thirds()  # no third of an exact posterior is off, since it is by its own mean
+    shares = np.array([t["coverage"]["0.68"]["joint"] for rows in exact.values() for t in rows])
+    assert np.abs(shares - 0.68).max() < 4 * np.sqrt(0.68 * 0.32 / 2000)
 
 
 def test_bias_shows_in_mean_z_and_ranks():

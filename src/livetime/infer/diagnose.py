@@ -1,7 +1,7 @@
 """Is the posterior right? Simulation-based calibration, expected coverage, bias, contraction; predictive checks."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,10 +28,11 @@ class Calibration:
         hpd: posterior mass of the region that is denser than the truth, (N,); uniform if calibrated (Hermans et al. 2022).
         z: (posterior mean - truth)/posterior standard deviation, (N, D), in sampling coordinates.
         contraction: 1 - posterior variance/prior variance, (N, D).
-        residual: posterior mean - truth, (N, D), in sampling coordinates.
-        truth_variance: of the truths, (D,).
+        mean: posterior means, (N, D), in sampling coordinates.
+        truth: (N, D), likewise.
         log_prob: log density at the truth, (N,).
         draws: number of posterior draws for each.
+        covariates: name -> (N,), what else an observer knows of each simulation.
     """
 
     names: list[str]
@@ -39,15 +40,32 @@ class Calibration:
     hpd: Floats
     z: Floats
     contraction: Floats
-    residual: Floats
-    truth_variance: Floats
+    mean: Floats
+    truth: Floats
     log_prob: Floats
     draws: int
+    covariates: Mapping[str, Floats] = field(default_factory=dict)
 
     def coverage(self, level: float) -> dict[str, float]:
         """Share of truths in the joint HPD region and in each central marginal interval of that mass."""
         inside = np.abs(self.ranks - 0.5) <= level / 2
         return {"joint": float((self.hpd <= level).mean()), **dict(zip(self.names, inside.mean(axis=0).tolist(), strict=True))}
+
+    def thirds(self) -> dict[str, list[dict[str, Any]]]:
+        """Coverage in thirds of the simulations, by each parameter's posterior mean and by each covariate that varies.
+
+        A calibrated posterior's regions hold what they say wherever its own data tell that one is: by the posterior mean, not by the
+        truth, of which the observer knows no more. Of each third the least and greatest value, its size, and its coverages.
+        """
+        by = {**dict(zip(self.names, self.mean.T, strict=True)), **{k: v for k, v in self.covariates.items() if np.ptp(v) > 0}}
+        out: dict[str, list[dict[str, Any]]] = {}
+        for name, values in by.items():
+            out[name] = []
+            for third in np.array_split(np.argsort(values, kind="stable"), 3):
+                part = replace(self, ranks=self.ranks[third], hpd=self.hpd[third])
+                coverage = {f"{level:g}": part.coverage(level) for level in LEVELS}
+                out[name].append({"low": float(values[third[0]]), "high": float(values[third[-1]]), "n": len(third), "coverage": coverage})
+        return out
 
     def numbers(self) -> dict[str, Any]:
         """Plain types for metrics.json."""
@@ -57,7 +75,7 @@ class Calibration:
                 "sbc_p_value": float(stats.kstest(self.ranks[:, i], "uniform").pvalue),
                 "mean_z": float(self.z[:, i].mean()),
                 "contraction": float(self.contraction[:, i].mean()),
-                "r2": float(1 - self.residual[:, i].var() / self.truth_variance[i]),
+                "r2": float(1 - (self.mean - self.truth)[:, i].var() / self.truth[:, i].var()),
             }
             for i, name in enumerate(self.names)
         }
@@ -68,6 +86,7 @@ class Calibration:
             "log_prob_standard_error": float(self.log_prob.std() / np.sqrt(n)),
             "coverage": {f"{level:g}": self.coverage(level) for level in LEVELS},
             "parameters": per,
+            "thirds": self.thirds(),
         }
 
 
@@ -79,6 +98,7 @@ def calibrate(
     draws: int = 399,
     batch: int = 40,
     progress: Callable[[int], object] | None = None,
+    covariates: Mapping[str, Floats] | None = None,
 ) -> Calibration:
     """Compares posteriors with the truths that they came from.
 
@@ -90,6 +110,7 @@ def calibrate(
         draws: for each truth; one less than a multiple of 200 makes ranks fall evenly on both sides of the edges of 68% and 95%.
         batch: truths at a time.
         progress: called with the number of truths that are done.
+        covariates: name -> (N,), by which coverage is told too.
     """
     parts: list[tuple[Floats, ...]] = []
     prior = posterior(x[:1]).prior
@@ -103,11 +124,11 @@ def calibrate(
         mean, std = sample.mean(axis=0), sample.std(axis=0)
         ranks = ((sample < truth).sum(axis=0) + 0.5) / (draws + 1)
         hpd = (denser.sum(axis=0) + 0.5) / (draws + 1)
-        parts.append((ranks, hpd, (mean - truth) / std, 1 - std**2 / prior_variance, mean - truth, log_prob))
+        parts.append((ranks, hpd, (mean - truth) / std, 1 - std**2 / prior_variance, mean, truth, log_prob))
         if progress:
             progress(len(truth))
-    ranks, hpd, z, contraction, residual, log_prob = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Calibration(prior.names, ranks, hpd, z, contraction, residual, theta.var(axis=0), log_prob, draws)
+    ranks, hpd, z, contraction, means, truths, log_prob = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Calibration(prior.names, ranks, hpd, z, contraction, means, truths, log_prob, draws, covariates or {})
 
 
 def widening(

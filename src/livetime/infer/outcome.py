@@ -23,6 +23,8 @@ from livetime.simulate.detector import Whittle
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
+THIRDS = ("low", "middling", "high")
+"""What the thirds of the simulations are called."""
 COMPARED = ("accuracy", "roc_auc")
 """Scores whose difference from each reference is given with a paired interval."""
 TO_CALIBRATE = 2000
@@ -71,20 +73,50 @@ def of_posterior(calibration: Calibration) -> Outcome:
     rows = [[name, *(f"{shares[name]:.3f}" for shares in n["coverage"].values()), *cells] for name, cells in per.items()]
     header = ["", *(f"{level:.0%} regions hold" for level in LEVELS), "mean z", "SBC p-value", "contraction", "R^2"]
     over = [lv for lv in LEVELS if min(n["coverage"][f"{lv:g}"].values()) < lv - 3 * np.sqrt(lv * (1 - lv) / n["n"])]
-    verdict = (
-        "Overconfident: regions hold fewer truths than they say; train longer, on more simulations, or with more members."
-        if over
-        else "Not overconfident: on held-out simulations no region holds fewer truths than it says, within three standard deviations."
-    )
+    parts = [
+        (f"{name.replace('_', ' ')} is {where}", row)
+        for name, thirds in n["thirds"].items()
+        for where, row in zip(THIRDS, thirds, strict=True)
+    ]
+    for level in n["coverage"]:
+        shares = {where: row["coverage"][level]["joint"] for where, row in parts}
+        least, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
+        lines.append(
+            f"of thirds, joint {float(level):.0%} regions hold: {shares[least]:.3f} (where {least}) to {shares[most]:.3f} ({most})"
+        )
+    here = [where for where, row in parts if any(_far_below(row, level) for level in LEVELS)]
+    mend = "train longer, on more simulations, or with more members"
+    if over:
+        verdict = f"Overconfident: regions hold fewer truths than they say; {mend}."
+    elif here:
+        verdict = f"Overconfident where {' or '.join(here)}: joint regions hold fewer truths there than they say; {mend}."
+    else:
+        verdict = "Not overconfident: on held-out simulations no region holds fewer truths than it says, within three standard deviations."
+    good = not (over or here)
+    by_third = [
+        [where, f"{row['low']:.3g} to {row['high']:.3g}", *(f"{row['coverage'][f'{level:g}']['joint']:.3f}" for level in LEVELS)]
+        for where, row in parts
+    ]
     return Outcome(
-        {**n, "verdict": verdict, "good": not over},
-        {"coverage": plot.coverage(calibration), "sbc_ranks": plot.sbc_ranks(calibration)},
+        {**n, "verdict": verdict, "good": good},
+        {"coverage": plot.coverage(calibration), "coverage_of_thirds": plot.thirds(calibration), "sbc_ranks": plot.sbc_ranks(calibration)},
         {"test/log_prob": n["log_prob"], **{f"test/joint_coverage_{level}": c["joint"] for level, c in n["coverage"].items()}},
         "\n".join(lines),
-        {"Calibration on held-out simulations": (header, rows)},
+        {
+            "Calibration on held-out simulations": (header, rows),
+            "In thirds of them, by posterior mean or covariate": (
+                ["", "from, to", *(f"joint {lv:.0%} regions hold" for lv in LEVELS)],
+                by_third,
+            ),
+        },
         -float(n["log_prob"]),
-        (verdict, not over),
+        (verdict, good),
     )
+
+
+def _far_below(third: Mapping[str, Any], level: float) -> bool:
+    """By four standard deviations: there are so many thirds that three of them would be found by chance in one run of twenty."""
+    return bool(third["coverage"][f"{level:g}"]["joint"] < level - 4 * np.sqrt(level * (1 - level) / third["n"]))
 
 
 def _row(p: Mapping[str, float]) -> list[str]:

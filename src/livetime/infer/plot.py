@@ -62,6 +62,28 @@ def coverage(calibration: Calibration) -> Figure:
     return figure
 
 
+def thirds(calibration: Calibration) -> Figure:
+    """Coverage of the joint HPD region and each marginal in thirds of the simulations, with the 95% band of an exact posterior."""
+    by = calibration.thirds()
+    levels = list(next(iter(by.values()))[0]["coverage"])
+    figure = Figure((1 + 1.1 * len(by), 5.5), layout="constrained")
+    for ax, level in zip(figure.subplots(len(levels), 1, sharex=True), levels, strict=True):
+        for start, rows in enumerate(by.values()):
+            at = 4 * start + np.arange(3)
+            band = np.array([stats.binom.interval(0.95, row["n"], float(level)) for row in rows]) / [[row["n"]] for row in rows]
+            ax.fill_between(at, *band.T, color="0.85")
+            for i, name in enumerate(["joint", *calibration.names]):
+                look = {"color": "k", "lw": 2, "zorder": 3} if name == "joint" else {"color": f"C{i - 1}", "lw": 1}
+                label = ("joint (HPD)" if name == "joint" else axis_text(name)) if start == 0 else None
+                ax.plot(at, [row["coverage"][level][name] for row in rows], "o-", ms=3, label=label, **look)
+        ax.set(ylabel=f"{float(level):.0%} regions hold")
+        ax.axhline(float(level), color="k", ls=":", lw=1)
+    ax.set_xticks(4 * np.arange(len(by)) + 1, [axis_text(name) for name in by], fontsize="small")
+    ax.set_xlabel("low, middling and high third of the simulations, by posterior mean or covariate")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside right center", fontsize="small")
+    return figure
+
+
 def sbc_ranks(calibration: Calibration) -> Figure:
     """Histograms of the truths' ranks, with the 95% band of a uniform one."""
     d, n, bins = len(calibration.names), len(calibration.hpd), 20
