@@ -102,36 +102,46 @@ def sbc_ranks(calibration: Calibration) -> Figure:
 
 
 def corner_plot(samples: Mapping[str, Samples], truth: Mapping[str, float] | None = None) -> Figure:
-    """Marginals and pairs of several posteriors of the same parameters, in sampling coordinates."""
+    """Marginals and pairs of several posteriors of the same parameters, in sampling coordinates.
+
+    The axes are those of all but the naive one, which is left out, and said to be, where it lies beyond them.
+    """
     import corner
 
     prior = next(iter(samples.values())).prior
     figure = Figure((2.1 * prior.dim + 1, 2.1 * prior.dim + 1))
-    everything = np.concatenate([s.theta for s in samples.values()])
+    everything = np.concatenate([s.theta for name, s in samples.items() if name != "naive" or len(samples) == 1])
     edges = np.quantile(everything, [0.0005, 0.9995], axis=0).T
     pad = 0.05 * np.maximum(np.ptp(edges, axis=1, keepdims=True), 1e-6)
-    limits = [tuple(row) for row in edges + pad * np.array([-1, 1])]
-    for name, s in samples.items():
+    limits = edges + pad * np.array([-1, 1])
+    medians = {name: np.median(s.theta, axis=0) for name, s in samples.items()}
+    beyond = {name for name, median in medians.items() if ((median < limits[:, 0]) | (median > limits[:, 1])).any()}
+    for name in (n for n in samples if n not in beyond):
+        theta = samples[name].theta
         corner.corner(
-            s.theta,
+            theta,
             fig=figure,
             color=COLOURS[name],
             labels=[axis_label(n, prior) for n in prior.names],
-            range=limits,
+            range=[tuple(row) for row in limits],
             bins=40,
             smooth=1.0,
             plot_datapoints=False,
             plot_density=False,
             fill_contours=False,
             levels=(0.68, 0.95),
-            weights=np.full(len(s.theta), 1 / len(s.theta)),
+            weights=np.full(len(theta), 1 / len(theta)),
             hist_kwargs={"density": False},
             truths=prior.theta(truth)[: prior.dim] if truth else None,
             truth_color=COLOURS["truth"],
         )
     names = [*samples, *(["truth"] if truth else [])]
     figure.legend(
-        [Line2D([], [], color=COLOURS[n]) for n in names], [LABELS[n] for n in names], loc="upper right", fontsize="x-large", frameon=False
+        [Line2D([], [], color=COLOURS[n]) for n in names],
+        [LABELS[n] + (" (beyond the axes)" if n in beyond else "") for n in names],
+        loc="upper right",
+        fontsize="x-large",
+        frameon=False,
     )
     return figure
 
