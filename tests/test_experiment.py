@@ -162,7 +162,8 @@ def test_a_classifier_gives_the_classes_of_an_event_file(trained, capsys, tmp_pa
     given = f"observation.path=[{files}/A.evt,{files}/B.evt]"
     answer = Path(run(capsys, "infer", f"run={run_folder}", given, f"output={tmp_path}/answer"))
     summary = json.loads((answer / "summary.json").read_text())
-    for probabilities in (summary["classes"], summary["references"]["likelihood_ratio"]):
+    assert set(summary["references"]) == {"logistic_regression", "likelihood_ratio"}
+    for probabilities in (summary["classes"], *summary["references"].values()):
         assert list(probabilities) == ["continuum", "qpo"]
         assert sum(probabilities.values()) == pytest.approx(1)
     assert 0 < summary["likelihood_ratio_test"]["p_value"] <= 1
@@ -178,6 +179,7 @@ def test_a_state_is_told_from_an_event_file_with_energies(trained, capsys, tmp_p
     answer = Path(run(capsys, *words, "observation.hard=210"))
     summary = json.loads((answer / "summary.json").read_text())
     assert list(summary["classes"]) == ["hard", "hard_intermediate", "soft_intermediate", "soft"]
+    assert sum(summary["references"]["logistic_regression"].values()) == pytest.approx(1)
     truth = json.loads(Path(files, "truth.json").read_text())
     names = json.loads((run_folder / "training_range.json").read_text())["names"]
     assert {"power_colour_1", "hardness", "segments"} <= set(names)
@@ -237,6 +239,12 @@ def test_what_cannot_be_trained_is_refused_at_once(folder, capsys, words, said):
     [
         ("likelihood_ratio.json", '{"statistic": [1, 2], "label": [0, 0]}', "likelihood_ratio.json is damaged"),
         ("likelihood_ratio.json", "[]", "likelihood_ratio.json is damaged"),
+        (
+            "logistic_regression.json",
+            '{"mean": [1], "scale": [1], "weights": [[1, 2]], "bias": [1, 2]}',
+            "logistic_regression.json is damaged",
+        ),
+        ("logistic_regression.json", '{"mean": [NaN]}', "logistic_regression.json is damaged"),
         ("metrics.json", None, "is not finished"),
         ("metrics.json", "no", "metrics.json is missing or damaged"),
     ],

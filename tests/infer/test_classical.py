@@ -1,11 +1,13 @@
 """Classifiers without a network, and the scores by which all are judged."""
 
+import json
+
 import numpy as np
 import pytest
 import sklearn.metrics as sk
 from scipy.optimize import minimize
 
-from livetime.infer.classical import LikelihoodRatio, Threshold, learned
+from livetime.infer.classical import LikelihoodRatio, Logistic, Threshold, learned
 from livetime.infer.diagnose import Classification
 from livetime.infer.exact import Exact
 from livetime.simulate.detector import DeadTime, Whittle
@@ -109,6 +111,22 @@ def test_scikit_learns_classifiers_see_what_there_is(simulations):
     assert np.ptp(answers["majority"].probabilities(x), axis=0).max() == 0
     assert answers["logistic_regression"].parameters == x.shape[1] + 1
     assert answers["boosted_trees"].parameters > 10
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_logistic_regression_kept_as_plain_numbers_is_scikit_learns(k):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(k, size=400)
+    x = 5 * rng.standard_normal((400, 4)) + labels[:, None] * np.array([3, -2, 0, 1])
+    x[:, 3] = 1.0  # one that never varies
+    plain = json.loads(json.dumps(learned(x, labels, k)["logistic_regression"].plain))
+    again = Logistic(**{name: np.array(values) for name, values in plain.items()})
+    expected = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, labels).predict_proba(x)
+    np.testing.assert_allclose(again.probabilities(x), expected, rtol=1e-9)
 
 
 def test_a_false_alarm_is_as_frequent_as_it_says():

@@ -1,9 +1,10 @@
 """From an observation to the probability of each class, and everything that a person reads of it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +14,22 @@ from rich.table import Table
 from livetime.config import UserError
 from livetime.infer import plot, report
 from livetime.infer.answer import observation_parts, other_instrument
-from livetime.infer.classical import LikelihoodRatio, Threshold
+from livetime.infer.classical import LikelihoodRatio, Logistic, Threshold
 from livetime.infer.observation import Observation
-from livetime.infer.outcome import THRESHOLD
 from livetime.infer.run import Run
 from livetime.outputs import provenance, write_json
 from livetime.progress import say
 
 Floats = NDArray[np.floating[Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class ClassAnswer:
-    """What a classifier, and where there is one the likelihood-ratio test, say of one observation.
+    """What a classifier and those without a network say of one observation.
 
     Arguments:
-        probabilities: `network`, and perhaps `likelihood_ratio`, -> class -> probability.
+        probabilities: `network`, `logistic_regression` and perhaps `likelihood_ratio` -> class -> probability.
         ratio: the test's statistic and p-value, or nothing.
         warnings: reasons not to trust it.
     """
@@ -67,6 +68,8 @@ def ask(run: Run, observation: Observation, x: Floats) -> ClassAnswer:
     """The classes' probabilities for an observation whose summary is x (X,)."""
     classes = list(run.simulator.prior.classes)
     answers, ratio = {"network": run.probabilities(x)[0]}, {}
+    if (logistic := _logistic(run)) is not None:
+        answers["logistic_regression"] = logistic.probabilities(x[None])[0]
     if (threshold := _threshold(run)) is not None:
         statistic = LikelihoodRatio(run.simulator).statistic(x[None])
         answers["likelihood_ratio"] = threshold.probabilities(statistic)[0]
@@ -77,19 +80,45 @@ def ask(run: Run, observation: Observation, x: Floats) -> ClassAnswer:
     )
 
 
-def _threshold(run: Run) -> Threshold | None:
-    """What training found of the likelihood-ratio test, where it applies."""
-    path = run.folder / f"{THRESHOLD}.json"
+def _kept(run: Run, name: str, read: Callable[[dict[str, NDArray[Any]]], T]) -> T | None:
+    """A classifier without a network from the file that training left of it, if it did; `read` raises ValueError for what cannot be one."""
+    path = run.folder / f"{name}.json"
     if not path.exists():
         return None
     try:
-        kept = json.loads(path.read_text())
-        statistic, label = np.array(kept["statistic"], dtype=np.float64), np.array(kept["label"], dtype=np.int64)
-        if not (len(statistic) == len(label) and np.isfinite(statistic).all() and set(label.tolist()) == {0, 1}):
+        arrays = {key: np.array(values, dtype=np.float64) for key, values in json.loads(path.read_text()).items()}
+        if not all(np.isfinite(values).all() for values in arrays.values()):
             raise ValueError
-    except (OSError, ValueError, KeyError, TypeError):
+        return read(arrays)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is damaged; train again") from None
-    return Threshold(statistic, label)
+
+
+def _threshold(run: Run) -> Threshold | None:
+    """What training found of the likelihood-ratio test, where it applies."""
+
+    def read(kept: dict[str, NDArray[Any]]) -> Threshold:
+        statistic, label = kept["statistic"], kept["label"].astype(int)
+        if not (statistic.shape == label.shape and set(label.tolist()) == {0, 1}):
+            raise ValueError
+        return Threshold(statistic, label)
+
+    return _kept(run, "likelihood_ratio", read)
+
+
+def _logistic(run: Run) -> Logistic | None:
+    """Logistic regression on the simulations of the training."""
+    size, classes = run.simulator.layout.size, len(run.simulator.prior.classes)
+
+    def read(kept: dict[str, NDArray[Any]]) -> Logistic:
+        found = Logistic(**kept)
+        if not (
+            found.mean.shape == found.scale.shape == (size,) and found.weights.shape == (size, classes) and found.bias.shape == (classes,)
+        ):
+            raise ValueError
+        return found
+
+    return _kept(run, "logistic_regression", read)
 
 
 def write(answer: ClassAnswer, folder: Path) -> None:

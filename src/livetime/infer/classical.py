@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import Tensor
 
 from livetime.infer.exact import Exact
@@ -24,31 +25,64 @@ Probabilities = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A classifier that has learned: what it says of summaries, its number of parameters, and the seconds that learning took."""
+    """A classifier that has learned: what it says of summaries, its number of parameters, the seconds that learning took, and plain
+    types that are enough to ask it again, where there are such."""
 
     probabilities: Probabilities
     parameters: int
     seconds: float
+    plain: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Logistic regression on standardised summaries, as plain numbers: p(class | x) is the softmax of (x - mean)/scale @ weights + bias.
+
+    Arguments:
+        mean, scale: (X,).
+        weights: (X, K).
+        bias: (K,).
+    """
+
+    mean: Floats
+    scale: Floats
+    weights: Floats
+    bias: Floats
+
+    @classmethod
+    def fit(cls, x: Floats, labels: Labels) -> "Logistic":
+        """scikit-learn's, with its default ridge penalty."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.preprocessing import StandardScaler
+
+        scaler = StandardScaler().fit(x)
+        found = LogisticRegression(max_iter=1000).fit(scaler.transform(x), labels)
+        weights, bias = found.coef_.T, found.intercept_
+        if weights.shape[1] == 1:  # of two classes the second's
+            weights, bias = np.concatenate([0 * weights, weights], axis=1), np.concatenate([0 * bias, bias])
+        return cls(scaler.mean_, scaler.scale_, weights, bias)
+
+    def probabilities(self, x: Floats) -> Floats:
+        """(B, K) for summaries (B, X)."""
+        return np.asarray(softmax((x - self.mean) / self.scale @ self.weights + self.bias, axis=1))
 
 
 def learned(x: Floats, labels: Labels, k: int) -> dict[str, Fitted]:
     """scikit-learn's classifiers, trained on summaries (N, X) of known class (N,), and the one that always says the commonest class."""
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     share = np.bincount(labels, minlength=k) / len(labels)
     start = time.perf_counter()
-    logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, labels)
+    logistic = Logistic.fit(x, labels)
     half = time.perf_counter()
     trees = HistGradientBoostingClassifier(early_stopping=True, random_state=0).fit(x, labels)
     end = time.perf_counter()
-    weights = logistic[-1].coef_.size + logistic[-1].intercept_.size
+    weights = (len(logistic.mean) + 1) * (k if k > 2 else 1)
+    plain = {name: value.tolist() for name, value in asdict(logistic).items()}
     leaves = sum(tree.get_n_leaf_nodes() for row in trees._predictors for tree in row)
     return {
         "majority": Fitted(lambda rows: np.tile(share, (len(rows), 1)), k, 0.0),
-        "logistic_regression": Fitted(logistic.predict_proba, weights, half - start),
+        "logistic_regression": Fitted(logistic.probabilities, weights, half - start, plain),
         "boosted_trees": Fitted(trees.predict_proba, leaves, end - half),
     }
 

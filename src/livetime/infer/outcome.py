@@ -28,9 +28,7 @@ THIRDS = ("low", "middling", "high")
 COMPARED = ("accuracy", "roc_auc")
 """Scores whose difference from each reference is given with a paired interval."""
 TO_CALIBRATE = 2000
-"""Simulations that turn the likelihood ratio into a probability;"""
-THRESHOLD = "likelihood_ratio"
-"""and the file in the run folder that keeps what came out."""
+"""Simulations that turn the likelihood ratio into a probability."""
 EXPLORED = 4000
 """Training simulations that are drawn in the figures of the classes."""
 INTERPRETED = 500
@@ -170,7 +168,7 @@ def without_network(
     say("training the references without a network")
     fitted = learned(known, seen, len(simulator.prior.classes))
     out = {name: Rival(f.probabilities(x), f.parameters, f.seconds) for name, f in fitted.items()}
-    files: dict[str, Any] = {}
+    files: dict[str, Any] = {name: f.plain for name, f in fitted.items() if f.plain}
     start = time.perf_counter()
     if LikelihoodRatio.applies(simulator):
         with progress("likelihood ratios", len(x) + min(TO_CALIBRATE, len(known)), "observations") as bar:
@@ -178,7 +176,7 @@ def without_network(
             threshold = Threshold(test.statistic(known[:TO_CALIBRATE], bar.advance), seen[:TO_CALIBRATE])
             said = threshold.probabilities(test.statistic(x, bar.advance))
         out["likelihood_ratio"] = Rival(said, 2, time.perf_counter() - start)
-        files[THRESHOLD] = {"statistic": threshold.statistic.tolist(), "label": threshold.label.tolist()}
+        files["likelihood_ratio"] = {"statistic": threshold.statistic.tolist(), "label": threshold.label.tolist()}
     start = time.perf_counter()
     if isinstance(simulator.detector, Whittle):
         with progress("exact class probabilities", len(x), "observations") as bar:
