@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Config = Mapping[str, Any]
 TEST_SEED = 2**32
 """Added to a run's seed for the fresh simulations that diagnose it."""
-TO_WIDEN = 10_000
+TO_WIDEN = 5000
 """Simulations of the validation split, at the most, that tell how much wider an ensemble's posteriors must be."""
 
 
