@@ -63,7 +63,7 @@ def test_the_greatest_likelihoods_are_those_of_another_optimiser(simulations):
         place = np.where(np.isfinite(truth), (truth - low) / width, 0.1).clip(0.01, 0.99)
         without = greatest(2, [place, *elsewhere])
         gain = 2 * (max(greatest(5, [place, *elsewhere]), without) - without)
-        assert statistic == pytest.approx(gain, abs=1.0 + 0.05 * gain)
+        assert statistic == pytest.approx(gain, abs=0.2 + 0.01 * gain)
 
 
 def test_the_ratio_tells_a_strong_qpo_and_is_no_better_than_the_exact_answer(simulations):

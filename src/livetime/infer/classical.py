@@ -19,6 +19,9 @@ from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
+QUALITIES = (0.15, 0.5, 0.85)
+AMPLITUDES = (0.1, 0.35, 0.6, 0.85)
+"""Places in the box where a QPO is looked for."""
 Probabilities = Callable[[Floats], Floats]
 """Summaries (B, X) -> p(class | x) (B, K)."""
 
@@ -117,20 +120,21 @@ class LikelihoodRatio:
     """Is there a QPO? Twice the gain in the greatest Whittle log-likelihood that a QPO brings over the continuum alone.
 
     White noise and response are the exact ones of the detector's dead time at the observation's rate, to first order in the variability;
-    those of `Whittle` are as simulated. The maxima lie within the prior box, and are found from many starts at once by Adam. The statistic
-    has no chi-square distribution, a QPO's frequency having no meaning without one (Protassov et al. 2002): see `Threshold`.
+    those of `Whittle` are as simulated. The maxima lie within the prior box; a grid over QPOs beside the best continuum tells where Adam
+    starts, from several places at once. The statistic has no chi-square distribution, a QPO's frequency having no meaning without one
+    (Protassov et al. 2002): see `Threshold`.
 
     Arguments:
         simulator: whose prior has the classes `continuum` and `qpo`, and whose source is a QPO and band-limited noise.
-        starts: frequencies of a QPO that the search starts from; each with a narrow and a broad one.
+        starts: frequencies of the grid over QPOs; from the best of QUALITIES and AMPLITUDES at each the optimiser starts.
         steps: of the optimiser.
         batch: observations at a time.
     """
 
     simulator: Simulator
-    starts: int = 24
+    starts: int = 48
     steps: int = 150
-    batch: int = 50
+    batch: int = 25
 
     @staticmethod
     def applies(simulator: Simulator) -> bool:
@@ -149,29 +153,28 @@ class LikelihoodRatio:
     def _dead_time_model(self) -> DeadTimeModel:
         return DeadTimeModel(self.simulator)
 
-    def _greatest(self, known: Sequence[Tensor], start: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        """The greatest log-likelihood (B,) and its place (B, P), from starts (B, S, P), logits of places in the box (P,); P is 5, or 2
-        without a QPO."""
+    def _log_likelihood(self, u: Tensor, known: Sequence[Tensor], edges: Tensor) -> Tensor:
+        """(B, S) less that of the data themselves, at logits u (B, S, P) of places in the box `edges` (2, P); P is 5, or 2 without a QPO."""
         observed, noise, factor, shape = (k[:, None] for k in known)
         f = torch.from_numpy(self.simulator.layout.frequency).float()
+        *qpo, rms, half = (10 ** (edges[0] + (edges[1] - edges[0]) * torch.sigmoid(u)))[..., None].unbind(-2)
+        power = rms**2 * 2 / torch.pi * half / (f**2 + half**2)
+        if qpo:
+            amplitude, centre, quality = qpo
+            w = centre / (2 * quality)
+            power = power + amplitude**2 / torch.pi * w / ((f - centre) ** 2 + w**2)
+        ratio = observed / (noise + factor * power)
+        return -((ratio - 1 - torch.log(ratio)) * shape).sum(-1)  # small numbers, for single precision
+
+    def _greatest(self, start: Tensor, known: Sequence[Tensor], edges: Tensor) -> tuple[Tensor, Tensor]:
+        """The greatest log-likelihood (B,) that the optimiser finds from starts (B, S, P), and its place (B, P)."""
         u = start.clone().requires_grad_()
-
-        def value() -> Tensor:
-            *qpo, rms, half = (10 ** (low + (high - low) * torch.sigmoid(u))).unbind(-1)
-            power = rms[..., None] ** 2 * 2 / torch.pi * half[..., None] / (f**2 + half[..., None] ** 2)
-            if qpo:
-                amplitude, centre, quality = (q[..., None] for q in qpo)
-                w = centre / (2 * quality)
-                power = power + amplitude**2 / torch.pi * w / ((f - centre) ** 2 + w**2)
-            ratio = observed / (noise + factor * power)
-            return -((ratio - 1 - torch.log(ratio)) * shape).sum(-1)  # the deviance: small numbers, for single precision
-
         optimiser = torch.optim.Adam([u], lr=0.3)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
         best, place = torch.full(u.shape[:2], -torch.inf), u.detach().clone()
         for _ in range(self.steps):
             optimiser.zero_grad()
-            now = value()
+            now = self._log_likelihood(u, known, edges)
             better = now.detach() > best
             best, place = torch.where(better, now.detach(), best), torch.where(better[..., None], u.detach(), place)
             (-now.sum()).backward()  # type: ignore[no-untyped-call]
@@ -180,22 +183,32 @@ class LikelihoodRatio:
         most, where = best.max(-1)
         return most, place[torch.arange(len(u)), where]
 
+    @torch.no_grad()
+    def _starts(self, continuum: Tensor, known: Sequence[Tensor], edges: Tensor) -> Tensor:
+        """Logits (B, S, 5): at each frequency the best QPO of the grid beside a continuum (B, 2)."""
+        frequency = (torch.arange(self.starts) + 0.5) / self.starts
+        grid = torch.cartesian_prod(frequency, torch.tensor(AMPLITUDES), torch.tensor(QUALITIES))[:, [1, 0, 2]].logit()
+        found, value = [], []
+        for lower in (0.0, 1.0):  # a QPO takes power from the continuum
+            beside = continuum[:, None].expand(-1, len(grid), -1) - torch.tensor([lower, 0.0])
+            u = torch.cat([grid.expand(len(continuum), -1, -1), beside], dim=-1)
+            found.append(u.reshape(len(u), self.starts, -1, 5))
+            value.append(self._log_likelihood(u, known, edges).reshape(len(u), self.starts, -1))
+        u, said = torch.cat(found, dim=2), torch.cat(value, dim=2)
+        return u.gather(2, said.argmax(dim=2)[..., None, None].expand(-1, -1, 1, 5))[:, :, 0]
+
     def statistic(self, x: Floats, progress: Callable[[int], object] | None = None) -> Floats:
         """2 (ln L with a QPO - ln L without), (B,) for summaries (B, X)."""
         prior = self.simulator.prior
-        edges = torch.from_numpy(np.stack([prior.low, prior.high])).float()
         order = [prior.names.index(name) for name in ("qpo_rms", "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency")]
-        edges = edges[:, order]
-        place = (torch.arange(self.starts) + 0.5) / self.starts
+        edges = torch.from_numpy(np.stack([prior.low, prior.high])[:, order]).float()
         continuum = torch.cartesian_prod(torch.tensor([0.3, 0.7]), torch.tensor([0.25, 0.75])).logit()
-        qpo = torch.cartesian_prod(torch.tensor([0.3]), place, torch.tensor([0.25, 0.75])).logit()
         out = []
         for at in range(0, len(x), self.batch):
             rows = [self._known(row) for row in x[at : at + self.batch]]
             known = [torch.from_numpy(np.stack(column)).float() for column in zip(*rows, strict=True)]
-            without, at_best = self._greatest(known, continuum.expand(len(rows), -1, -1), edges[0, 3:], edges[1, 3:])
-            starts = torch.cat([qpo.expand(len(rows), -1, -1), at_best[:, None].expand(-1, len(qpo), -1)], dim=-1)
-            out.append(2 * (self._greatest(known, starts, edges[0], edges[1])[0] - without))
+            without, at_best = self._greatest(continuum.expand(len(rows), -1, -1), known, edges[:, 3:])
+            out.append(2 * (self._greatest(self._starts(at_best, known, edges), known, edges)[0] - without))
             if progress:
                 progress(len(rows))
         return np.asarray(torch.cat(out).double().numpy())
