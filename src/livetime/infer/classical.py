@@ -154,7 +154,7 @@ class LikelihoodRatio:
         return DeadTimeModel(self.simulator)
 
     def _log_likelihood(self, u: Tensor, known: Sequence[Tensor], edges: Tensor) -> Tensor:
-        """(B, S) less that of the data themselves, at logits u (B, S, P) of places in the box `edges` (2, P); P is 5, or 2 without a QPO."""
+        """(B, S) less that of the data themselves, at logits u (B, S, P) of places in the box `edges` (2, P); P is 2 without a QPO."""
         observed, noise, factor, shape = (k[:, None] for k in known)
         f = torch.from_numpy(self.simulator.layout.frequency).float()
         *qpo, rms, half = (10 ** (edges[0] + (edges[1] - edges[0]) * torch.sigmoid(u)))[..., None].unbind(-2)
