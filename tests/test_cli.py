@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from livetime import cli, experiment
 from livetime.cli import COMMANDS, arrange, main
@@ -97,6 +98,12 @@ EVERYWHERE = [
     (["prior.covariates.segments.low=0.5"], ["prior.covariates.segments.low"]),
     (["prior.parameters.noise_frequency.low=0.01"], ["summary.segment_size", "noise_frequency.low", "100 s"]),
     (["prior.parameters.qpo_frequency.high=1000"], ["source.dt", "too coarse"]),
+    (["source=null"], ["source=null is not the name of a choice", "qpo_noise"]),
+    (["experiment=3"], ["experiment=3 is not the name of a choice", "demo"]),
+    (["lr=1"], ["lr is not known", "training.lr"]),
+    (["name=../x"], ["name is '../x'", "without a slash"]),
+    (["name="], ["name is ''"]),
+    (["observation=A.evt"], ["say observation.path=A.evt"]),
     (["simulations"], ["simulations"]),
     (["simulations=(1"], ["(1"]),
 ]
@@ -121,6 +128,7 @@ def test_simulate_refuses_sizes(capsys, elsewhere, words, named):
 
 
 FAST = ["simulations=40", "training.epochs=1", "training.batch_size=16", "training.test=100", "training.members=1"]
+ABSENT = "cuda" if torch.backends.mps.is_available() else "mps"
 TRAIN = [
     (["training.lrr=1"], ["training.lrr", "did you mean training.lr?"]),
     (["+training.lrr=1"], ["training.lrr", "did you mean lr?"]),
@@ -131,9 +139,10 @@ TRAIN = [
     (["training.test=5"], ["training", "test is 5"]),
     (["training.schedule=linear"], ["training.schedule", "linear"]),
     (["training=defalt"], ["training=defalt", "did you mean default?"]),
-    (["trainer.devices=0"], ["trainer", "devices is 0"]),
+    (["trainer.threads=0"], ["trainer", "threads is 0"]),
     (["trainer.acelerator=cpu"], ["trainer.acelerator", "did you mean"]),
     (["trainer.accelerator=quantum"], ["trainer", "accelerator", "quantum"]),
+    ([f"trainer.accelerator={ABSENT}"], [f"trainer.accelerator={ABSENT}", "take trainer.accelerator=auto"]),
     (["trainer.precision=7"], ["trainer", "precision", "7"]),
     (["estimator=nfs"], ["estimator=nfs", "did you mean"]),
     (["estimator.model=nfs"], ["estimator", "nfs"]),

@@ -301,7 +301,7 @@ def test_what_must_be_above_zero(key, value):
         ("training", {"weight_decay": NAN}, ["weight_decay"]),
         ("training", {"weight_decay": INF}, ["weight_decay"]),
         ("training", {"test": 99}, ["test is 99"]),
-        ("trainer", {"devices": 0}, ["devices is 0"]),
+        ("trainer", {"threads": 0}, ["threads is 0"]),
         ("trainer", {"threads": -1}, ["threads is -1"]),
         ("trainer", {"processes": 0}, ["processes is 0"]),
         ("trainer", {"acelerator": "cpu"}, ["trainer.acelerator", "did you mean accelerator?"]),

@@ -12,6 +12,7 @@ from pathlib import Path
 import arviz
 import numpy as np
 import pytest
+import torch
 
 from livetime.cli import main
 from livetime.config import CONFIGS
@@ -246,7 +247,10 @@ def test_what_cannot_be_trained_is_refused_at_once(folder, capsys, words, said):
         ),
         ("logistic_regression.json", '{"mean": [NaN]}', "logistic_regression.json is damaged"),
         ("metrics.json", None, "is not finished"),
-        ("metrics.json", "no", "metrics.json is missing or damaged"),
+        ("metrics.json", "no", "metrics.json is damaged"),
+        ("metrics.json", "{}", "metrics.json is damaged"),
+        ("metrics.json", '{"good": "no", "verdict": "fine"}', "metrics.json is damaged"),
+        ("training_range.json", '{"low": 1, "high": 2}', "training_range.json does not fit"),
     ],
 )
 def test_a_damaged_run_of_a_classifier_is_named(trained, capsys, tmp_path, file, content, said):
@@ -272,6 +276,31 @@ def test_a_network_found_wanting_is_not_to_be_trusted(trained, capsys, tmp_path)
         assert any("said after training" in w for w in warnings) is not good
 
 
+def test_what_is_wrong_with_a_finished_run_is_said_and_how_to_mend_it(trained, capsys, tmp_path):
+    def said_of(change) -> str:
+        copy = shutil.copytree(trained("demo"), tmp_path / "run")
+        change(copy)
+        said = refused(capsys, "evaluate", f"run={copy}", "n=100", f"output={tmp_path}/answer")
+        shutil.rmtree(copy)
+        return said
+
+    def not_finite(copy: Path) -> None:
+        path = copy / "member_0" / "checkpoints" / "best.ckpt"
+        checkpoint = torch.load(path, weights_only=True)
+        next(v for v in checkpoint["state_dict"].values() if v.is_floating_point()).fill_(math.nan)
+        torch.save(checkpoint, path)
+
+    def exchanged(copy: Path) -> None:
+        seen = json.loads((copy / "training_range.json").read_text())
+        (copy / "training_range.json").write_text(json.dumps({**seen, "low": seen["high"], "high": seen["low"]}))
+
+    assert "best.ckpt holds weights that are not finite; train again" in said_of(not_finite)
+    assert "training_range.json does not fit" in said_of(exchanged)
+    assert "width.json is damaged" in said_of(lambda copy: (copy / "width.json").write_text('{"width": 1' + 400 * "0" + "}"))
+    assert "members, but its config.json says" in said_of(lambda copy: shutil.rmtree(copy / "member_0"))
+    assert not (tmp_path / "answer").exists()
+
+
 def test_evaluate(trained, capsys, tmp_path):
     run_folder = trained("demo")
     answer = run(capsys, "evaluate", f"run={run_folder}", "n=100", f"output={tmp_path}/evaluation")
@@ -287,6 +316,7 @@ def test_compare(trained, capsys, tmp_path):
     grid = ["grid.qpo_rms=[0.15,0.35]", "grid.rate=[200,1000]"]
     assert "grid.rat " in refused(capsys, "compare", f"run={run_folder}", *words, "grid.rat=[1,2]")
     assert "rate" in refused(capsys, "compare", f"run={run_folder}", *words, grid[0])
+    assert "grid.rate is [100000.0]" in refused(capsys, "compare", f"run={run_folder}", *words, grid[0], "grid.rate=1e5")  # one value, bare
     answer = run(capsys, "compare", f"run={run_folder}", *words, *grid, "n=2", "reference.names=[naive]", f"output={tmp_path}/comparison")
     table = json.loads(Path(answer, "comparison.json").read_text())
     assert len(table["rows"]) == 4 * 2
@@ -366,7 +396,12 @@ def test_sweep_makes_one_bank_and_a_run_for_each_value(capsys, tmp_path):
     words = ["train", "experiment=demo", "training.lr=1e-3,2e-3", *SMALL, f"outputs={tmp_path}", "-m"]
     with pytest.raises(SystemExit) as stop:
         main(words)
-    assert stop.value.code == 0, capsys.readouterr().err
+    said = capsys.readouterr()
+    assert stop.value.code == 0, said.err
     assert len(list((tmp_path / "banks").iterdir())) == 1
+    *_, first, second, last = said.out.splitlines()
+    assert re.fullmatch(r"job 0 \(training\.lr=0\.001\): held-out loss -?[\d.]+", first)
+    assert re.fullmatch(r"job 1 \(training\.lr=0\.002\): held-out loss -?[\d.]+", second)
+    assert Path(last) == next((tmp_path / "sweeps").iterdir())
     runs = sorted(path.parent for path in (tmp_path / "sweeps").glob("*/*/metrics.json"))
     assert [json.loads((r / "config.json").read_text())["training"]["lr"] for r in runs] == [1e-3, 2e-3]

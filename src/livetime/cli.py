@@ -124,6 +124,14 @@ def _override(argument: str, multirun: bool) -> str:
     key, equals, value = argument.partition("=")
     if not equals:
         return argument
+    if key == "observation":
+        raise UserError(f"observation={value} is not known; say observation.path={value}")
+    if (CONFIGS / key.lstrip("+")).is_dir() and re.fullmatch(r"null|[-+.\d][-+.\de]*|", value):
+        raise UserError(
+            f"{argument} is not the name of a choice; {hint(value, (p.stem for p in (CONFIGS / key.lstrip('+')).glob('*.yaml')))}"
+        )
+    if key.startswith("grid.") and not multirun and re.fullmatch(r"[-+.\d][-+.\de]*", value):
+        value = f"[{value}]"
     if key in PATHS:
         if value.startswith("[") and value.endswith("]"):
             value = "[" + ",".join(_quoted(part) for part in _split(value[1:-1])) + "]"
@@ -165,20 +173,26 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
     store.store("schema", node=Root)
     store.store("schema_run", node=RunRoot)
     failed: list[str] = []
+    done: list[tuple[int, list[str], float]] = []
 
     def job(cfg: Any) -> float:
         context = HydraConfig.get()
         config: Any = OmegaConf.to_container(cfg, resolve=True)
         folder = os.path.join(context.sweep.dir, context.sweep.subdir) if context.mode == RunMode.MULTIRUN else None
+        num = context.job.num if folder else 0
+        which = f"job {num} ({' '.join(context.overrides.task)})" if folder else ""
         try:
             _check_root(command, config)
-            return _stage(command, config, [str(o) for o in context.overrides.task], folder)
+            if which:
+                print(which, flush=True)
+            loss = _stage(command, config, [str(o) for o in context.overrides.task], folder)
+            done.append((num, list(context.overrides.task), loss))
+            return loss
         except (UserError, OSError) as error:  # never SystemExit: it would end a whole sweep
             if isinstance(error, OSError):
                 error = UserError(f"{error.filename or 'the system'}: {error.strerror}; check the path, its permissions and the disk")
             failed.append(str(error))
-            which = f"job {context.job.num} ({' '.join(context.overrides.task)}): " if folder else ""
-            print(f"error: {which}{error}", file=sys.stderr, flush=True)
+            print(f"error: {which + ': ' if which else ''}{error}", file=sys.stderr, flush=True)
             with suppress(OSError):  # unless something was written
                 os.rmdir(folder or "")
             return float("nan")
@@ -189,7 +203,17 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
         where = ["hydra.sweep.dir=" + _quoted(f"{outputs}/sweeps/{stamp()}")]
     sys.argv = ["livetime", *flags, *overrides, *where]
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=COMMANDS[command].root)(job)()
+    if where and done:
+        swept = where[0].partition("=")[2].strip("'")
+        print("\n".join([*_sweep(done, command in ("train", "evaluate")), *([swept] if os.path.isdir(swept) else [])]))
     return 2 if failed else 0
+
+
+def _sweep(done: Sequence[tuple[int, list[str], float]], learned: bool) -> list[str]:
+    """What came of each job of a sweep, named by the overrides in which they differ; its loss where something was `learned`."""
+    same = set.intersection(*(set(overrides) for _, overrides, _ in done)) if len(done) > 1 else set()
+    said = [(num, " ".join(o for o in overrides if o not in same), loss) for num, overrides, loss in done]
+    return [f"job {num} ({what}): " + (f"held-out loss {loss:.4f}" if learned else "done") for num, what, loss in said]
 
 
 def _check_root(command: str, config: dict[str, Any]) -> None:
@@ -200,6 +224,8 @@ def _check_root(command: str, config: dict[str, Any]) -> None:
             raise UserError(f"{key} is not known; {hint(key, known)}")
     if not 0 <= config["seed"] < 2**63:
         raise UserError(f"seed is {config['seed']}, but must be a whole number from 0 to 2^63 - 1")
+    if ("name" in config and not re.fullmatch(r"[^/\\\0]+", config["name"] or "")) or config.get("name") in (".", ".."):
+        raise UserError(f"name is {config['name']!r}, but must be the name of a folder, without a slash")
     for key in ("threads", "processes"):
         if (value := config.get(key)) is not None and value < 1:
             raise UserError(f"{key} is {value}, but must be at least 1")
@@ -245,7 +271,8 @@ def _translate(error: Exception, command: str) -> str:
 def _unknown(key: str, known: list[str]) -> str:
     """Names the nearest key, or the ones that stand beside it."""
     siblings = [k for k in known if k.rpartition(".")[0] == key.rpartition(".")[0]]
-    close = get_close_matches(key, known, 1, 0.6)
+    close = get_close_matches(key, known, 1, 0.6) or [k for k in known if k.rpartition(".")[2] == key]
+    close = close or get_close_matches(key.partition(".")[0], known, 1, 0.6)
     return f"{key} is not known; {hint(key, close or siblings or [k for k in known if '.' not in k])}"
 
 

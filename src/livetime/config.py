@@ -90,20 +90,18 @@ class Trainer:
     """The machine: what must not change the result.
 
     Arguments:
-        accelerator, devices, strategy, precision: as of `lightning.Trainer`.
+        accelerator, precision: as of `lightning.Trainer`.
         threads: torch threads of each process.
         processes: members that are trained at the same time; null for one a core.
     """
 
-    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = "auto"
-    devices: int = 1
-    strategy: str = "auto"
-    precision: Literal["32-true", "64-true", "16-true", "bf16-true", "16-mixed", "bf16-mixed"] = "32-true"
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
+    precision: Literal["32-true", "64-true", "bf16-true", "16-mixed", "bf16-mixed"] = "32-true"
     threads: int = 1
     processes: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("devices", "threads", "processes"):
+        for name in ("threads", "processes"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} is {value}, but must be at least 1")
 

@@ -3,6 +3,7 @@
 Heavy packages are imported when a stage starts, so that `--help` and a bad key answer at once.
 """
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -176,7 +177,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     from livetime.infer import outcome
 
     outcome.write(result, folder, f"livetime: {config['name']}, {folder.name}")
-    outcome.tensorboard(result, folder, _hparams(config), numbers["val_loss"])
+    outcome.tensorboard(result, folder, _hparams(config, json.loads((folder / RUN).read_text())["overrides"]), numbers["val_loss"])
     write_json(folder / METRICS, numbers)
     if training.folds > 1:
         say(f"validation loss of {training.folds} folds: {numbers['val_loss']:.4f}, standard deviation {numbers['val_loss_std']:.4f}")
@@ -187,7 +188,9 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
 def _refuse_what_cannot_be_trained(config: Config, training: Training, simulator: "Simulator", module: "LitEstimator") -> None:
     """What can be known of a training before anything is simulated; raises UserError."""
     from livetime.learn.data import split
+    from livetime.learn.training import on_machine
 
+    on_machine(check(Trainer, config["trainer"], "trainer"), logger=False, enable_checkpointing=False)
     n, classes = config["simulations"], simulator.prior.classes
     learns_classes = module.estimator.target == "class"
     if classes and not learns_classes:
@@ -225,13 +228,16 @@ def _widen(run: "Run", bank: "Bank", training: Training) -> None:
         say(f"posteriors are widened by a factor of {width:.3f}, so that on the validation split they hold the truths that they say")
 
 
-def _hparams(config: Config) -> dict[str, Any]:
-    """What tells runs apart in the HPARAMS tab, with dots."""
-    flat: dict[str, Any] = {"simulations": config["simulations"]}
-    nodes = {"estimator": config["estimator"], "estimator.net": config["estimator"].get("net", {}), "training": config["training"]}
-    for group, node in nodes.items():
-        flat |= {f"{group}.{k}": v for k, v in node.items() if k != "net"}
-    return flat
+def _hparams(config: Config, overrides: list[str]) -> dict[str, Any]:
+    """What tells runs apart in the HPARAMS tab, which shows five columns unasked: what was overridden, and little else."""
+    shown: dict[str, Any] = {"experiment": config["name"], "simulations": config["simulations"], "training.lr": config["training"]["lr"]}
+    for key, _, value in (o.lstrip("+~").partition("=") for o in overrides):
+        if key not in (*shown, "outputs", "output", "overwrite", "resume", "threads") and not key.startswith("trainer"):
+            try:
+                shown[key] = float(value)
+            except ValueError:
+                shown[key] = value
+    return shown
 
 
 def _held_out(run: "Run", bank: Callable[[], Any], n: int, seed: int, threads: int | None) -> "Outcome":

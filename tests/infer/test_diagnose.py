@@ -11,7 +11,7 @@ from livetime.infer.outcome import of_posterior
 from livetime.infer.run import WIDTHS
 from livetime.simulate.prior import Prior, Range
 
-PRIOR = Prior({"a": Range(-10.0, 10.0), "b": Range(-10.0, 10.0)})
+PRIOR = Prior({"a": Range(-10.0, 10.0), "b": Range(-10.0, 10.0)}, {"segments": Range(1.0, 100.0, "log"), "constant": Range(1.0, 2.0)})
 
 
 @dataclass
@@ -54,7 +54,7 @@ def test_exact_posterior_is_calibrated():
 def test_coverage_of_as_many_draws_as_are_usual_has_no_bias_of_its_own():
     for draws in (199, 399):
         ranks = (np.arange(draws + 1) + 0.5) / (draws + 1)  # of an exact posterior, each as often
-        exact = Calibration(["a"], ranks[:, None], ranks, *[ranks[:, None]] * 4, ranks, draws)
+        exact = Calibration(Prior({"a": Range(0.0, 1.0)}), ranks[:, None], ranks, *[ranks[:, None]] * 4, ranks, draws)
         for level in (0.68, 0.95):
             assert set(exact.coverage(level).values()) == {level}
 
@@ -88,6 +88,7 @@ def test_a_flaw_of_bright_sources_alone_shows_in_their_third():
     assert np.ptp(by_segments) < 0.06
     assert [t["n"] for t in thirds["a"]] == [2000] * 3
     assert thirds["a"][0]["high"] < thirds["a"][1]["low"]
+    assert thirds["segments"][2]["high"] == pytest.approx(10 ** segments.max())  # physical
     said, good = of_posterior(result).verdict
     assert said.startswith("Overconfident where a is high: ")
     assert not good

@@ -56,7 +56,8 @@ class Answer:
             return f"Do not trust this posterior as it is: {'; '.join(self.warnings)}."
         return (
             "No reason to distrust this posterior was found: the observation lies where the network was trained, and simulations "
-            f"with the inferred parameters look like it (posterior predictive p = {self.predictive_p_value:.2f})."
+            f"with the inferred parameters look like it (posterior predictive p = {self.predictive_p_value:.2f}; "
+            f"it is below {SUSPICIOUS} where they do not)."
         )
 
     def summary(self) -> dict[str, Any]:

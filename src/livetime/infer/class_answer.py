@@ -90,7 +90,7 @@ def _kept(run: Run, name: str, read: Callable[[dict[str, NDArray[Any]]], T]) -> 
         if not all(np.isfinite(values).all() for values in arrays.values()):
             raise ValueError
         return read(arrays)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise UserError(f"{path} is damaged; train again") from None
 
 
@@ -115,6 +115,8 @@ def _logistic(run: Run) -> Logistic | None:
         if not (
             found.mean.shape == found.scale.shape == (size,) and found.weights.shape == (size, classes) and found.bias.shape == (classes,)
         ):
+            raise ValueError
+        if not (found.scale > 0).all():
             raise ValueError
         return found
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from livetime.infer.run import WIDTHS, Posterior
+from livetime.simulate.prior import Prior
 
 Floats = NDArray[np.floating[Any]]
 LEVELS = (0.68, 0.95)
@@ -23,7 +24,7 @@ class Calibration:
     """What N simulations with known truth say of a posterior estimator.
 
     Arguments:
-        names: of the D parameters.
+        prior: of the D parameters and the covariates.
         ranks: fraction of draws below the truth, (N, D); uniform if calibrated (Talts et al. 2018).
         hpd: posterior mass of the region that is denser than the truth, (N,); uniform if calibrated (Hermans et al. 2022).
         z: (posterior mean - truth)/posterior standard deviation, (N, D), in sampling coordinates.
@@ -32,10 +33,10 @@ class Calibration:
         truth: (N, D), likewise.
         log_prob: log density at the truth, (N,).
         draws: number of posterior draws for each.
-        covariates: name -> (N,), what else an observer knows of each simulation.
+        covariates: name -> (N,), what else an observer knows of each simulation, in sampling coordinates.
     """
 
-    names: list[str]
+    prior: Prior
     ranks: Floats
     hpd: Floats
     z: Floats
@@ -46,6 +47,10 @@ class Calibration:
     draws: int
     covariates: Mapping[str, Floats] = field(default_factory=dict)
 
+    @property
+    def names(self) -> list[str]:
+        return self.prior.names
+
     def coverage(self, level: float) -> dict[str, float]:
         """Share of truths in the joint HPD region and in each central marginal interval of that mass."""
         inside = np.abs(self.ranks - 0.5) <= level / 2
@@ -55,7 +60,7 @@ class Calibration:
         """Coverage in thirds of the simulations, by each parameter's posterior mean and by each covariate that varies.
 
         A calibrated posterior's regions hold what they say wherever its own data tell that one is: by the posterior mean, not by the
-        truth, of which the observer knows no more. Of each third the least and greatest value, its size, and its coverages.
+        truth, of which the observer knows no more. Of each third the least and greatest physical value, its size, and its coverages.
         """
         by = {**dict(zip(self.names, self.mean.T, strict=True)), **{k: v for k, v in self.covariates.items() if np.ptp(v) > 0}}
         out: dict[str, list[dict[str, Any]]] = {}
@@ -64,7 +69,8 @@ class Calibration:
             for third in np.array_split(np.argsort(values, kind="stable"), 3):
                 part = replace(self, ranks=self.ranks[third], hpd=self.hpd[third])
                 coverage = {f"{level:g}": part.coverage(level) for level in LEVELS}
-                out[name].append({"low": float(values[third[0]]), "high": float(values[third[-1]]), "n": len(third), "coverage": coverage})
+                low, high = self.prior.ranges[name].to_physical(values[third[[0, -1]]]).tolist()
+                out[name].append({"low": low, "high": high, "n": len(third), "coverage": coverage})
         return out
 
     def numbers(self) -> dict[str, Any]:
@@ -110,7 +116,7 @@ def calibrate(
         draws: for each truth; one less than a multiple of 200 makes ranks fall evenly on both sides of the edges of 68% and 95%.
         batch: truths at a time.
         progress: called with the number of truths that are done.
-        covariates: name -> (N,), by which coverage is told too.
+        covariates: name -> (N,) in sampling coordinates, by which coverage is told too.
     """
     parts: list[tuple[Floats, ...]] = []
     prior = posterior(x[:1]).prior
@@ -128,7 +134,7 @@ def calibrate(
         if progress:
             progress(len(truth))
     ranks, hpd, z, contraction, means, truths, log_prob = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Calibration(prior.names, ranks, hpd, z, contraction, means, truths, log_prob, draws, covariates or {})
+    return Calibration(prior, ranks, hpd, z, contraction, means, truths, log_prob, draws, covariates or {})
 
 
 def widening(

@@ -16,6 +16,7 @@ from livetime.infer import interpret, plot, report
 from livetime.infer.classical import LikelihoodRatio, Threshold, learned
 from livetime.infer.diagnose import LEVELS, Calibration, Classification
 from livetime.infer.exact import Exact
+from livetime.infer.report import digits
 from livetime.infer.run import Run
 from livetime.outputs import write_json
 from livetime.progress import progress, say
@@ -89,27 +90,38 @@ def of_posterior(calibration: Calibration) -> Outcome:
     elif here:
         verdict = f"Overconfident where {' or '.join(here)}: joint regions hold fewer truths there than they say; {mend}."
     else:
-        verdict = "Not overconfident: on held-out simulations no region holds fewer truths than it says, within three standard deviations."
+        verdict = (
+            "Not overconfident: on held-out simulations no region holds fewer truths than it says, within three standard deviations, "
+            "and in no third of them the joint one, within four."
+        )
     good = not (over or here)
-    by_third = [
-        [where, f"{row['low']:.3g} to {row['high']:.3g}", *(f"{row['coverage'][f'{level:g}']['joint']:.3f}" for level in LEVELS)]
-        for where, row in parts
-    ]
+    by_third = [[where, f"{digits(row['low'])} to {digits(row['high'])}", *_third(row)] for where, row in parts]
     return Outcome(
         {**n, "verdict": verdict, "good": good},
         {"coverage": plot.coverage(calibration), "coverage_of_thirds": plot.thirds(calibration), "sbc_ranks": plot.sbc_ranks(calibration)},
         {"test/log_prob": n["log_prob"], **{f"test/joint_coverage_{level}": c["joint"] for level, c in n["coverage"].items()}},
-        "\n".join(lines),
+        "\n".join([*lines, verdict]),
         {
             "Calibration on held-out simulations": (header, rows),
             "In thirds of them, by posterior mean or covariate": (
-                ["", "from, to", *(f"joint {lv:.0%} regions hold" for lv in LEVELS)],
+                ["", "from, to", *(f"{level:.0%} {what}" for level in LEVELS for what in ("joint", "least marginal"))],
                 by_third,
             ),
         },
         -float(n["log_prob"]),
         (verdict, good),
     )
+
+
+def _third(row: Mapping[str, Any]) -> list[str]:
+    """Coverage at each level of the joint regions, and of that parameter's intervals that hold least."""
+    cells = []
+    for level in LEVELS:
+        shares = dict(row["coverage"][f"{level:g}"])
+        joint = shares.pop("joint")
+        least = min(shares, key=shares.__getitem__)
+        cells += [f"{joint:.3f}", f"{shares[least]:.3f} ({least.replace('_', ' ')})"]
+    return cells
 
 
 def _far_below(third: Mapping[str, Any], level: float) -> bool:

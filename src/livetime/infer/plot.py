@@ -272,12 +272,16 @@ def classifier_curves(results: Mapping[str, Classification]) -> Figure:
 
 
 def history(members: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
-    """Training and validation loss of each member after each epoch, as `Run.history` gives them."""
+    """Training and validation loss of each member after each epoch, as `Run.history` gives them, and the epoch of the best one."""
     figure = Figure((6, 4), layout="constrained")
     axes = figure.subplots()
     for i, member in enumerate(members):
         for key, style in (("train/loss", ":"), ("val/loss", "-")):
             axes.plot(member["epoch"], member[key], style, color=f"C{i % 10}", label=key if i == 0 else None)
+        if member["epoch"]:
+            best = int(np.argmin(member["val/loss"]))
+            place = member["epoch"][best], member["val/loss"][best]
+            axes.plot(*place, "o", color=f"C{i % 10}", label="epoch whose weights are kept" if i == 0 else None)
     values = [v for member in members for v in member["val/loss"]]
     if values and max(values) > np.median(values) + 5 * np.ptp(np.quantile(values, [0.05, 0.5])):
         axes.set_ylim(top=float(np.quantile(values, 0.95)))

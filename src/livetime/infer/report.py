@@ -24,8 +24,12 @@ def interval(row: Mapping[str, Any]) -> str:
 
 
 def digits(value: float) -> str:
-    """Three significant digits, and no exponent where none is needed."""
-    return f"{value:.0f}" if 1000 <= value < 1e6 else f"{value:#.3g}".removesuffix(".")
+    """Three significant digits, and no exponent where none is needed.
+
+    >>> digits(999.7)
+    '1000'
+    """
+    return f"{value:.0f}" if 999.5 <= value < 1e6 else f"{value:#.3g}".removesuffix(".")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -136,14 +136,18 @@ class Run:
 
     @cached_property
     def simulator(self) -> Simulator:
-        return build_simulator(self.config)
+        try:
+            return build_simulator(self.config)
+        except UserError as error:
+            raise UserError(f"{self.folder / CONFIG} is damaged: {error}; or train again") from None
 
     @cached_property
     def members(self) -> tuple[LitEstimator, ...]:
         folders = sorted(self.folder.glob("member_*"))
         wanted = max(self.config["training"].get("members", 1), self.config["training"].get("folds", 1))
         if len(folders) != wanted:
-            raise UserError(f"{self.folder} has {len(folders)} of {wanted} members; train with resume={self.folder}")
+            mend = "train again" if (self.folder / METRICS).exists() else f"train with resume={self.folder}"
+            raise UserError(f"{self.folder} has {len(folders)} members, but its {CONFIG} says {wanted}; {mend}")
         members = tuple(load(folder) for folder in folders)
         known = Shapes(**shapes(self.simulator))
         for folder, member in zip(folders, members, strict=True):
@@ -215,7 +219,7 @@ class Run:
         path = self.folder / WIDTH
         try:
             width = float(json.loads(path.read_text())["width"]) if path.exists() else 1.0
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             raise UserError(f"{path} is damaged; train again") from None
         if not WIDTHS[0] <= width <= WIDTHS[-1]:
             raise UserError(f"{path} has a width of {width}, but it must be from {WIDTHS[0]} to {WIDTHS[-1]}; train again")
@@ -227,9 +231,10 @@ class Run:
         try:
             seen = json.loads((self.folder / RANGE).read_text())
             low, high = np.array(seen["low"], dtype=np.float64), np.array(seen["high"], dtype=np.float64)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             raise UserError(f"{self.folder / RANGE} is missing or damaged; train again") from None
-        if not (len(low) == len(high) == self.simulator.layout.size and np.isfinite([low, high]).all()):
+        fits = low.shape == high.shape == (self.simulator.layout.size,)
+        if not (fits and np.isfinite([low, high]).all() and (low <= high).all()):
             raise UserError(f"{self.folder / RANGE} does not fit the run's summary; train again")
         return low, high
 
@@ -240,15 +245,18 @@ class Run:
         if not path.exists():
             raise UserError(f"run={self.folder} is not finished: it has no {METRICS}; go on with livetime train resume={self.folder}")
         try:
-            return dict(json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError):
-            raise UserError(f"{path} is missing or damaged; go on with livetime train resume={self.folder}") from None
+            metrics = dict(json.loads(path.read_text()))
+            if not (isinstance(metrics["good"], bool) and isinstance(metrics["verdict"], str)):
+                raise TypeError
+            return metrics
+        except (OSError, ValueError, TypeError, KeyError):
+            raise UserError(f"{path} is damaged; remove it, and livetime train resume={self.folder} makes it again") from None
 
     def own_diagnosis(self) -> list[str]:
         """A warning if the run was found wanting when it was diagnosed at the end of its training."""
-        if self.metrics.get("good", True):
+        if self.metrics["good"]:
             return []
-        return [f"of this network it was said after training: {str(self.metrics.get('verdict', '')).rstrip('.')}"]
+        return [f"of this network it was said after training: {self.metrics['verdict'].rstrip('.')}"]
 
     def out_of_range(self, x: Floats) -> list[str]:
         """Warnings for a summary (X,) outside of what training saw, which name the quantity and both numbers."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from numpy.typing import NDArray
@@ -67,6 +68,23 @@ class _Reporter(Callback):
         self.report(1, float(trainer.callback_metrics.get("val/loss", torch.nan)))
 
 
+def on_machine(machine: Trainer, **science: Any) -> lightning.Trainer:
+    """Lightning's trainer on the accelerator that is asked for; raises UserError if it is not there."""
+    try:
+        return lightning.Trainer(
+            accelerator=machine.accelerator,
+            devices=1,
+            precision=machine.precision,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **science,
+        )
+    except (RuntimeError, ValueError, MisconfigurationException) as error:
+        words = str(error).splitlines()[0].rstrip(".")
+        asked = f"trainer.accelerator={machine.accelerator} with precision={machine.precision}"
+        raise UserError(f"{asked}: {words}; take trainer.accelerator=auto, or another precision") from None
+
+
 def fit(member: Member, report: Report) -> dict[str, float]:
     """Trains one member, from its last checkpoint if it has one, and leaves `checkpoints/best.ckpt`.
 
@@ -99,26 +117,18 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
-        try:
-            trainer = lightning.Trainer(
-                accelerator=member.trainer.accelerator,
-                devices=member.trainer.devices,
-                strategy=member.trainer.strategy,
-                precision=member.trainer.precision,
-                max_epochs=t.epochs,
-                gradient_clip_val=t.clip,
-                logger=[TensorBoardLogger(member.folder, "", "", default_hp_metric=False), CSVLogger(member.folder, "", "")],
-                callbacks=[best, latest, stopping, _Reporter(report)],
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                num_sanity_val_steps=0,
-                log_every_n_steps=10**9,
-            )
-        except (RuntimeError, ValueError) as error:
-            raise UserError(f"trainer: {str(error).splitlines()[0]}; choose another trainer.accelerator, devices or precision") from None
+        trainer = on_machine(
+            member.trainer,
+            max_epochs=t.epochs,
+            gradient_clip_val=t.clip,
+            logger=[TensorBoardLogger(member.folder, "", "", default_hp_metric=False), CSVLogger(member.folder, "", "")],
+            callbacks=[best, latest, stopping, _Reporter(report)],
+            num_sanity_val_steps=0,
+            log_every_n_steps=10**9,
+        )
         trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
     if not (checkpoints / "best.ckpt").exists() or best.best_model_score is None or not torch.isfinite(best.best_model_score):
-        raise UserError("the training loss is not finite; lower training.lr, or look at the simulations")
+        raise UserError("the training loss is not finite; lower training.lr, take trainer.precision=32-true, or look at the simulations")
     report(t.epochs - trainer.current_epoch, float(best.best_model_score))
     weights = sum(p.numel() for p in module.parameters())
     result = {"val_loss": float(best.best_model_score), "epochs": trainer.current_epoch, "weights": weights}
@@ -150,6 +160,8 @@ def load(member: Path) -> LitEstimator:
         module.load_state_dict(checkpoint["state_dict"])
     except (KeyError, TypeError, RuntimeError):
         raise UserError(f"{path} does not hold the weights that it should; train again") from None
+    if not all(torch.isfinite(values).all() for values in module.state_dict().values()):
+        raise UserError(f"{path} holds weights that are not finite; train again")
     return module.eval()
 
 
