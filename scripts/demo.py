@@ -36,13 +36,13 @@ def step(what: str, expected: str, *words: str) -> Path:
 
 def main() -> None:
     started = time.monotonic()
-    print("The main job, small: about 6 minutes on two cores.")
-    step("1. simulate NuSTAR observations with dead time", "2 minutes", "simulate", "experiment=demo")
-    run = step("2. train two networks on them, and check their calibration", "3 minutes", "train", "experiment=demo")
+    print("The main job, small: about 4 minutes on two cores that do nothing else.")
+    step("1. simulate NuSTAR observations with dead time", "1 minute", "simulate", "experiment=demo")
+    run = step("2. train two networks on them, and check their calibration", "2 minutes", "train", "experiment=demo")
     truth = [f"truth.{name}={value:g}" for name, value in TRUTH.items()]
     files = step("3. observe a bright source with known truth", "10 seconds", "observe", "experiment=demo", "seed=7", *truth)
     where = f"observation.path=[{files / 'A.evt'},{files / 'B.evt'}]"
-    answer = step("4. infer it from its event files", "40 seconds", "infer", f"run={run}", where)
+    answer = step("4. infer it from its event files", "20 seconds", "infer", f"run={run}", where)
     table(json.loads((answer / "summary.json").read_text()))
     print("The naive answer is far off. The averaged dead-time model is exact enough for this source, and sharper than a network that was")
     print("trained for minutes; experiment=deadtime_npe trains a better one. The network needs no likelihood, only a simulator.")
