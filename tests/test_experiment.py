@@ -398,6 +398,7 @@ def test_sweep_makes_one_bank_and_a_run_for_each_value(capsys, tmp_path):
         main(words)
     said = capsys.readouterr()
     assert stop.value.code == 0, said.err
+    assert "ightning" not in said.out + said.err  # its tips and advertisements
     assert len(list((tmp_path / "banks").iterdir())) == 1
     *_, first, second, last = said.out.splitlines()
     assert re.fullmatch(r"job 0 \(training\.lr=0\.001\): held-out loss -?[\d.]+", first)

@@ -69,7 +69,8 @@ class _Reporter(Callback):
 
 
 def on_machine(machine: Trainer, **science: Any) -> lightning.Trainer:
-    """Lightning's trainer on the accelerator that is asked for; raises UserError if it is not there."""
+    """Lightning's trainer on the accelerator that is asked for, without its advertisements; raises UserError if it is not there."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     try:
         return lightning.Trainer(
             accelerator=machine.accelerator,
@@ -99,7 +100,6 @@ def fit(member: Member, report: Report) -> dict[str, float]:
         report(t.epochs, result["val_loss"])
         return result
     torch.set_num_threads(member.trainer.threads)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     theta, x = Bank.open(member.bank).load(member.simulations)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(member.seed)
