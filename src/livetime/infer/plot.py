@@ -110,9 +110,9 @@ def corner_plot(samples: Mapping[str, Samples], truth: Mapping[str, float] | Non
 
     prior = next(iter(samples.values())).prior
     figure = Figure((2.1 * prior.dim + 1, 2.1 * prior.dim + 1))
-    everything = np.concatenate([s.theta for name, s in samples.items() if name != "naive" or len(samples) == 1])
-    edges = np.quantile(everything, [0.0005, 0.9995], axis=0).T
-    pad = 0.05 * np.maximum(np.ptp(edges, axis=1, keepdims=True), 1e-6)
+    spans = np.stack([np.quantile(s.theta, [0.005, 0.995], axis=0) for name, s in samples.items() if name != "naive" or len(samples) == 1])
+    edges = np.stack([spans[:, 0].min(axis=0), spans[:, 1].max(axis=0)], axis=1)
+    pad = 0.1 * np.maximum(np.ptp(edges, axis=1, keepdims=True), 1e-6)
     limits = edges + pad * np.array([-1, 1])
     medians = {name: np.median(s.theta, axis=0) for name, s in samples.items()}
     beyond = {name for name, median in medians.items() if ((median < limits[:, 0]) | (median > limits[:, 1])).any()}
@@ -135,6 +135,9 @@ def corner_plot(samples: Mapping[str, Samples], truth: Mapping[str, float] | Non
             truths=prior.theta(truth)[: prior.dim] if truth else None,
             truth_color=COLOURS["truth"],
         )
+    for ax in figure.axes[:: prior.dim + 1]:
+        ax.relim()
+        ax.autoscale(axis="y")  # to the highest of all, not of the last
     names = [*samples, *(["truth"] if truth else [])]
     figure.legend(
         [Line2D([], [], color=COLOURS[n]) for n in names],
