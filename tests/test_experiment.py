@@ -297,7 +297,7 @@ def test_what_is_wrong_with_a_finished_run_is_said_and_how_to_mend_it(trained, c
     assert "best.ckpt holds weights that are not finite; train again" in said_of(not_finite)
     assert "training_range.json does not fit" in said_of(exchanged)
     assert "width.json is damaged" in said_of(lambda copy: (copy / "width.json").write_text('{"width": 1' + 400 * "0" + "}"))
-    assert "members, but its config.json says" in said_of(lambda copy: shutil.rmtree(copy / "member_0"))
+    assert "0 of 1 members that its config.json asks for; train again" in said_of(lambda copy: shutil.rmtree(copy / "member_0"))
     assert not (tmp_path / "answer").exists()
 
 

@@ -147,7 +147,7 @@ class Run:
         wanted = max(self.config["training"].get("members", 1), self.config["training"].get("folds", 1))
         if len(folders) != wanted:
             mend = "train again" if (self.folder / METRICS).exists() else f"train with resume={self.folder}"
-            raise UserError(f"{self.folder} has {len(folders)} members, but its {CONFIG} says {wanted}; {mend}")
+            raise UserError(f"{self.folder} has {len(folders)} of {wanted} members that its {CONFIG} asks for; {mend}")
         members = tuple(load(folder) for folder in folders)
         known = Shapes(**shapes(self.simulator))
         for folder, member in zip(folders, members, strict=True):
