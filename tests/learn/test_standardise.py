@@ -7,14 +7,17 @@ import torch
 from livetime.learn.standardise import Standardise
 
 
-def spectra(n=20_000, seed=0):
+def spectra(n=20_000, seed=0, dead_time=False):
     """Two powers whose mean and scatter follow from rate and number of segments, with a weak signal in one; then the numbers."""
     rng = np.random.default_rng(seed)
     rate, segments = rng.uniform(1, 3.3, n), rng.uniform(0.9, 1.8, n)
     signal = rng.normal(size=n)
     scatter = 10 ** (-0.5 * segments - 1)
-    level = -0.4 * rate**2
-    powers = [level + scatter * (rng.normal(size=n) + signal), 0.1 * rate**3 + scatter * rng.normal(size=n)]
+    level, other = -0.4 * rate**2, 0.1 * rate**3
+    if dead_time:  # the white noise of low and of high frequencies
+        level = -2 * np.log1p(10 ** (rate - 2.6))
+        other = 0.5 * level**2
+    powers = [level + scatter * (rng.normal(size=n) + signal), other + scatter * rng.normal(size=n)]
     return torch.tensor(np.stack([*powers, rate, segments], axis=1), dtype=torch.float32), signal
 
 
@@ -32,6 +35,19 @@ def test_powers_are_standardised_by_what_the_numbers_tell():
     for part in (fresh[:, 3] < 1.2, fresh[:, 3] > 1.5, fresh[:, 2] < 1.5, fresh[:, 2] > 2.8):
         np.testing.assert_allclose(z[part.numpy(), :2].mean(0), 0, atol=0.12)
         np.testing.assert_allclose(z[part.numpy(), :2].std(0), 1, atol=0.12)
+
+
+def test_of_dead_time_noise_a_third_order_leaves_less_than_a_third_of_a_standard_deviation():
+    """Which is no polynomial: the price of an order that does not bend at the ends of a range."""
+    x, _ = spectra(dead_time=True)
+    model = Standardise(4, spectral=2)
+    model.fit(x)
+    fresh, signal = spectra(seed=1, dead_time=True)
+    z = model(fresh).numpy()
+    assert np.corrcoef(z[:, 0], signal)[0, 1] > 0.64  # at most 1/sqrt(2)
+    for part in (fresh[:, 3] < 1.2, fresh[:, 3] > 1.5, fresh[:, 2] < 1.5, fresh[:, 2] > 2.8):
+        np.testing.assert_allclose(z[part.numpy(), :2].mean(0), 0, atol=1 / 3)
+        np.testing.assert_allclose(z[part.numpy(), :2].std(0), 1, atol=0.2)
 
 
 def test_numbers_are_standardised_plainly_and_constants_are_zero():
