@@ -126,11 +126,10 @@ def _override(argument: str, multirun: bool) -> str:
         return argument
     if key == "observation":
         raise UserError(f"observation={value} is not known; say observation.path={value}")
-    if (CONFIGS / key.lstrip("+")).is_dir() and re.fullmatch(r"null|[-+.\d][-+.\de]*|", value):
-        raise UserError(
-            f"{argument} is not the name of a choice; {hint(value, (p.stem for p in (CONFIGS / key.lstrip('+')).glob('*.yaml')))}"
-        )
-    if key.startswith("grid.") and not multirun and re.fullmatch(r"[-+.\d][-+.\de]*", value):
+    group, number = CONFIGS / key.lstrip("+"), re.fullmatch(r"[-+.\d][-+.\de]*", value)
+    if group.is_dir() and (number or value in ("null", "")):
+        raise UserError(f"{argument} is not the name of a choice; {hint(value, (p.stem for p in group.glob('*.yaml')))}")
+    if key.startswith("grid.") and number and not multirun:
         value = f"[{value}]"
     if key in PATHS:
         if value.startswith("[") and value.endswith("]"):
@@ -179,14 +178,15 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
         context = HydraConfig.get()
         config: Any = OmegaConf.to_container(cfg, resolve=True)
         folder = os.path.join(context.sweep.dir, context.sweep.subdir) if context.mode == RunMode.MULTIRUN else None
+        task = [str(o) for o in context.overrides.task]
         num = context.job.num if folder else 0
-        which = f"job {num} ({' '.join(context.overrides.task)})" if folder else ""
+        which = f"job {num} ({' '.join(task)})" if folder else ""
         try:
             _check_root(command, config)
             if which:
                 print(which, flush=True)
-            loss = _stage(command, config, [str(o) for o in context.overrides.task], folder)
-            done.append((num, list(context.overrides.task), loss))
+            loss = _stage(command, config, task, folder)
+            done.append((num, task, loss))
             return loss
         except (UserError, OSError) as error:  # never SystemExit: it would end a whole sweep
             if isinstance(error, OSError):
@@ -197,14 +197,13 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
                 os.rmdir(folder or "")
             return float("nan")
 
-    where = []
+    swept = ""
     if {"-m", "--multirun"} & set(flags) and not any(o.startswith("hydra.sweep.dir=") for o in overrides):
         outputs = next((o.partition("=")[2].strip("'") for o in overrides if o.startswith("outputs=")), str(ROOT / "outputs"))
-        where = ["hydra.sweep.dir=" + _quoted(f"{outputs}/sweeps/{stamp()}")]
-    sys.argv = ["livetime", *flags, *overrides, *where]
+        swept = f"{outputs}/sweeps/{stamp()}"
+    sys.argv = ["livetime", *flags, *overrides, *(["hydra.sweep.dir=" + _quoted(swept)] if swept else [])]
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=COMMANDS[command].root)(job)()
-    if where and done:
-        swept = where[0].partition("=")[2].strip("'")
+    if swept and done:
         print("\n".join([*_sweep(done, command in ("train", "evaluate")), *([swept] if os.path.isdir(swept) else [])]))
     return 2 if failed else 0
 
@@ -224,7 +223,7 @@ def _check_root(command: str, config: dict[str, Any]) -> None:
             raise UserError(f"{key} is not known; {hint(key, known)}")
     if not 0 <= config["seed"] < 2**63:
         raise UserError(f"seed is {config['seed']}, but must be a whole number from 0 to 2^63 - 1")
-    if ("name" in config and not re.fullmatch(r"[^/\\\0]+", config["name"] or "")) or config.get("name") in (".", ".."):
+    if "name" in config and (config["name"] in ("", ".", "..") or re.search(r"[/\\\0]", config["name"])):
         raise UserError(f"name is {config['name']!r}, but must be the name of a folder, without a slash")
     for key in ("threads", "processes"):
         if (value := config.get(key)) is not None and value < 1:
@@ -271,9 +270,14 @@ def _translate(error: Exception, command: str) -> str:
 def _unknown(key: str, known: list[str]) -> str:
     """Names the nearest key, or the ones that stand beside it."""
     siblings = [k for k in known if k.rpartition(".")[0] == key.rpartition(".")[0]]
-    close = get_close_matches(key, known, 1, 0.6) or [k for k in known if k.rpartition(".")[2] == key]
-    close = close or get_close_matches(key.partition(".")[0], known, 1, 0.6)
-    return f"{key} is not known; {hint(key, close or siblings or [k for k in known if '.' not in k])}"
+    near = (
+        get_close_matches(key, known, 1, 0.6)
+        or [k for k in known if k.rpartition(".")[2] == key]
+        or get_close_matches(key.partition(".")[0], known, 1, 0.6)
+        or siblings
+        or [k for k in known if "." not in k]
+    )
+    return f"{key} is not known; {hint(key, near)}"
 
 
 def _known_keys(command: str) -> list[str]:

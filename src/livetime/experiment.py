@@ -109,7 +109,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
 
     known = shapes(simulator)
     module = LitEstimator(dict(config["estimator"]), known, config["training"])
-    _refuse_what_cannot_be_trained(config, training, simulator, module)
+    _refuse_what_cannot_be_trained(config, training, trainer, simulator, module)
     times = {"started": time.time()}
     bank = _bank(config, simulator)
     times["simulated"] = time.time()
@@ -185,12 +185,14 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     return folder, result.loss
 
 
-def _refuse_what_cannot_be_trained(config: Config, training: Training, simulator: "Simulator", module: "LitEstimator") -> None:
+def _refuse_what_cannot_be_trained(
+    config: Config, training: Training, trainer: Trainer, simulator: "Simulator", module: "LitEstimator"
+) -> None:
     """What can be known of a training before anything is simulated; raises UserError."""
     from livetime.learn.data import split
     from livetime.learn.training import on_machine
 
-    on_machine(check(Trainer, config["trainer"], "trainer"), logger=False, enable_checkpointing=False)
+    on_machine(trainer, logger=False, enable_checkpointing=False)
     n, classes = config["simulations"], simulator.prior.classes
     learns_classes = module.estimator.target == "class"
     if classes and not learns_classes:

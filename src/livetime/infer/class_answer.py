@@ -112,11 +112,8 @@ def _logistic(run: Run) -> Logistic | None:
 
     def read(kept: dict[str, NDArray[Any]]) -> Logistic:
         found = Logistic(**kept)
-        if not (
-            found.mean.shape == found.scale.shape == (size,) and found.weights.shape == (size, classes) and found.bias.shape == (classes,)
-        ):
-            raise ValueError
-        if not (found.scale > 0).all():
+        shapes = {"mean": (size,), "scale": (size,), "weights": (size, classes), "bias": (classes,)}
+        if {name: values.shape for name, values in kept.items()} != shapes or (found.scale <= 0).any():
             raise ValueError
         return found
 

@@ -125,7 +125,7 @@ def _third(row: Mapping[str, Any]) -> list[str]:
 
 
 def _far_below(third: Mapping[str, Any], level: float) -> bool:
-    """By four standard deviations: there are so many thirds that three of them would be found by chance in one run of twenty."""
+    """By four standard deviations; three would be too few, for there are so many thirds that chance finds one in every twentieth run."""
     return bool(third["coverage"][f"{level:g}"]["joint"] < level - 4 * np.sqrt(level * (1 - level) / third["n"]))
 
 
