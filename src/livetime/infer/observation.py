@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.config import UserError
-from livetime.infer.ogip import LIVE, MJDREF, EventFile, counted, inside, intersect, load, sum_key
+from livetime.infer.doctor import barycentred, examine
+from livetime.infer.fault import counted, notes
+from livetime.infer.fitsfile import MJDREF, local_file, sum_key
+from livetime.infer.gti import inside, intersect
+from livetime.infer.ogip import EventFile, load
 from livetime.simulate.detector import Events
 from livetime.simulate.summary import segment_starts
 
@@ -49,6 +53,7 @@ def read(
     start: float | None = None,
     stop: float | None = None,
     hard: float | None = None,
+    band: tuple[float, float] | None = None,
 ) -> Observation:
     """Read one event file per module, and take the whole segments of their common good time.
 
@@ -61,25 +66,25 @@ def read(
         gti: `file`, or `full` for all from the first to the last event of each file.
         start, stop: use this part, in s since the start of the first common good time interval.
         hard: PI channel from which on an event counts as hard; None for no energies.
+        band: energies in keV that are used, without the second; None for all events.
 
     Raises: UserError for files that are not what they should be or hold nothing to use, in one sentence that says what to do.
     """
-    files = [Path(os.path.expanduser(p)) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
-    _require(files, modules)
-    parts = [load(file, gti, hard) for file in files]
-    notes = [note for part in parts for note in part.notes]
-    _consistent(parts, notes)
-    common = _common(parts, notes)
+    files = _files([paths] if isinstance(paths, (str, Path)) else paths, modules)
+    parts = [load(file, gti, hard, band) for file in files]
+    said = [note for part in parts for note in notes(examine(part, dead_time), part.path.name)]
+    _consistent(parts, said)
+    common = _common(parts, said)
     origin, names = float(common[0, 0]), " with ".join(map(str, files))
-    whole = _whole(_part(common - origin, start, stop, names), segment_size, names, notes)
-    used = _first(whole, segment_size, max_segments, notes)
+    whole = _whole(_part(common - origin, start, stop, names), segment_size, names, said)
+    used = _first(whole, segment_size, max_segments, said)
     start_time, intervals = origin + float(used[0, 0]), used - used[0, 0]
     chosen = [inside(part.times - start_time, intervals) for part in parts]
     times = tuple((part.times - start_time)[rows] for part, rows in zip(parts, chosen, strict=True))
     flags = tuple(part.hard[rows] for part, rows in zip(parts, chosen, strict=True) if part.hard is not None)
     segments = len(segment_starts(intervals, segment_size))
     info = {
-        **_describe(parts, times, float(np.diff(intervals).sum()), dead_time, notes),
+        **_describe(parts, times, float(np.diff(intervals).sum()), dead_time),
         "segment_size": segment_size,
         "segments_available": len(segment_starts(whole, segment_size)),
         "segments": segments,
@@ -88,23 +93,19 @@ def read(
         "start": float(used[0, 0]),
         "stop": float(used[-1, 1]),
     }
-    return Observation(Events(times, intervals, flags or None), start_time, segments, info, tuple(notes))
+    return Observation(Events(times, intervals, flags or None), start_time, segments, info, tuple(said))
 
 
-def _require(files: Sequence[Path], modules: int) -> None:
+def _files(given: Sequence[str | Path], modules: int) -> list[Path]:
     """One file for each module, there and not empty."""
-    if len(files) != modules:
-        given = f"observation.path names {counted(len(files), 'file')}, but the run has {counted(modules, 'module')}"
-        raise UserError(f"{given}: give one file per module")
+    if len(given) != modules:
+        wrong = f"observation.path names {counted(len(given), 'file')}, but the run has {counted(modules, 'module')}"
+        raise UserError(f"{wrong}: give one file per module")
+    files = [local_file(path) for path in given]
     for i, path in enumerate(files):
-        if not os.path.exists(path):  # other than Path.exists, it bears names that no file can have
-            raise UserError(f"{path} does not exist: check observation.path")
-        if not path.is_file():
-            raise UserError(f"{path} is a folder or no plain file: name the event file itself in observation.path")
-        if path.stat().st_size == 0:
-            raise UserError(f"{path} is empty (0 bytes): copy or download it again")
         if any(os.path.samefile(path, other) for other in files[:i]):
             raise UserError(f"{path} is given for two modules, which must be independent: give each module's own file")
+    return files
 
 
 # Modules together, and the part that is used.
@@ -195,17 +196,19 @@ def _first(gti: Floats, segment_size: float, max_segments: int | None, notes: li
     return used
 
 
-def _describe(parts: Sequence[EventFile], times: Sequence[Floats], exposure: float, dead_time: float, notes: list[str]) -> dict[str, Any]:
+def _describe(parts: Sequence[EventFile], times: Sequence[Floats], exposure: float, dead_time: float) -> dict[str, Any]:
     """What the files say and what was used, in plain types."""
     rates = [len(t) / exposure for t in times]
-    live = [_live_fraction(part, dead_time) for part in parts]
-    for part, rate, (fraction, source) in zip(parts, rates, live, strict=True):
-        _check_rate(part, rate, dead_time, fraction, source, notes)
+    live = [part.live_fraction(dead_time) for part in parts]
+    for part, rate in zip(parts, rates, strict=True):
+        _check_rate(part, rate, dead_time)
     return {
         "files": [str(part.path) for part in parts],
+        "mission": parts[0].mission.name if parts[0].mission else None,
         **{name: _text(parts[0], key) for name, key in (("telescope", "TELESCOP"), ("object", "OBJECT"), ("timesys", "TIMESYS"))},
         "instruments": [_text(part, "INSTRUME") for part in parts],
         "mjdref": _mjdref(parts[0]),
+        "barycentred": barycentred(parts[0]),
         "exposure": exposure,
         "events_read": [part.rows for part in parts],
         "events_used": [len(t) for t in times],
@@ -216,7 +219,7 @@ def _describe(parts: Sequence[EventFile], times: Sequence[Floats], exposure: flo
     }
 
 
-def _check_rate(part: EventFile, rate: float, dead_time: float, live: float | None, source: str | None, notes: list[str]) -> None:
+def _check_rate(part: EventFile, rate: float, dead_time: float) -> None:
     if rate == 0:
         raise UserError(f"{part.path} has no events in the segments chosen: choose others with observation.start and observation.stop")
     if rate * dead_time > 1:
@@ -224,25 +227,3 @@ def _check_rate(part: EventFile, rate: float, dead_time: float, live: float | No
             f"{part.path} has {rate:.6g} recorded counts/s, more than a dead time of {dead_time:.4g} s lets through ({1 / dead_time:.6g}): "
             "choose a run with this instrument's dead time"
         )
-    expected = 1 - rate * dead_time
-    if live and dead_time and abs(live - expected) > 0.02:
-        why = "events were screened away, the rate changed, or the dead time is another"
-        notes.append(
-            f"{part.path.name}: {source} gives a live-time fraction of {live:.4g}, but {rate:.4g} recorded counts/s of {dead_time:.4g} s "
-            f"dead time leave {expected:.4g}: {why}"
-        )
-
-
-def _live_fraction(part: EventFile, dead_time: float) -> tuple[float | None, str | None]:
-    """Live-time fraction of a module over the whole file, and what says so.
-
-    The mean of PRIOR is the live time per event, and each event costs one dead time, whatever was screened away since.
-    An EXPOSURE as long as ONTIME says nothing: most missions leave the dead time in it.
-    """
-    given = {key: float(part.header[key]) for key in LIVE if isinstance(part.header.get(key), (int, float))}
-    ontime = given.get("ONTIME") or float(np.diff(part.gti).sum())
-    fractions = {"DEADC": given.get("DEADC", 0.0), **{key: given.get(key, 0.0) / ontime for key in ("LIVETIME", "EXPOSURE")}}
-    for key, fraction in fractions.items():
-        if 0 < fraction <= 1 + 1e-6 and (key != "EXPOSURE" or fraction < 1 - 1e-6):
-            return min(fraction, 1.0), key
-    return (part.prior / (part.prior + dead_time), "PRIOR") if part.prior and dead_time > 0 else (None, None)

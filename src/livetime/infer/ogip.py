@@ -1,206 +1,244 @@
 """One OGIP event file: what it holds, mended or refused; and a writer of the same."""
 
-import gzip
-import io
 import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
 from livetime.config import UserError
+from livetime.infer.energy import of_events, values
+from livetime.infer.fault import Fault, NoGoodTimeError, add, counted
+from livetime.infer.fitsfile import LIVE, MJDREF, STEP, TIME_ZERO, column, event_table, keywords, opened, seconds
+from livetime.infer.gti import inside, of_file
+from livetime.infer.mission import NAMES, Mission, find
 from livetime.simulate.detector import Events
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-_TIME_ZERO = ("TIMEZERO", "TIMEZERI", "TIMEZERF")
-MJDREF = ("MJDREF", "MJDREFI", "MJDREFF")
-LIVE = ("DEADC", "LIVETIME", "EXPOSURE", "ONTIME")
-_KEYS = (MJDREF, _TIME_ZERO, *((key,) for key in ("TELESCOP", "INSTRUME", "OBJECT", "TIMESYS", "TIMEREF", "TIMEUNIT", *LIVE)))
 
 
 @dataclass(frozen=True)
 class EventFile:
-    """One file: header values, sorted mission times and good time intervals in s, rows in the file, mean of PRIOR in s; where a band was
-    asked for, which events are hard."""
+    """One file, mended.
+
+    Arguments:
+        header: keywords of the event table, or of the primary header.
+        mission: what is known of the instrument; None for one that is not known.
+        times, gti: sorted mission times and good time intervals in s, TIMEZERO added; times are of the middle of their frame.
+        rows: photons in the file.
+        prior: mean of the column PRIOR in s; None without.
+        faults: what was found on the way.
+        hard: which events are hard, where a channel was asked for.
+        detectors: number of the detector of each event, where several are merged.
+        kev: energy of each event in keV, where it can be told.
+        dead_time: mean of the column DEADTIME in s; None without.
+        precision: smallest difference of two times that the column can hold, in s.
+        total: events in the good time of all energies, where a band was asked for some are not among `times`.
+    """
 
     path: Path
     header: dict[str, Any]
+    mission: Mission | None
     times: Floats
     gti: Floats
     rows: int
     prior: float | None
-    notes: list[str]
-    hard: Mask | None = None
+    faults: list[Fault]
+    hard: Mask | None
+    detectors: NDArray[np.int64] | None
+    kev: Floats | None
+    dead_time: float | None
+    precision: float
+    total: int
+
+    @property
+    def exposure(self) -> float:
+        return float(np.diff(self.gti).sum())
+
+    @property
+    def timedel(self) -> float | None:
+        """Time step that the file or its readout mode declares, in s: TIMEDEL, else XMM's FRMTIME in ms, else the mode's frame time."""
+        for key, unit in (("TIMEDEL", 1.0), ("FRMTIME", 1e-3)):
+            if isinstance(value := self.header.get(key), (int, float)) and value > 0:
+                return float(value) * unit
+        mode = str(self.header.get(self.mission.frame_key, "")) if self.mission else ""
+        return self.mission.frames.get(mode.strip().upper()) if self.mission else None
+
+    @property
+    def detector_count(self) -> int:
+        return 1 if self.detectors is None else max(1, len(np.unique(self.detectors)))
+
+    def live_fraction(self, dead_time: float) -> tuple[float | None, str | None]:
+        """Live-time fraction of a module over the whole file, and what says so.
+
+        The mean of PRIOR is the live time per event, and each event costs one dead time, whatever was screened away since.
+        An EXPOSURE as long as ONTIME says nothing: most missions leave the dead time in it. So does a DEADC of 1 on a bright file.
+        """
+        given = {key: float(self.header[key]) for key in LIVE if isinstance(self.header.get(key), (int, float))}
+        ontime = given.get("ONTIME") or self.exposure
+        fractions = {"DEADC": given.get("DEADC", 0.0), **{key: given.get(key, 0.0) / ontime for key in ("LIVETIME", "EXPOSURE")}}
+        for key, fraction in fractions.items():
+            nothing = fraction >= 1 - 1e-6 and (key == "EXPOSURE" or self.total / self.exposure / self.detector_count * dead_time > 0.01)
+            if 0 < fraction <= 1 + 1e-6 and not nothing:
+                return min(fraction, 1.0), key
+        return (self.prior / (self.prior + dead_time), "PRIOR") if self.prior and dead_time > 0 else (None, None)
 
 
-def _stream(path: Path) -> BinaryIO:
-    """The file's bytes, unpacked here: astropy takes the end of a cut gzip file for the end of the FITS file, and says nothing."""
-    stream = path.open("rb")
-    if stream.read(2) == b"\x1f\x8b":
-        with stream:
-            return io.BytesIO(gzip.decompress(path.read_bytes()))
-    stream.seek(0)
-    return stream
+def load(
+    path: Path, gti: Literal["file", "full"], hard: float | None = None, band: tuple[float, float] | None = None, energies: bool = False
+) -> EventFile:
+    """Reads and mends one file.
 
+    Arguments:
+        gti: `file`, or `full` for all from the first to the last event.
+        hard: PI channel from which on an event is hard.
+        band: energies in keV, of which the second is no longer taken; None for all events.
+        energies: whether to tell the events' energies without a band too, where that is quick.
 
-@contextmanager
-def _opened(path: Path) -> Iterator[fits.HDUList]:
-    """The file with all its headers read; whatever astropy stumbles over in a broken one becomes a sentence."""
-    truncated = UserError(f"{path} is truncated, its end is missing or damaged: copy or download it again")
-    caught: list[warnings.WarningMessage] = []
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            warnings.filterwarnings("error", message=".*truncated")
-            with _stream(path) as stream, fits.open(stream) as hdus:
-                len(hdus)
-                yield hdus
-    except UserError as error:
-        # Astropy leaves out a table whose header is cut, with a warning.
-        if any("corrupted" in str(warning.message) for warning in caught):
-            raise truncated from error
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split()).split('. ')[0].rstrip('.')}"
-        if any(words in reason for words in ("truncated", "ended before", "smaller than", "Header missing END")):
-            raise truncated from error
-        raise UserError(f"{path} cannot be read as FITS ({reason}): give an event file, or copy it again if it is one") from error
-
-
-def load(path: Path, gti: Literal["file", "full"], hard: float | None = None) -> EventFile:
-    """Reads and mends one file; `hard` is the PI channel from which on an event is hard. Raises UserError."""
-    notes: list[str] = []
-    with _opened(path) as hdus:
-        hdu = _event_table(hdus, path, notes)
-        header = _keywords(hdus[0].header, hdu.header)
-        for key in (*MJDREF, *_TIME_ZERO, *LIVE):
+    Raises: UserError, and NoGoodTimeError where `full` would help.
+    """
+    faults: list[Fault] = []
+    with opened(path) as hdus:
+        hdu = event_table(hdus, path, faults)
+        header = keywords(hdus[0].header, hdu.header)
+        for key in (*MJDREF, *TIME_ZERO, *LIVE, *STEP):
             if isinstance(header.get(key), (str, bool)):
                 raise UserError(f"{path}: the keyword {key} is {header[key]!r}, which is no number: mend the header")
-        times, rows = _times(hdu, header, path, notes)
-        order = np.argsort(times, kind="stable")
-        times, flags = times[order], None if hard is None else (_channels(hdu, rows, path) >= hard)[order]
-        intervals = _file_gti(hdus, hdu, header, path, notes) if gti == "file" else np.array([[times[0], times[-1]]])
-        prior = _mean_prior(hdu, rows)
-    within = inside(times, intervals)
+        mission = _mission(header, faults)
+        times, rows, precision = _times(hdu, header, path, faults)
+        events: dict[str, Any] = {
+            "times": times,
+            "hard": None if hard is None else values(hdu, "PI", rows, str(path), "by which observation.hard tells hard events") >= hard,
+            "kev": _energies(hdus, hdu, rows, mission, path, band is not None) if band or energies else None,
+            "detectors": _detectors(hdu, rows, mission),
+        }
+        events = _take(events, np.argsort(times, kind="stable"))
+        prior, dead_time = (_mean(hdu, rows, name) for name in ("PRIOR", "DEADTIME"))
+        intervals = of_file(hdus, hdu, header, mission, path, faults) if gti == "file" else events["times"][[[0, -1]]]
+    within = inside(events["times"], intervals)
     if not within.any():
-        raise UserError(
+        raise NoGoodTimeError(
             f"{path} has no event within its good time intervals ({intervals[0, 0]:.1f} to {intervals[-1, 1]:.1f} s, "
-            f"events {times[0]:.1f} to {times[-1]:.1f} s): check TIMEZERO, or set observation.gti=full"
+            f"events {events['times'][0]:.1f} to {events['times'][-1]:.1f} s): check TIMEZERO, or set observation.gti=full"
         )
-    add_note(notes, path, ~within, "event", "outside the good time intervals, left out")
+    effect = "counted, they make steps of the rate at the intervals' ends"
+    add(faults, "outside_gti", ~within, "event", "outside the good time intervals", "left out", effect)
     if gti == "full":
-        notes.append(f"{path.name}: all from the first to the last event, {np.ptp(times):.6g} s, taken as good time (observation.gti=full)")
-    return EventFile(path, header, times[within], intervals, len(rows), prior, notes, None if flags is None else flags[within])
+        what = f"all from the first to the last event, {np.ptp(events['times']):.6g} s, taken as good time"
+        effect = "gaps in which nothing was recorded count as time without photons: a rms that is not there"
+        faults.append(Fault("full_gti", "warning", what, "observation.gti=full", effect))
+    events, total = _take(events, within), int(within.sum())
+    if band is not None:
+        events = _take(events, _in_band(events["kev"], band, path, faults))
+    return EventFile(
+        path,
+        header,
+        mission,
+        gti=intervals,
+        rows=len(rows),
+        prior=prior,
+        faults=faults,
+        dead_time=dead_time,
+        precision=precision,
+        total=total,
+        **events,
+    )
 
 
-def _keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
-    """The event table's keywords, and the primary header's where it has none; of a keyword that may be split, never parts of both."""
-    found: dict[str, Any] = {}
-    for group in _KEYS:
-        header = own if any(key in own for key in group) else primary
-        found |= {key: header[key] for key in group if isinstance(header.get(key), (str, int, float))}
-    return found
+def _take(events: Mapping[str, Any], which: Any) -> dict[str, Any]:
+    return {name: None if values is None else values[which] for name, values in events.items()}
 
 
-def _column(hdu: Any, name: str) -> str | None:
-    """The column's own spelling, since names in FITS tables do not care for case; None where there is none."""
-    names = hdu.columns.names if isinstance(hdu, fits.BinTableHDU) else []
-    return next((n for n in names if n.upper() == name), None)
+def _mission(header: Mapping[str, Any], faults: list[Fault]) -> Mission | None:
+    telescope, instrument = (str(header.get(key, "")).strip() for key in ("TELESCOP", "INSTRUME"))
+    if (mission := find(telescope, instrument)) is None:
+        effect = "what the instrument does to a power spectrum cannot be checked: its dead time must be known from elsewhere"
+        done = f"read without it; known are {', '.join(NAMES)}"
+        if telescope:
+            what = f"TELESCOP {telescope}{f', INSTRUME {instrument}' if instrument else ''} is no instrument that livetime knows"
+            faults.append(Fault("unknown_mission", "warning", what, done, effect))
+        else:
+            faults.append(Fault("no_telescop", "warning", "the keyword TELESCOP is missing", done, effect))
+    return mission
 
 
-def _rank(hdu: Any) -> int | None:
-    """How much a table looks like events, 0 for most; None without TIME, or for something else that has times."""
-    name, kind = hdu.name.upper(), str(hdu.header.get("HDUCLAS1", "")).upper()
-    if _column(hdu, "TIME") is None or _is_light_curve(hdu):
-        return None
-    if kind.startswith("EVENT") or any(word in name for word in ("EVENT", "EVT", "XTE_SE")):
-        return 0 if name == "EVENTS" else 1
-    other = kind in ("GTI", "ARRAY") or any(word in name for word in ("GTI", "BADPIX", "EXPOSU", "FPM_SEL", "XTE_SA"))
-    return None if other else 2
-
-
-def _is_light_curve(hdu: Any) -> bool:
-    return hdu.header.get("HDUCLAS1") == "LIGHTCURVE" or hdu.name.upper().startswith("RATE") or _column(hdu, "RATE") is not None
-
-
-def _event_table(hdus: fits.HDUList, path: Path, notes: list[str]) -> Any:
-    tables = [(rank, i) for i, hdu in enumerate(hdus) if (rank := _rank(hdu)) is not None]
-    if not tables:
-        what = "holds a light curve, not events" if any(map(_is_light_curve, hdus)) else "has no table of events with a TIME column"
-        raise UserError(f"{path} {what}: give the event file that the mission's pipeline wrote")
-    rank, best = min(tables)
-    if (several := [r for r, _ in tables].count(rank)) > 1:
-        notes.append(f"{path.name}: {several} tables of events, of which only the first, {hdus[best].name}, is read")
-    if len(hdus[best].data) == 0:
-        raise UserError(f"{path} has no events, table {hdus[best].name} is empty: check the filters that it was made with")
-    return hdus[best]
-
-
-def _seconds(hdu: Any, name: str, header: Mapping[str, Any], path: Path) -> Floats:
-    """A column of times in s, TIMEZERO added: of the table's own header, or of the events' where that has none."""
-    column = hdu.columns[_column(hdu, name)]
-    where = f"column {column.name} of table {hdu.name}"
-    for unit in (column.unit, hdu.header.get("TIMEUNIT", header.get("TIMEUNIT"))):
-        if str(unit or "s").strip().lower() not in ("s", "sec", "secs", "second", "seconds"):
-            raise UserError(f"{path} gives {where} in {str(unit).strip()}: convert it to seconds (unit s)")
-    values = np.array(hdu.data[column.name], dtype=np.float64)
-    if values.ndim != 1:
-        raise UserError(f"{path} has several values per row in {where}: give a file with one time per row")
-    own = hdu.header if any(key in hdu.header for key in _TIME_ZERO) else header
-    return values + sum_key(own, *_TIME_ZERO)
-
-
-def sum_key(header: Mapping[str, Any], whole: str, integer: str, fraction: str) -> float:
-    """A keyword that may be split in two for precision."""
-    if integer in header or fraction in header:
-        return float(header.get(integer, 0)) + float(header.get(fraction, 0))
-    return float(header.get(whole, 0))
-
-
-def _times(hdu: Any, header: Mapping[str, Any], path: Path, notes: list[str]) -> tuple[Floats, Mask]:
-    """Mission times of the distinct events in s, and which rows they are."""
-    times = _seconds(hdu, "TIME", header, path)
-    rows = _photons(hdu, path, notes)
+def _times(hdu: Any, header: Mapping[str, Any], path: Path, faults: list[Fault]) -> tuple[Floats, Mask, float]:
+    """Mission times of the distinct events in s, at the middle of their time step; which rows they are; and the column's precision in s."""
+    times = seconds(hdu, "TIME", header, path)
+    rows = _photons(hdu, faults)
     if not rows.any():
         raise UserError(f"{path} has no events, only clock markers: give another file")
     if bad := int((~np.isfinite(times[rows])).sum()):
         raise UserError(f"{path} has {counted(bad, 'event')} whose TIME is not a finite number: remove those rows, or make the file again")
-    rows[rows] = _distinct(times[rows], hdu, rows, path, notes)
+    precision = _precision(hdu, times[rows], path, faults)
+    rows[rows] = _distinct(times[rows], hdu, rows, faults)
     times = times[rows]
-    add_note(notes, path, np.diff(times) < 0, "event", "earlier than the one before, now sorted")
-    return times, rows
+    add(faults, "unsorted", np.diff(times) < 0, "event", "earlier than the one before", "now sorted", "none once they are sorted")
+    # OGIP: TIMEPIXR is the place of a time stamp within its step of TIMEDEL.
+    return times + (0.5 - header.get("TIMEPIXR", 0.5)) * header.get("TIMEDEL", 0.0), rows, precision
 
 
-def _channels(hdu: Any, rows: Mask, path: Path) -> Floats:
-    """Column PI of the rows."""
-    if (name := _column(hdu, "PI")) is None:
-        raise UserError(f"{path} has no column PI, by which observation.hard tells hard events: give a file with calibrated energies")
+def _precision(hdu: Any, times: Floats, path: Path, faults: list[Fault]) -> float:
+    """Smallest difference of times that the column can hold; refuses those with which no frequency can be told."""
+    kind = np.asarray(hdu.data[column(hdu, "TIME")][:1]).dtype
+    largest = float(np.abs(times).max())
+    if kind.kind == "f" and kind.itemsize == 8:
+        return float(np.spacing(largest))
+    precision = float(np.spacing(np.float32(largest))) if kind.kind == "f" else 1.0
+    what = f"the times are stored as {8 * kind.itemsize}-bit numbers, which resolve {precision:.3g} s"
+    if precision > 0.1:
+        raise UserError(f"{path}: {what}, too coarse for any power spectrum: make the file again with TIME in double precision (format D)")
+    effect = f"a grid of times: false power at multiples of {1 / precision:.4g} Hz, and images of what is above {0.5 / precision:.4g} Hz"
+    faults.append(Fault("coarse_times", "warning", what, "", effect))
+    return precision
+
+
+def _energies(hdus: fits.HDUList, hdu: Any, rows: Mask, mission: Mission | None, path: Path, asked: bool) -> Floats | None:
+    """In keV; where a band is not asked for, None rather than a refusal or a slow import (RXTE's calibration)."""
+    if not asked and (mission is None or (mission.kev is None and column(hdu, "ENERGY") is None)):
+        return None
     try:
-        values = np.array(hdu.data[name], dtype=np.float64)
-    except ValueError:
-        values = np.full(len(rows), np.nan)
-    if values.ndim != 1 or not np.isfinite(values[rows]).all():
-        raise UserError(f"{path} has no single finite number per event in column PI: give a file with calibrated energies")
-    return values[rows]
+        return of_events(hdus, hdu, rows, mission, str(path))
+    except UserError:
+        if asked:
+            raise
+        return None
 
 
-def _photons(hdu: Any, path: Path, notes: list[str]) -> Mask:
+def _in_band(kev: Floats, band: tuple[float, float], path: Path, faults: list[Fault]) -> Mask:
+    chosen: Mask = (kev >= band[0]) & (kev < band[1])
+    if not chosen.any():
+        raise UserError(
+            f"{path} has no events of observation.band, {band[0]:g} to {band[1]:g} keV: choose a band within "
+            f"{kev.min():.4g} to {kev.max():.4g} keV"
+        )
+    what = f"{int(chosen.sum())} of {len(kev)} events are of {band[0]:g} to {band[1]:g} keV"
+    effect = "those of other energies cost dead time all the same, as they do in the network only if it was trained so"
+    faults.append(Fault("band", "fact", what, "the others left out", effect))
+    return chosen
+
+
+def _detectors(hdu: Any, rows: Mask, mission: Mission | None) -> NDArray[np.int64] | None:
+    name = column(hdu, mission.detector) if mission and mission.detector else None
+    return None if name is None else np.array(hdu.data[name])[rows].astype(np.int64)
+
+
+def _photons(hdu: Any, faults: list[Fault]) -> Mask:
     """RXTE's event modes write clock markers among the events: the first bit, M[1]{1} in TEVTB2, tells them apart."""
     rows = np.ones(len(hdu.data), dtype=np.bool_)
-    if hdu.name == "XTE_SE" and (name := _column(hdu, "EVENT")) and str(hdu.header.get("TEVTB2", "")).startswith("(M[1]{1}"):
+    if hdu.name == "XTE_SE" and (name := column(hdu, "EVENT")) and str(hdu.header.get("TEVTB2", "")).startswith("(M[1]{1}"):
         rows = np.array(hdu.data[name])[:, 0].astype(np.bool_)
-        add_note(notes, path, ~rows, "clock marker", "among the events, left out")
+        effect = "counted, they make lines at the markers' frequency"
+        add(faults, "clock_markers", ~rows, "clock marker", "among the events", "left out", effect, "fact")
     return rows
 
 
-def _distinct(times: Floats, hdu: Any, rows: Mask, path: Path, notes: list[str]) -> Mask:
+def _distinct(times: Floats, hdu: Any, rows: Mask, faults: list[Fault]) -> Mask:
     """Mask of the events that do not repeat another row in all columns; equal times alone are no fault of a coarse clock."""
     keep = np.ones(len(times), dtype=np.bool_)
     order = np.argsort(times, kind="stable")
@@ -213,90 +251,26 @@ def _distinct(times: Floats, hdu: Any, rows: Mask, path: Path, notes: list[str])
     keep[tied] = False
     keep[tied[first]] = True
     repeated, apart = len(tied) - len(first), len(first) - len(np.unique(times[tied]))
-    if repeated and apart > repeated and not any(_column(hdu, c) for c in ("X", "RAWX", "DETX")):
+    effect = "a photon that is counted twice raises the noise level: at most by twice the share of duplicates"
+    if repeated and apart > repeated and not any(column(hdu, c) for c in ("X", "RAWX", "DETX")):
         # Without positions, two photons of one tick and one channel look the same.
-        notes.append(f"{path.name}: {counted(repeated, 'row')} like another in all columns, kept since {apart} more share only the time")
+        what = f"{counted(repeated, 'row')} like another in all columns"
+        faults.append(Fault("like_rows", "fact", what, f"kept since {apart} more share only the time", effect))
         return np.ones(len(times), dtype=np.bool_)
-    add_note(notes, path, ~keep, "duplicated row", "left out")
+    add(faults, "duplicates", ~keep, "duplicated row", "", "left out", effect)
     return keep
 
 
-def _mean_prior(hdu: Any, rows: Mask) -> float | None:
-    """Mean live time since the previous event in s, where the column PRIOR gives it."""
-    if (name := _column(hdu, "PRIOR")) is None:
-        return None
-    prior = np.array(hdu.data[name], dtype=np.float64)[rows]
-    prior = prior[np.isfinite(prior) & (prior > 0)]
-    return float(prior.mean()) if len(prior) else None
+def _mean(hdu: Any, rows: Mask, name: str) -> float | None:
+    """Mean of a column in s, where it is positive.
 
-
-# Good time intervals: arrays (G, 2) in s.
-
-
-def _file_gti(hdus: fits.HDUList, events: Any, header: Mapping[str, Any], path: Path, notes: list[str]) -> Floats:
-    """What all tables of good time intervals have in common: RXTE writes two, XMM and Chandra one per CCD."""
-    tables = [h for h in hdus if _column(h, "START") and _column(h, "STOP") and "GTI" in (h.name + str(h.header.get("HDUCLAS1"))).upper()]
-    if name := _column(events, "CCDNR"):  # XMM: STDGTInn is that of CCD nn
-        own = {f"STDGTI{ccd:02d}" for ccd in np.unique(events.data[name])}
-        tables = [h for h in tables if h.name in own] or tables
-    if not any(len(h.data) for h in tables):
-        raise UserError(f"{path} has no good time intervals (GTI): set observation.gti=full to take all from its first to its last event")
-    gtis = [_mended(np.stack([_seconds(h, c, header, path) for c in ("START", "STOP")], axis=1), h.name, path, notes) for h in tables]
-    common = intersect(gtis)
-    if len(common) == 0:
-        raise UserError(f"{path} has {len(gtis)} tables of good time intervals without common time: set observation.gti=full")
-    if any(not np.array_equal(gti, common) for gti in gtis):
-        notes.append(f"{path.name}: {len(gtis)} tables of good time intervals, their {np.diff(common).sum():.6g} s in common are used")
-    return common
-
-
-def _mended(gti: Floats, table: str, path: Path, notes: list[str]) -> Floats:
-    """Sorted, and merged where they overlap or touch."""
-    wrong = ~(gti[:, 0] < gti[:, 1]) | ~np.isfinite(gti).all(axis=1)
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        raise UserError(
-            f"{path} has a reversed or broken good time interval, {gti[i, 0]:.6f} to {gti[i, 1]:.6f} s in row {i + 1} of table {table}: "
-            "correct the table, or set observation.gti=full"
-        )
-    add_note(notes, path, np.diff(gti[:, 0]) < 0, "good time interval", "earlier than the one before, now sorted")
-    gti = gti[np.argsort(gti[:, 0], kind="stable")]
-    reach = np.maximum.accumulate(gti[:, 1])
-    add_note(notes, path, gti[1:, 0] < reach[:-1], "good time interval", "overlapping an earlier one, now merged")
-    apart = gti[1:, 0] > reach[:-1]
-    return np.stack([gti[np.append(True, apart)[: len(gti)], 0], reach[np.append(apart, True)[: len(gti)]]], axis=1)
-
-
-def intersect(gtis: Sequence[Floats]) -> Floats:
-    """The time common to all; each argument is sorted and free of overlaps.
-
-    >>> intersect([np.array([[0.0, 10.0], [20.0, 30.0]]), np.array([[5.0, 22.0]])]).tolist()
-    [[5.0, 10.0], [20.0, 22.0]]
+    NuSTAR's PRIOR is the live time since the previous event, NICER's DEADTIME what the event costs.
     """
-    edges = np.concatenate([gti.T.ravel() for gti in gtis])
-    steps = np.concatenate([np.repeat([1, -1], len(gti)) for gti in gtis])
-    order = np.lexsort((steps, edges))  # at equal times stops come first: a touch is no common time
-    at = np.flatnonzero(np.cumsum(steps[order]) == len(gtis))
-    edges = np.append(edges[order], np.inf)
-    return np.stack([edges[at], edges[at + 1]], axis=1)
-
-
-def inside(times: Floats, gti: Floats) -> Mask:
-    at = np.searchsorted(gti[:, 0], times, side="right") - 1
-    inside: Mask = (at >= 0) & (times <= gti[at, 1])
-    return inside
-
-
-# Words.
-
-
-def counted(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
-
-
-def add_note(notes: list[str], path: Path, which: Any, what: str, outcome: str) -> None:
-    if n := int(which.sum()):
-        notes.append(f"{path.name}: {counted(n, what)} {outcome}")
+    if (own := column(hdu, name)) is None:
+        return None
+    given = np.array(hdu.data[own], dtype=np.float64)[rows]
+    given = given[np.isfinite(given) & (given > 0)]
+    return float(given.mean()) if len(given) else None
 
 
 # The writer.

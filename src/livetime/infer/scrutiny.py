@@ -1,0 +1,166 @@
+"""What sorted event times tell of the detector that recorded them: tests whose false alarms are rarer than ALPHA a file."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+ALPHA = 1e-5
+
+
+class Absence(NamedTuple):
+    """A detector without an event from `start` to `stop`, indices of other detectors' events; `expected` events of it are missing."""
+
+    detector: int
+    start: int
+    stop: int
+    expected: float
+
+
+class Step(NamedTuple):
+    """The rate in counts/s before and after a time in s."""
+
+    time: float
+    before: float
+    after: float
+
+
+class Silence(NamedTuple):
+    """A stretch of good time without an event, in s, and how many were expected at a low rate of the same file."""
+
+    start: float
+    length: float
+    expected: float
+
+
+def good_times(times: Floats, gti: Floats) -> Floats:
+    """Good time that has passed at each event, in s: gaps between the intervals are taken out."""
+    before = np.concatenate([[0.0], np.cumsum(np.diff(gti).ravel())])
+    at = np.clip(np.searchsorted(gti[:, 0], times, side="right") - 1, 0, None)
+    passed: Floats = before[at] + times - gti[at, 0]
+    return passed
+
+
+def time_step(times: Floats, precision: float, declared: float | None = None) -> float | None:
+    """The grid in s on which event times lie, found from their differences (a grid stretched by barycentring is still one); None for none.
+
+    Arguments:
+        times: sorted, in s.
+        precision: smallest difference that the file can hold, in s.
+        declared: what the file says; other grids are looked for where its events do not lie on that one.
+    """
+    gaps = np.diff(times)
+    gaps = gaps[gaps > 8 * precision]
+    if len(gaps) < 20:
+        return None
+    if declared and declared > 8 * precision and (found := _grid(gaps, declared, 500)):
+        return found
+    shortest = float(np.quantile(gaps, min(1.0, 5 / len(gaps)), method="lower"))
+    # Neighbouring steps may all be empty, so that the shortest difference is several.
+    return next((found for parts in range(1, 6) if (found := _grid(gaps, shortest / parts, 20))), None)
+
+
+def _grid(gaps: Floats, step: float, reach: int) -> float | None:
+    """The step near the one given of which gaps d below `reach` steps are multiples.
+
+    |d/step - round(d/step)| < .1 for 95% of at least 20 of them, which uniform ones are with a probability below 1e-11.
+    """
+    near = gaps[gaps < (reach + 0.5) * step]
+    whole = np.round(near / step)
+    if len(near) < 20 or whole.min() < 1:
+        return None
+    fitted = float((near * whole).sum() / (whole**2).sum())
+    return fitted if (np.abs(near / fitted - np.round(near / fitted)) < 0.1).mean() > 0.95 else None
+
+
+def close_pairs(times: Floats, detectors: NDArray[np.int64] | None, gap: float) -> int:
+    """Number of events that follow another of the same detector within `gap` s."""
+    if detectors is None:
+        return int((np.diff(times) < gap).sum())
+    order = np.lexsort((times, detectors))
+    same = np.diff(detectors[order]) == 0
+    return int((same & (np.diff(times[order]) < gap)).sum())
+
+
+def bursts(times: Floats, window: float) -> list[tuple[float, int]]:
+    """Start and number of events of each group within `window` s that Poisson noise at the file's highest rate does not make.
+
+    k events in a window are one where N P(at least k - 1 more | rate window) < ALPHA.
+    """
+    n, span = len(times), min(256, len(times) // 4)
+    if span < 8:
+        return []
+    lengths = times[span:] - times[:-span]
+    rate = span / max(float(np.quantile(lengths, 0.01)), window)
+    k = 3
+    while n * stats.poisson.sf(k - 2, rate * window) > ALPHA:
+        k += 1
+    if k > n:
+        return []
+    first = np.flatnonzero(times[k - 1 :] - times[: n - k + 1] <= window)
+    groups = np.split(first, np.flatnonzero(np.diff(first) >= k) + 1) if len(first) else []
+    return [(float(times[g[0]]), int(g[-1] + k - g[0])) for g in groups]
+
+
+def absences(detectors: NDArray[np.int64]) -> list[Absence]:
+    """The longest absence of each detector, where chance does not explain it: however the source varies, a detector with a share p of the
+    events stays out of k successive ones with probability (1 - p)^k.
+
+    Arguments:
+        detectors: number of the detector of each event, in the order of time, (N,).
+    """
+    found, total = [], len(detectors)
+    for detector in np.unique(detectors):
+        at = np.flatnonzero(detectors == detector)
+        runs = np.diff(np.concatenate([[-1], at, [total]])) - 1
+        longest = int(np.argmax(runs))
+        k, share = int(runs[longest]), len(at) / total
+        if share < 1 and k and len(runs) * np.exp(k * np.log1p(-share)) < ALPHA:
+            start = int(at[longest - 1]) if longest else 0
+            rest = max(1, total - k)
+            found.append(Absence(int(detector), start, min(start + k, total - 1), k * len(at) / rest))
+    return found
+
+
+def rate_steps(times: Floats, gti: Floats) -> list[Step]:
+    """Times at which the rate jumps: by 15% and 8 standard deviations of the 16 bins on either side, 70% of it within 4 bins.
+
+    Bins hold 50 events or more, and last 1 s or more; standard deviations are observed, and at least Poisson.
+    """
+    passed, exposure = good_times(times, gti), float(np.diff(gti).sum())
+    width = max(1.0, 50 * exposure / max(1, len(times)), exposure / 4096)
+    bins, half = int(exposure / width), 16
+    if bins < 2 * half:
+        return []
+    counts = np.bincount(np.minimum(passed / width, bins).astype(np.int64), minlength=bins)[:bins].astype(np.float64)
+    windows = np.lib.stride_tricks.sliding_window_view(counts, half)
+    left, right = windows[:-half], windows[half:]
+    jump, mean = right.mean(axis=1) - left.mean(axis=1), counts.mean()
+    variance = [np.maximum(side.var(axis=1, ddof=1), side.mean(axis=1)) / half for side in (left, right)]
+    error = np.sqrt(variance[0] + variance[1])
+    sharp = (right[:, :4].mean(axis=1) - left[:, -4:].mean(axis=1)) * np.sign(jump) > 0.7 * np.abs(jump)
+    z = np.where(sharp & (np.abs(jump) > 0.15 * mean), np.abs(jump) / np.maximum(error, 1e-9), 0.0)
+    found = []
+    while (best := int(np.argmax(z))) >= 0 and z[best] > 8:
+        at = int(np.searchsorted(passed, (best + half) * width))
+        found.append(Step(float(times[min(at, len(times) - 1)]), left[best].mean() / width, right[best].mean() / width))
+        z[max(0, best - half) : best + half] = 0
+    return sorted(found)
+
+
+def silences(times: Floats, gti: Floats) -> list[Silence]:
+    """Stretches of good time without an event that a Poisson process at a low rate of the file (the lowest 5% of runs of 64 events) does
+    not leave: N exp(-rate length) < ALPHA.
+    """
+    passed, exposure = good_times(times, gti), float(np.diff(gti).sum())
+    run = min(64, len(passed) // 4)
+    if run < 8:
+        return []
+    rate = run / float(np.quantile(passed[run:] - passed[:-run], 0.95))
+    edges = np.concatenate([[0.0], passed, [exposure]])
+    waits = np.diff(edges)
+    long = np.flatnonzero(len(times) * np.exp(-rate * waits) < ALPHA)
+    before = np.concatenate([[gti[0, 0]], times])
+    return [Silence(float(before[i]), float(waits[i]), float(rate * waits[i])) for i in long]
