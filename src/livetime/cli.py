@@ -1,4 +1,4 @@
-"""`livetime simulate|train|evaluate|infer|observe|compare`, each a Hydra application."""
+"""`livetime simulate|train|evaluate|infer|observe|compare`, each a Hydra application, and `livetime doctor`, which is none."""
 
 import os
 import re
@@ -61,6 +61,17 @@ COMMANDS = {
         "livetime compare run=outputs/<name>/<run> grid.rate=[50,500] fixed.qpo_rms=.15 ... n=100",
         "the folder of the table and the figure",
     ),
+    "doctor": Command(
+        "every fault of event files, and what it does to a measurement",
+        "",
+        "livetime doctor A.evt B.evt output=doctor.json",
+        "a table for each file, or the JSON file; exit code 0 clean, 1 warnings, 2 unusable",
+    ),
+}
+DOCTOR = {
+    "band": "[low,high] in keV: look at events of these energies only",
+    "output": "a JSON file for all that is told",
+    "overwrite": "true: the JSON file may exist",
 }
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i")
 FLAGS = (*FLAGS_WITH_VALUE, "-m", "--multirun", "--resolve", "--version", "--hydra-help")
@@ -82,6 +93,9 @@ def usage() -> str:
 def command_help(name: str) -> str:
     """What a newcomer can use; made from the YAML files as they are."""
     c = COMMANDS[name]
+    if not c.root:
+        keys = "\n".join(f"  {key}=  {what}" for key, what in DOCTOR.items())
+        return f"livetime {name}: {c.line}\n\nExample:\n  {c.help}\n\nPrints {c.last}.\n\nKeys:\n{keys}"
     lines = [
         f"livetime {name}: {c.line}",
         "",
@@ -190,7 +204,7 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
             return loss
         except (UserError, OSError) as error:  # never SystemExit: it would end a whole sweep
             if isinstance(error, OSError):
-                error = UserError(f"{error.filename or 'the system'}: {error.strerror}; check the path, its permissions and the disk")
+                error = UserError(_of_system(error))
             failed.append(str(error))
             print(f"error: {which + ': ' if which else ''}{error}", file=sys.stderr, flush=True)
             with suppress(OSError):  # unless something was written
@@ -213,6 +227,38 @@ def _sweep(done: Sequence[tuple[int, list[str], float]], learned: bool) -> list[
     same = set.intersection(*(set(overrides) for _, overrides, _ in done)) if len(done) > 1 else set()
     said = [(num, " ".join(o for o in overrides if o not in same), loss) for num, overrides, loss in done]
     return [f"job {num} ({what}): " + (f"held-out loss {loss:.4f}" if learned else "done") for num, what, loss in said]
+
+
+def _of_system(error: OSError) -> str:
+    return f"{error.filename or 'the system'}: {error.strerror}; check the path, its permissions and the disk"
+
+
+def _doctor(words: Sequence[str]) -> int:
+    """Plain file names, and the keys of DOCTOR; returns the exit code."""
+    from livetime import experiment
+
+    files, options = [], {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals and key in DOCTOR:
+            options[key] = value
+        elif word.startswith("-") or (equals and key.isidentifier() and not os.path.exists(word)):
+            raise UserError(f"{word} is not known; {hint(key, [*DOCTOR, '--help'])}")
+        else:
+            files.append(word)
+    if (overwrite := options.get("overwrite", "false")) not in ("true", "false"):
+        raise UserError(f"overwrite is {overwrite}, but must be true or false")
+    band = None
+    if "band" in options:
+        try:
+            low, high = (float(bound) for bound in options["band"].strip("[]").split(","))
+            band = (low, high)
+        except ValueError:
+            raise UserError(f"band is {options['band']}, but must be two energies in keV, as in band=[3,10]") from None
+    try:
+        return experiment.doctor(files, band, options.get("output"), overwrite == "true")
+    except OSError as error:
+        raise UserError(_of_system(error)) from None
 
 
 def _check_root(command: str, config: dict[str, Any]) -> None:
@@ -327,7 +373,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from yaml import YAMLError  # type: ignore[import-untyped]
 
     try:
-        raise SystemExit(_run(command, *arrange(rest)))
+        raise SystemExit(_doctor(rest) if command == "doctor" else _run(command, *arrange(rest)))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
     except YAMLError as error:

@@ -126,8 +126,9 @@ class ObservationFiles:
         gti: `file` for the good time intervals of the files; `full` to do without.
         start, stop: s since the start of the first common good time interval; null for all.
         hard: PI channel from which on an event is hard, for a run whose features have a hardness.
+        band: energies in keV that are used, without the second; null for all events.
 
-    Raises: ValueError for a channel below 0.
+    Raises: ValueError for a channel below 0, or a band that is none.
     """
 
     path: tuple[str, ...] = ()
@@ -135,8 +136,11 @@ class ObservationFiles:
     start: float | None = None
     stop: float | None = None
     hard: float | None = None
+    band: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        if self.band is not None and not 0 <= self.band[0] < self.band[1] < math.inf:
+            raise ValueError(f"band is {self.band[0]:g} to {self.band[1]:g}, but must go from one energy in keV to a higher one")
         if self.hard is not None and not 0 <= self.hard < math.inf:
             raise ValueError(f"hard is {self.hard}, but a PI channel is a number from 0")
 

@@ -5,8 +5,9 @@ Heavy packages are imported when a stage starts, so that `--help` and a bad key 
 
 import json
 import math
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise, product
@@ -402,6 +403,7 @@ def infer(config: Config) -> Path:
         start=files.start,
         stop=files.stop,
         hard=files.hard,
+        band=files.band,
     )
     if seen.events.hard and np.ptp(np.concatenate(seen.events.hard).astype(np.int8)) == 0:
         raise UserError(f"observation.hard={files.hard:g} makes all events of {files.path[0]} hard or all soft; choose a channel between")
@@ -423,6 +425,46 @@ def infer(config: Config) -> Path:
     else:
         answer.tell(given)
     return folder
+
+
+# --- doctor --------------------------------------------------------------------------------------------------------------
+
+
+def doctor(files: Sequence[str], band: tuple[float, float] | None = None, output: str | None = None, overwrite: bool = False) -> int:
+    """Tells every fault of event files as tables, and in a JSON file; returns the exit code: 0 clean, 1 warnings, 2 one is unusable.
+
+    Arguments:
+        band: energies in keV that are looked at, without the second; None for all.
+        output: the JSON file; None for none.
+    """
+    if not files:
+        raise UserError("no event file is given; say livetime doctor <event file> ...")
+    if band is not None:
+        band = check(ObservationFiles, {"band": band}, "doctor").band
+    target = None if output is None else Path(output)
+    if target and target.is_dir():
+        raise UserError(f"output={target} is a folder; name a JSON file in it")
+    if target and target.exists() and not overwrite:
+        raise UserError(f"output={target} exists; choose another file, or say overwrite=true")
+    if target and any(Path(file).exists() and target.exists() and target.samefile(file) for file in files):
+        raise UserError(f"output={target} is one of the files to be read; choose another file")
+
+    from rich.console import Console
+
+    from livetime.infer.doctor import diagnose, table
+
+    told = [diagnose(file, band) for file in files]
+    for diagnosis in told:
+        if diagnosis.facts:
+            Console(width=140).print(table(diagnosis))
+        for fault in diagnosis.faults:
+            if fault.severity == "unusable":
+                print(f"error: {fault.what}", file=sys.stderr, flush=True)
+    if target:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_json(target, {"files": [diagnosis.plain() for diagnosis in told], **provenance()})
+        print(target)
+    return max(diagnosis.code for diagnosis in told)
 
 
 # --- compare -------------------------------------------------------------------------------------------------------------

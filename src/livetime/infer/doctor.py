@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from rich.markup import escape
+from rich.table import Table
 
 from livetime.config import UserError
 from livetime.infer import scrutiny
@@ -37,10 +39,17 @@ def _steps_of_time(part: EventFile, measured: float | None) -> Iterator[Fault]:
     if measured and declared and not 0.9 < measured / declared < 1.1:
         what = f"times are multiples of {measured:.4g} s, but the file declares {declared:.4g} s"
         yield Fault("timedel_wrong", "warning", what, "", "bins that are no multiple of the true step beat with it: false lines")
-    image = f"bins that are no multiple of it make lines at {1 / step:.4g} Hz and its multiples; f above {0.5 / step:.4g} Hz appears at "
-    effect = f"{image}{1 / step:.4g} Hz - f; rms is lowered by sin(x)/x, x = {np.pi * step:.3g} s f"
-    said = "as measured" if measured else "as declared"
-    yield Fault("time_step", "warning" if step > COARSE else "fact", f"times come in steps of {step:.4g} s, {said}", "", effect)
+    readout, lowered = 1 / step, f"rms is lowered by sin(x)/x, x = {np.pi * step:.3g} s f"
+    what = f"times come in steps of {step:.4g} s, as {'measured' if measured else 'declared'}"
+    if step <= COARSE:
+        yield Fault("time_step", "fact", what, "", f"none: its lines and images lie at {readout / 2:.4g} Hz and above")
+    elif measured:
+        images = f"what varies with f above {readout / 2:.4g} Hz appears at {readout:.4g} Hz - f"
+        effect = f"bins that are no multiple of it make lines at {readout:.4g} Hz and its multiples; {images}; {lowered}"
+        yield Fault("time_step", "warning", what, "", effect)
+    else:
+        effect = f"no lines, but nothing can be told of what varies faster than {readout / 2:.4g} Hz; {lowered}"
+        yield Fault("time_step", "warning", f"{what}, but are spread within them", "", effect)
     rate = part.total / part.exposure
     if step > 1e-3 and rate * step > 0.1:
         what = f"{rate * step:.2g} events a frame of {step:.3g} s"
@@ -230,3 +239,21 @@ def diagnose(file: str, band: tuple[float, float] | None = None) -> Diagnosis:
     except UserError as error:
         return Diagnosis(file, {}, (Fault("refused", "unusable", str(error)),))
     return Diagnosis(file, facts(part), (*extra, *examine(part)))
+
+
+def table(told: Diagnosis) -> Table:
+    """The faults of one file, worst first, for the terminal."""
+    shown = Table("", "fault", "what there is, and what was done", "what it does to a rms, a QPO or a power spectrum", title_justify="left")
+    shown.title = f"{told.file}: {_headline(told.facts)}"
+    for fault in sorted(told.faults, key=lambda fault: -CODES[fault.severity]):
+        shown.add_row(fault.severity, fault.name, escape(fault.note("")[2:]), escape(fault.effect))
+    return shown
+
+
+def _headline(known: dict[str, Any]) -> str:
+    if not known:
+        return "unusable"
+    names = " ".join(filter(None, [known["mission"] or known["telescop"] or "unknown mission", known["instrume"], known["object"]]))
+    live = f", live-time fraction {known['live_time_fraction']:.4g} ({known['live_time_source']})" if known["live_time_fraction"] else ""
+    intervals = counted(known["intervals"], "good time interval")
+    return escape(f"{names}, {known['events']} events in {known['exposure']:.6g} s ({intervals}), {known['rate']:.4g} counts/s{live}")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from astropy.io import fits
@@ -16,7 +16,9 @@ from livetime.infer.fault import Fault, NoGoodTimeError, add, counted
 from livetime.infer.fitsfile import LIVE, MJDREF, STEP, TIME_ZERO, column, event_table, keywords, opened, seconds
 from livetime.infer.gti import inside, of_file
 from livetime.infer.mission import NAMES, Mission, find
-from livetime.simulate.detector import Events
+
+if TYPE_CHECKING:  # the simulator brings numba, which reading a file does not need
+    from livetime.simulate.detector import Events
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -277,7 +279,7 @@ def _mean(hdu: Any, rows: Mask, name: str) -> float | None:
 
 
 def write(
-    events: Events,
+    events: "Events",
     paths: Sequence[Path],
     *,
     dead_time: float,

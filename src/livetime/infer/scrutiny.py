@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import pdtrc
 
 Floats = NDArray[np.float64]
 ALPHA = 1e-5
@@ -95,7 +95,7 @@ def bursts(times: Floats, window: float) -> list[tuple[float, int]]:
     lengths = times[span:] - times[:-span]
     rate = span / max(float(np.quantile(lengths, 0.01)), window)
     k = 3
-    while n * stats.poisson.sf(k - 2, rate * window) > ALPHA:
+    while n * pdtrc(k - 2, rate * window) > ALPHA:
         k += 1
     if k > n:
         return []
