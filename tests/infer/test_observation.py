@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from event_files import make, uniform
 
 from livetime.config import UserError
 from livetime.infer.gti import intersect, mended
@@ -19,27 +20,6 @@ from livetime.simulate.summary import Periodogram, segment_starts
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SEGMENT = 16.0
-HEADER = {"TELESCOP": "NuSTAR", "INSTRUME": "FPMA", "TIMESYS": "TT", "TIMEREF": "LOCAL", "MJDREFI": 55197, "MJDREFF": 7.66018520e-4}
-
-
-def uniform(seed=0, n=640, span=64.0, start=0.0, rng=None):
-    """Event times that are uniform, save that none follows another within 3 ms, as NuSTAR has them."""
-    rng = rng or np.random.default_rng(seed)
-    return start + np.sort(rng.uniform(0, span - 3e-3 * n, n)) + 3e-3 * np.arange(n)
-
-
-def make(path, times=None, gti=((0, 64),), *, header=(), name="EVENTS", unit="s", gti_header=None, columns=(), time="TIME", gtis=None):
-    """An event file with any fault: times and gti are written as they are."""
-    times = uniform() if times is None else np.asarray(times, dtype=float)
-    keys = fits.Header({**HEADER, **dict(header)})
-    own = [fits.Column(time, "D", unit=unit, array=times), fits.Column("PI", "J", array=np.arange(len(times)) % 50), *columns]
-    hdus = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns(own, keys, name=name)]
-    for title, rows in ({"GTI": gti} if gtis is None else gtis).items():
-        bounds = np.array(rows, dtype=float).reshape(-1, 2)
-        table = [fits.Column(c, "D", unit="s", array=bounds[:, i]) for i, c in enumerate(("START", "STOP"))]
-        hdus.append(fits.BinTableHDU.from_columns(table, fits.Header(gti_header or {}), name=title))
-    fits.HDUList(hdus).writeto(path, overwrite=True)
-    return path
 
 
 def get(*paths, segment_size=SEGMENT, **options):
@@ -525,7 +505,8 @@ class TestRealFiles:
 
     def test_what_is_no_event_file(self):
         assert "light curve" in refused(DATA / "rxte" / "cygx2_std1.lc")
-        assert "TIME column" in refused(DATA / "chandra_ngc4258" / "arf.fits")
+        for name in ("arf.fits", "rmf.fits", "source_bin10.pi"):
+            assert "a spectrum or a response, not events" in refused(DATA / "chandra_ngc4258" / name)
         assert "cannot be read as FITS" in refused(DATA / "nustar" / "nustar_deadtime_hist.csv")
 
     def test_two_telescopes(self):

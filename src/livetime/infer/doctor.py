@@ -229,13 +229,13 @@ def diagnose(file: str, band: tuple[float, float] | None = None) -> Diagnosis:
     try:
         path = local_file(file)
         try:
-            part = load(path, "file", band=band, energies=True)
+            part = load(path, "file", band=band)
         except NoGoodTimeError as error:
             effect = "gaps within it count as time without photons: false rms"
             extra = [
                 Fault("no_gti", "warning", str(error).partition(": ")[0].replace(f"{path} ", ""), "observation.gti=full needed", effect)
             ]
-            part = load(path, "full", band=band, energies=True)
+            part = load(path, "full", band=band)
     except UserError as error:
         return Diagnosis(file, {}, (Fault("refused", "unusable", str(error)),))
     return Diagnosis(file, facts(part), (*extra, *examine(part)))

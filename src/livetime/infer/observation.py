@@ -85,6 +85,7 @@ def read(
     segments = len(segment_starts(intervals, segment_size))
     info = {
         **_describe(parts, times, float(np.diff(intervals).sum()), dead_time),
+        "band": None if band is None else list(band),
         "segment_size": segment_size,
         "segments_available": len(segment_starts(whole, segment_size)),
         "segments": segments,

@@ -91,16 +91,13 @@ class EventFile:
         return (self.prior / (self.prior + dead_time), "PRIOR") if self.prior and dead_time > 0 else (None, None)
 
 
-def load(
-    path: Path, gti: Literal["file", "full"], hard: float | None = None, band: tuple[float, float] | None = None, energies: bool = False
-) -> EventFile:
+def load(path: Path, gti: Literal["file", "full"], hard: float | None = None, band: tuple[float, float] | None = None) -> EventFile:
     """Reads and mends one file.
 
     Arguments:
         gti: `file`, or `full` for all from the first to the last event.
         hard: PI channel from which on an event is hard.
         band: energies in keV, of which the second is no longer taken; None for all events.
-        energies: whether to tell the events' energies without a band too, where that is quick.
 
     Raises: UserError, and NoGoodTimeError where `full` would help.
     """
@@ -116,7 +113,7 @@ def load(
         events: dict[str, Any] = {
             "times": times,
             "hard": None if hard is None else values(hdu, "PI", rows, str(path), "by which observation.hard tells hard events") >= hard,
-            "kev": _energies(hdus, hdu, rows, mission, path, band is not None) if band or energies else None,
+            "kev": _energies(hdus, hdu, rows, mission, path, band is not None),
             "detectors": _detectors(hdu, rows, mission),
         }
         events = _take(events, np.argsort(times, kind="stable"))

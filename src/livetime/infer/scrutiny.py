@@ -119,8 +119,8 @@ def absences(detectors: NDArray[np.int64]) -> list[Absence]:
         k, share = int(runs[longest]), len(at) / total
         if share < 1 and k and len(runs) * np.exp(k * np.log1p(-share)) < ALPHA:
             start = int(at[longest - 1]) if longest else 0
-            rest = max(1, total - k)
-            found.append(Absence(int(detector), start, min(start + k, total - 1), k * len(at) / rest))
+            others = max(1, total - k - len(at))
+            found.append(Absence(int(detector), start, min(start + k, total - 1), k * len(at) / others))
     return found
 
 
