@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from astropy.io import fits
 
 from livetime import cli, experiment
 from livetime.cli import COMMANDS, arrange, main
@@ -425,6 +427,92 @@ def test_names_that_the_user_gives_are_added(word):
     assert arrange([word.replace(".rate=3", "={rate: 3}")])[1][0].startswith(("truth=", "fixed=", "++grid"))
 
 
+# --- doctor ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def event_files(tmp_path_factory):
+    """A clean file of two seconds, one with unsorted times, and a text."""
+    from livetime.infer.ogip import write
+    from livetime.simulate.detector import Events
+
+    folder = tmp_path_factory.mktemp("events")
+    times = np.arange(0.01, 2, 0.02) + np.random.default_rng(0).uniform(0, 0.01, 100)
+    write(Events((times,), np.array([[0.0, 2.0]])), [folder / "clean.evt"], dead_time=2.5e-3)
+    with fits.open(folder / "clean.evt") as hdus:
+        hdus["EVENTS"].data = hdus["EVENTS"].data[np.arange(100)[::-1]]
+        hdus.writeto(folder / "un=sorted [1].evt")
+    (folder / "text.evt").write_text("no FITS")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "expected", "told"),
+    [
+        (["clean.evt"], 0, ["NuSTAR FPMA simulated", "100 events"]),
+        (["un=sorted [1].evt"], 1, ["warning", "unsorted", "99 events earlier than the one before, now sorted"]),
+        (["clean.evt", "un=sorted [1].evt"], 1, ["clean.evt", "un=sorted [1].evt"]),
+        (["text.evt", "clean.evt"], 2, ["clean.evt"]),
+    ],
+)
+def test_doctor_ends_with_the_worst_fault(capsys, elsewhere, event_files, names, expected, told):
+    code, out, err = call(capsys, "doctor", *(str(event_files / name) for name in names))
+    assert code == expected
+    flat = re.sub(r"[\s│]+", " ", out)
+    assert all(words in flat for words in told)
+    assert len(err.splitlines()) == (expected == 2)
+    assert ("text.evt cannot be read as FITS" in err) == (expected == 2)
+    assert tree(elsewhere) == []
+
+
+def test_doctor_writes_all_that_it_tells(capsys, elsewhere, event_files):
+    paths = [str(event_files / name) for name in ("clean.evt", "un=sorted [1].evt", "text.evt")]
+    code, out, _ = call(capsys, "doctor", *paths, "output=new/told.json")
+    assert code == 2
+    assert out.splitlines()[-1] == "new/told.json"
+    told = json.loads((elsewhere / "new" / "told.json").read_text())
+    assert [file["code"] for file in told["files"]] == [0, 1, 2]
+    assert [file["file"] for file in told["files"]] == paths
+    assert [fault["name"] for fault in told["files"][1]["faults"] if fault["severity"] == "warning"] == ["unsorted"]
+    assert set(told["files"][1]["faults"][0]) == {"name", "severity", "what", "done", "effect"}
+    assert told["files"][0]["facts"]["events"] == 100
+    assert told["versions"]["livetime"]
+    refused(capsys, elsewhere, ["doctor", paths[0], "output=new/told.json"], ["new/told.json exists", "overwrite=true"])
+    assert call(capsys, "doctor", paths[0], "output=new/told.json", "overwrite=true")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], ["no event file is given"]),
+        (["output=a.json"], ["no event file is given"]),
+        (["there.evt"], ["there.evt does not exist"]),
+        (["http://a.b/c.evt"], ["http://a.b/c.evt is on another machine"]),
+        (["CLEAN", "outputs=a.json"], ["outputs=a.json is not known", "did you mean output?"]),
+        (["CLEAN", "--json"], ["--json is not known"]),
+        (["CLEAN", "output=."], ["output=. is a folder"]),
+        (["CLEAN", "output=CLEAN", "overwrite=true"], ["is one of the files to be read"]),
+        (["CLEAN", "overwrite=yes"], ["overwrite is yes"]),
+        (["CLEAN", "band=3"], ["band is 3, but must be two energies in keV"]),
+        (["CLEAN", "band=[10,3]"], ["band is 10 to 3, but must go from one energy in keV to a higher one"]),
+        (["CLEAN", "band=[30,40]"], ["no events of observation.band, 30 to 40 keV"]),
+    ],
+)
+def test_doctor_refuses(capsys, elsewhere, event_files, words, named):
+    clean = str(event_files / "clean.evt")
+    refused(capsys, elsewhere, ["doctor", *(word.replace("CLEAN", clean) for word in words)], named)
+
+
+def test_doctor_answers_fast_without_heavy_imports(event_files, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, "doctor", str(event_files / "clean.evt")], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0
+    _, seconds, *heavy = done.stderr.split()
+    assert heavy == ["astropy", "scipy"]
+    assert float(seconds) < 3
+
+
 # --- help ------------------------------------------------------------------------------------------------------------------
 
 HEAVY = ("torch", "hydra", "omegaconf", "lightning", "sbi", "numba", "scipy", "matplotlib", "astropy")
@@ -455,6 +543,9 @@ def test_usage_names_every_command_and_help_every_group_and_key():
         text = cli.command_help(name)
         assert command.last in text
         assert f"livetime {name}" in text
+        if not command.root:
+            assert all(f"{key}=" in text for key in cli.DOCTOR)
+            continue
         for line in (CONFIGS / f"{command.root}.yaml").read_text().splitlines():
             if line.startswith("  - ") and ": " in line and not line.startswith("  - override"):
                 group, _, choice = line.removeprefix("  - ").partition(": ")

@@ -349,6 +349,20 @@ def _known_keys(command: str) -> list[str]:
     return sorted({*keys(config, ""), *groups})
 
 
+def _hydra(command: str, words: Sequence[str]) -> int:
+    """Runs a Hydra application; its own errors become a UserError."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError  # type: ignore[import-untyped]
+
+    try:
+        return _run(command, *arrange(words))
+    except YAMLError as error:
+        raise UserError(f"{' '.join(str(error).split())}; mend the file") from None
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_translate(error, command)) from None
+
+
 def _interrupt(*_: object) -> None:
     """SIGTERM is Ctrl-C: what is half written is taken away."""
     raise KeyboardInterrupt
@@ -368,18 +382,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(command_help(command))
         raise SystemExit(0)
     signal.signal(signal.SIGTERM, _interrupt)
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError  # type: ignore[import-untyped]
-
     try:
-        raise SystemExit(_doctor(rest) if command == "doctor" else _run(command, *arrange(rest)))
+        raise SystemExit(_doctor(rest) if command == "doctor" else _hydra(command, rest))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-    except YAMLError as error:
-        print(f"error: {' '.join(str(error).split())}; mend the file", file=sys.stderr)
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {_translate(error, command)}", file=sys.stderr)
     except MemoryError as error:
         print(
             f"error: it takes more memory than there is ({error}); ask for fewer or shorter observations, or coarser steps", file=sys.stderr
