@@ -7,7 +7,7 @@ seeds are fixed.
 import numpy as np
 import pytest
 
-from livetime.infer.scrutiny import absences, bursts, close_pairs, good_times, rate_steps, silences, time_step
+from livetime.infer.scrutiny import absences, bursts, close_pairs, good_times, lines, rate_steps, silences, time_step
 
 EPS = 1e-9
 GTI = np.array([[0.0, 300.0], [500.0, 700.0]])
@@ -27,6 +27,7 @@ def test_nothing_is_found_in_poisson_noise(rate, seed):
     assert bursts(times, 1e-5) == []
     assert rate_steps(times, GTI) == []
     assert silences(times, GTI) == []
+    assert lines(times, GTI) == []
     detectors = np.random.default_rng(seed).choice(5, len(times), p=[0.4, 0.3, 0.2, 0.09, 0.01])
     assert absences(detectors) == []
 
@@ -153,6 +154,41 @@ class TestRates:
         assert np.diff(times).max() > 199
         assert silences(times, GTI) == []
         assert good_times(np.array([0.0, 299.0, 500.0, 700.0]), GTI).tolist() == [0, 299, 300, 500]
+
+
+class TestLines:
+    @staticmethod
+    def modulated(seed, rate, of_phase, span=2000.0):
+        """Events of a Poisson process with the rate times a function of time below 1."""
+        rng = np.random.default_rng(seed)
+        times = np.sort(rng.uniform(0, span, rng.poisson(rate * span)))
+        return times[rng.random(len(times)) < of_phase(times)], np.array([[0.0, span]])
+
+    @pytest.mark.parametrize("frequency", [0.5, 6.6, 642.0])
+    def test_a_pulse_is_found_at_its_frequency(self, frequency):
+        found = lines(*self.modulated(1, 40, lambda t: (1 + 0.5 * np.sin(2 * np.pi * frequency * t)) / 2))
+        assert [line.frequency for line in found] == [pytest.approx(frequency, abs=1 / 2000)]
+        # Leahy's power is N a^2/2 on a noise of 2; a frequency between two bins loses up to 59%, binning by 1/2048 s another sinc^2
+        expected = 20 * 2000 * 0.25 / 4 * np.sinc(frequency / 2048) ** 2
+        assert 0.3 * expected < found[0].power < 1.5 * expected
+
+    def test_a_qpo_is_none(self):
+        """An oscillation at 5 Hz with a quality factor of 20, and red noise: smooth over 128 bins of 1/2000 Hz."""
+        rng, dt, n = np.random.default_rng(2), 1 / 64, 128_000
+        f = np.fft.rfftfreq(n, dt)
+        shape = 1 / ((f - 5) ** 2 + 0.125**2) + 3 / (f + 0.01) ** 2
+        noise = np.fft.irfft(np.sqrt(shape) * (rng.normal(size=len(f)) + 1j * rng.normal(size=len(f))))
+        rate = np.exp(0.4 * noise / noise.std())
+        rate /= rate.max()
+        for seed in range(5):
+            assert lines(*self.modulated(seed, 1000, lambda t: rate[(t / dt).astype(int)])) == []
+
+    def test_frames_make_no_lines_where_their_step_is_known(self):
+        times, gti = self.modulated(3, 100, lambda t: 1.0)
+        framed = np.floor(times / 0.0123) * 0.0123
+        assert lines(framed, gti, time_step(framed, EPS)) == []
+        readouts = lines(framed, gti)[0].frequency * 0.0123
+        assert readouts == pytest.approx(round(readouts), abs=1e-3)
 
 
 @pytest.mark.parametrize("frequency", [80.0, 150.0])

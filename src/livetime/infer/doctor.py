@@ -16,6 +16,8 @@ from livetime.infer.ogip import EventFile, load
 
 COARSE = 2e-4
 """Time steps above this many s fold frequencies back that matter (kHz QPOs lie below 1.3 kHz)."""
+FINE = 1e-5
+"""Mission times of years resolve better than this in double precision."""
 CODES: dict[Severity, int] = {"fact": 0, "warning": 1, "unusable": 2}
 
 
@@ -26,8 +28,10 @@ def examine(part: EventFile, dead_time: float | None = None) -> list[Fault]:
         dead_time: mean per event in s; None for the file's own (column DEADTIME) or the mission's.
     """
     tau = dead_time or part.dead_time or (part.mission.dead_time if part.mission else None) or 0.0
-    step = scrutiny.time_step(part.times, part.precision, part.timedel)
-    checks = (_steps_of_time(part, step), _groups(part, step, tau), _switching(part), _gaps(part), _live_time(part, tau), _rest(part))
+    if not dead_time and part.mission and part.mission.detector and part.detectors is None:
+        tau = 0.0  # of how many detectors the list is merged is not known
+    step = scrutiny.time_step(part.times, part.precision, part.timedel) or (part.precision if part.precision > FINE else None)
+    checks = (_steps_of_time(part, step), _groups(part, step, tau), _switching(part), _gaps(part), _live_time(part, tau), _rest(part, step))
     return [*part.faults, *(fault for check in checks for fault in check)]
 
 
@@ -65,7 +69,7 @@ def _groups(part: EventFile, step: float | None, tau: float) -> Iterator[Fault]:
             what = f"{counted(n, 'event')} within {tau / 2:.3g} s of the one before, half the dead time of {tau:.3g} s"
             effect = "two detectors in one list, or no dead time at all: the noise level is not what dead time leaves, and rms is wrong"
             yield Fault("close_events", "warning", what, "", effect)
-    groups = scrutiny.bursts(part.times, step / 2 if step and step > 1e-5 else 1e-5)
+    groups = scrutiny.bursts(part.times, step / 2 if step and step > FINE else FINE)
     if groups:
         most = max(n for _, n in groups)
         among = f"{sum(n for _, n in groups)} of {len(part.times)} events"
@@ -154,7 +158,13 @@ def _live_time(part: EventFile, tau: float) -> Iterator[Fault]:
             yield Fault("live_time_wrong", "warning", says, "", effect)
 
 
-def _rest(part: EventFile) -> Iterator[Fault]:
+def _rest(part: EventFile, step: float | None) -> Iterator[Fault]:
+    if lines := scrutiny.lines(part.times, part.gti, step):
+        listed, best = ", ".join(f"{line.frequency:.6g}" for line in lines[:4]), lines[0]
+        sharp = best.frequency / best.resolution
+        what = f"a coherent signal at {listed} Hz, {best.power:.3g} times the noise around it and no wider than {best.resolution:.2g} Hz"
+        effect = f"a pulse, or a clock of the instrument: a quality factor above {sharp:.2g} is narrower than any QPO that is modelled here"
+        yield Fault("coherent", "warning", what, "", effect)
     if part.kev is not None and part.mission and part.mission.reach:
         share = float((part.kev > part.mission.reach).mean())
         if share > 0.01:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 from scipy.special import pdtrc
 
 Floats = NDArray[np.float64]
@@ -33,6 +34,14 @@ class Silence(NamedTuple):
     start: float
     length: float
     expected: float
+
+
+class Line(NamedTuple):
+    """A line at a frequency in Hz, its power in units of the noise around it, and the resolution of the periodogram in Hz."""
+
+    frequency: float
+    power: float
+    resolution: float
 
 
 def good_times(times: Floats, gti: Floats) -> Floats:
@@ -164,3 +173,32 @@ def silences(times: Floats, gti: Floats) -> list[Silence]:
     long = np.flatnonzero(len(times) * np.exp(-rate * waits) < ALPHA)
     before = np.concatenate([[gti[0, 0]], times])
     return [Silence(float(before[i]), float(waits[i]), float(rate * waits[i])) for i in long]
+
+
+def lines(times: Floats, gti: Floats, step: float | None = None) -> list[Line]:
+    """Coherent signals, highest first: single bins of the longest interval's periodogram that stand out of those around them.
+
+    Power above 40 times the mean, which is told from the median of 128 bins around (the highest of three blocks), has a probability below
+    1e-11 a bin for noise of any shape that is smooth over as many bins, so also for a QPO. Bins are of 1/2048 s, longer where more than
+    2^23 would be needed, and multiples of a time step, which then makes no lines of its own.
+    """
+    start, stop = gti[np.argmax(np.diff(gti).ravel())]
+    dt = max(1 / 2048, (stop - start) / 2**23)
+    if step:
+        dt = step * max(1, round(dt / step))
+    n = fft.prev_fast_len(max(1, int((stop - start) / dt)), real=True)
+    passed = times[(times >= start) & (times < start + n * dt)] - start
+    blocks = (n // 2) // 128
+    if len(passed) < 200 or blocks < 4:
+        return []
+    counts = np.bincount(np.minimum(passed / dt, n - 1).astype(np.int64), minlength=n).astype(np.float32)
+    power = np.abs(fft.rfft(counts)[1 : 1 + 128 * blocks]).reshape(blocks, 128) ** 2
+    median = np.pad(np.median(power, axis=1), 1, mode="edge")
+    noise = np.maximum(np.maximum(median[:-2], median[1:-1]), median[2:]) / np.log(2)
+    ratio = (power / np.maximum(noise, 1e-30)[:, None]).ravel()
+    ratio[:256] = 0  # red noise is not smooth over its lowest bins
+    found: list[Line] = []
+    for at in sorted(np.flatnonzero(ratio > 40), key=lambda at: -ratio[at]):
+        if all(abs(line.frequency * n * dt - at - 1) > 128 for line in found):
+            found.append(Line(float((at + 1) / (n * dt)), float(ratio[at]), 1 / (n * dt)))
+    return found
