@@ -404,6 +404,7 @@ def infer(config: Config) -> Path:
         stop=files.stop,
         hard=files.hard,
         band=files.band,
+        dt=simulator.summary.dt,
     )
     if seen.events.hard and np.ptp(np.concatenate(seen.events.hard).astype(np.int8)) == 0:
         raise UserError(f"observation.hard={files.hard:g} makes all events of {files.path[0]} hard or all soft; choose a channel between")

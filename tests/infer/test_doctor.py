@@ -10,6 +10,7 @@ import stingray
 from astropy.io import fits
 from event_files import make, uniform
 
+from livetime.config import UserError
 from livetime.infer.doctor import CODES, diagnose
 from livetime.infer.fault import notes
 from livetime.infer.mission import NAMES
@@ -264,6 +265,17 @@ def test_without_the_number_of_detectors_nothing_is_said_of_their_dead_time(tmp_
     found = diagnose(str(make(tmp_path / "a.evt", times, header={"TELESCOP": "XTE", "INSTRUME": "PCA"})))
     assert found.code == 0
     assert "dead_time" not in {fault.name for fault in found.faults}
+
+
+@pytest.mark.parametrize(("step", "dt"), [(3.24104, 1 / 256), (0.1, 1 / 16)])
+@pytest.mark.parametrize("seen", [True, False])
+def test_infer_refuses_frames_that_are_longer_than_its_bins(tmp_path, step, dt, seen):
+    times = uniform(n=2000, span=512)
+    times = np.floor(times / step) * step if seen else times
+    path = make(tmp_path / "a.evt", times, [(0, 512)], header={"TELESCOP": "CHANDRA", "INSTRUME": "ACIS", "TIMEDEL": step})
+    with pytest.raises(UserError, match=rf"in steps of {step:.4g} s, .* below {0.5 / step:.3g} Hz"):
+        read(path, modules=1, segment_size=16.0, dt=dt)
+    assert read(path, modules=1, segment_size=16.0, dt=step).segments == 32
 
 
 def test_a_ccd_with_a_stray_event_does_not_shape_the_good_time(tmp_path):

@@ -117,11 +117,13 @@ def _known(run: Run, observation: Observation, x: Floats) -> dict[str, float]:
 
 
 def other_instrument(run: Run, observation: Observation) -> list[str]:
-    """The dead times that livetime knows are NuSTAR's; a file of another mission deserves a word."""
-    telescope, tau = observation.info.get("telescope"), run.simulator.detector.mean_dead_time
-    if not telescope or telescope.lower() == "nustar" or tau == 0:
+    """A dead time other than that of the file's instrument by a quarter or more deserves a word."""
+    info, tau = observation.info, run.simulator.detector.mean_dead_time
+    mission, own, telescope = info.get("mission"), info.get("dead_time"), info.get("telescope")
+    if not telescope or tau == 0 or (own and 0.75 < own / tau < 1.25):
         return []
-    return [f"the network takes {1e3 * tau:.3g} ms of dead time after each event, as NuSTAR has it, but the file is of {telescope}"]
+    has = f"{mission} has {own:.3g} s" if own else f"{mission} reads out frames" if mission else f"that of {telescope} is not known"
+    return [f"the network takes {tau:.3g} s of dead time after each event, but {has}"]
 
 
 def write(answer: Answer, folder: Path) -> None:

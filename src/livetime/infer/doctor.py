@@ -25,14 +25,19 @@ def examine(part: EventFile, dead_time: float | None = None) -> list[Fault]:
     """All faults of a file: what was found as it was read, and what its times tell.
 
     Arguments:
-        dead_time: mean per event in s; None for the file's own (column DEADTIME) or the mission's.
+        dead_time: mean per event in s, taken for an instrument that is not known.
     """
-    tau = dead_time or part.dead_time or (part.mission.dead_time if part.mission else None) or 0.0
-    if not dead_time and part.mission and part.mission.detector and part.detectors is None:
+    tau = (part.dead_time if part.mission else dead_time) or 0.0
+    if part.mission and part.mission.detector and part.detectors is None:
         tau = 0.0  # of how many detectors the list is merged is not known
-    step = scrutiny.time_step(part.times, part.precision, part.timedel) or (part.precision if part.precision > FINE else None)
+    step = measured_step(part)
     checks = (_steps_of_time(part, step), _groups(part, step, tau), _switching(part), _gaps(part), _live_time(part, tau), _rest(part, step))
     return [*part.faults, *(fault for check in checks for fault in check)]
+
+
+def measured_step(part: EventFile) -> float | None:
+    """The grid in s on which the times lie, as far as it can be seen."""
+    return scrutiny.time_step(part.times, part.precision, part.timedel) or (part.precision if part.precision > FINE else None)
 
 
 def _steps_of_time(part: EventFile, measured: float | None) -> Iterator[Fault]:
@@ -189,8 +194,7 @@ def barycentred(part: EventFile) -> bool:
 
 def facts(part: EventFile) -> dict[str, Any]:
     """What was read, in plain JSON types."""
-    tau = part.dead_time or (part.mission.dead_time if part.mission else None)
-    fraction, source = part.live_fraction(tau or 0.0)
+    fraction, source = part.live_fraction(part.dead_time or 0.0)
     return {
         "mission": part.mission.name if part.mission else None,
         **{key.lower(): part.header.get(key) for key in ("TELESCOP", "INSTRUME", "OBJECT", "DATAMODE", "TIMESYS", "TIMEREF", "TIMEPIXR")},
@@ -203,10 +207,10 @@ def facts(part: EventFile) -> dict[str, Any]:
         "rate": len(part.times) / part.exposure,
         "detectors": None if part.detectors is None else np.unique(part.detectors).tolist(),
         "time_step_declared": part.timedel,
-        "time_step_measured": scrutiny.time_step(part.times, part.precision, part.timedel),
+        "time_step_measured": measured_step(part),
         "time_precision": part.precision,
-        "dead_time": tau,
-        "dead_time_source": "column DEADTIME" if part.dead_time else part.mission.source if part.mission else None,
+        "dead_time": part.dead_time,
+        "dead_time_source": "column DEADTIME" if part.deadtime else part.mission.source if part.mission else None,
         "live_time_fraction": fraction,
         "live_time_source": source,
         "kev": None if part.kev is None else [float(part.kev.min()), float(part.kev.max())],

@@ -1,5 +1,6 @@
 """Event files of one or two modules <-> Observation: what they have in common, cut into what a summary takes."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.config import UserError
-from livetime.infer.doctor import barycentred, examine
+from livetime.infer.doctor import barycentred, examine, measured_step
 from livetime.infer.fault import counted, notes
 from livetime.infer.fitsfile import MJDREF, local_file, sum_key
 from livetime.infer.gti import inside, intersect
@@ -54,6 +55,7 @@ def read(
     stop: float | None = None,
     hard: float | None = None,
     band: tuple[float, float] | None = None,
+    dt: float = math.inf,
 ) -> Observation:
     """Read one event file per module, and take the whole segments of their common good time.
 
@@ -62,16 +64,19 @@ def read(
         modules: number of files expected.
         segment_size: s.
         max_segments: use the first so many.
-        dead_time: mean per event in s, for checks; 0 for none.
+        dead_time: mean per event in s of the run's detector, for checks; 0 for none.
         gti: `file`, or `full` for all from the first to the last event of each file.
         start, stop: use this part, in s since the start of the first common good time interval.
         hard: PI channel from which on an event counts as hard; None for no energies.
         band: energies in keV that are used, without the second; None for all events.
+        dt: bin width in s that the summary needs; files that resolve less are refused.
 
     Raises: UserError for files that are not what they should be or hold nothing to use, in one sentence that says what to do.
     """
     files = _files([paths] if isinstance(paths, (str, Path)) else paths, modules)
     parts = [load(file, gti, hard, band) for file in files]
+    for part in parts:
+        _refuse_coarse(part, dt)
     said = [note for part in parts for note in notes(examine(part, dead_time), part.path.name)]
     _consistent(parts, said)
     common = _common(parts, said)
@@ -107,6 +112,14 @@ def _files(given: Sequence[str | Path], modules: int) -> list[Path]:
         if any(os.path.samefile(path, other) for other in files[:i]):
             raise UserError(f"{path} is given for two modules, which must be independent: give each module's own file")
     return files
+
+
+def _refuse_coarse(part: EventFile, dt: float) -> None:
+    if (step := measured_step(part) or part.timedel or 0.0) > dt * (1 + 1e-6):
+        raise UserError(
+            f"{part.path} has times in steps of {step:.4g} s, but the run's summary has bins of {dt:.4g} s: "
+            f"choose a run for frequencies below {0.5 / step:.3g} Hz, or data of a faster mode of the instrument"
+        )
 
 
 # Modules together, and the part that is used.
@@ -210,6 +223,7 @@ def _describe(parts: Sequence[EventFile], times: Sequence[Floats], exposure: flo
         "instruments": [_text(part, "INSTRUME") for part in parts],
         "mjdref": _mjdref(parts[0]),
         "barycentred": barycentred(parts[0]),
+        "dead_time": parts[0].dead_time,
         "exposure": exposure,
         "events_read": [part.rows for part in parts],
         "events_used": [len(t) for t in times],

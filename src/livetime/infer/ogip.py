@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,7 +39,7 @@ class EventFile:
         hard: which events are hard, where a channel was asked for.
         detectors: number of the detector of each event, where several are merged.
         kev: energy of each event in keV, where it can be told.
-        dead_time: mean of the column DEADTIME in s; None without.
+        deadtime: mean of the column DEADTIME in s; None without.
         precision: smallest difference of two times that the column can hold, in s.
         total: events in the good time of all energies, where a band was asked for some are not among `times`.
     """
@@ -54,7 +55,7 @@ class EventFile:
     hard: Mask | None
     detectors: NDArray[np.int64] | None
     kev: Floats | None
-    dead_time: float | None
+    deadtime: float | None
     precision: float
     total: int
 
@@ -72,6 +73,11 @@ class EventFile:
         return self.mission.frames.get(mode.strip().upper()) if self.mission else None
 
     @property
+    def dead_time(self) -> float | None:
+        """Per event and detector in s: of the column DEADTIME, else typical of the mission; None where neither tells, and for frames."""
+        return self.deadtime or (self.mission.dead_time if self.mission else None)
+
+    @cached_property
     def detector_count(self) -> int:
         return 1 if self.detectors is None else max(1, len(np.unique(self.detectors)))
 
@@ -117,7 +123,7 @@ def load(path: Path, gti: Literal["file", "full"], hard: float | None = None, ba
             "detectors": _detectors(hdu, rows, mission),
         }
         events = _take(events, np.argsort(times, kind="stable"))
-        prior, dead_time = (_mean(hdu, rows, name) for name in ("PRIOR", "DEADTIME"))
+        prior, deadtime = (_mean(hdu, rows, name) for name in ("PRIOR", "DEADTIME"))
         intervals = of_file(hdus, hdu, header, mission, path, faults) if gti == "file" else events["times"][[[0, -1]]]
     within = inside(events["times"], intervals)
     if not within.any():
@@ -142,7 +148,7 @@ def load(path: Path, gti: Literal["file", "full"], hard: float | None = None, ba
         rows=len(rows),
         prior=prior,
         faults=faults,
-        dead_time=dead_time,
+        deadtime=deadtime,
         precision=precision,
         total=total,
         **events,
