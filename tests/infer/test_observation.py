@@ -6,6 +6,7 @@ import shutil
 import warnings
 from pathlib import Path
 
+import event_files
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -13,6 +14,7 @@ from event_files import make, uniform
 
 from livetime.config import UserError
 from livetime.infer.gti import intersect, mended
+from livetime.infer.mission import MISSIONS, NAMES
 from livetime.infer.observation import read
 from livetime.infer.ogip import write
 from livetime.simulate.detector import Events
@@ -325,8 +327,11 @@ FAULTS = {
 
 
 class TestRefusals:
+    @pytest.mark.parametrize("mission", MISSIONS, ids=NAMES)
     @pytest.mark.parametrize("fault", FAULTS)
-    def test_file(self, tmp_path, fault):
+    def test_file(self, tmp_path, monkeypatch, fault, mission):
+        keywords = {"TELESCOP": mission.telescop[0], "INSTRUME": mission.instrume[0]}
+        monkeypatch.setattr(event_files, "HEADER", {**event_files.HEADER, **keywords})
         spoil, words = FAULTS[fault]
         path = spoil(tmp_path / "spoiled.evt")
         sentence = refused(path)
