@@ -167,7 +167,10 @@ def silences(times: Floats, gti: Floats) -> list[Silence]:
     run = min(64, len(passed) // 4)
     if run < 8:
         return []
-    rate = run / float(np.quantile(passed[run:] - passed[:-run], 0.95))
+    slow = float(np.quantile(passed[run:] - passed[:-run], 0.95))
+    if slow <= 0:  # all at one time
+        return []
+    rate = run / slow
     edges = np.concatenate([[0.0], passed, [exposure]])
     waits = np.diff(edges)
     long = np.flatnonzero(len(times) * np.exp(-rate * waits) < ALPHA)
