@@ -43,7 +43,24 @@ def test_a_strongly_variable_source_is_no_step_and_no_switched_detector():
     times = np.sort((np.repeat(np.arange(len(rate)), counts) + rng.random(counts.sum())) / 16)
     gti = np.array([[0.0, len(rate) / 16]])
     assert rate_steps(times, gti) == []
+    assert silences(times, gti) == []
     assert absences(rng.choice(3, len(times))) == []
+
+
+@pytest.mark.parametrize("index", [1.0, 1.8])
+def test_red_noise_is_no_step_and_no_silence(index):
+    """A log-normal power law with a rms of .7 above 1/1000 Hz, ten times."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        f = np.fft.rfftfreq(16_000, 1 / 16)[1:]
+        log = np.fft.irfft(np.append(0, f ** (-index / 2) * (rng.normal(size=len(f)) + 1j * rng.normal(size=len(f)))))
+        rate = np.exp(0.7 * log / log.std())
+        counts = rng.poisson(100 * rate / rate.mean() / 16)
+        times = np.sort((np.repeat(np.arange(len(rate)), counts) + rng.random(counts.sum())) / 16)
+        gti = np.array([[0.0, 1000.0]])
+        assert rate_steps(times, gti) == []
+        assert silences(times, gti) == []
+        assert lines(times, gti) == []
 
 
 class TestTimeStep:
