@@ -52,7 +52,7 @@ def _steps_of_time(part: EventFile, measured: float | None) -> Iterator[Fault]:
     what = f"times come in steps of {step:.4g} s, as {'measured' if measured else 'declared'}"
     if step <= COARSE:
         yield Fault("time_step", "fact", what, "", f"none: its lines and images lie at {readout / 2:.4g} Hz and above")
-    elif measured:
+    elif measured or (np.diff(part.times) < 500 * step).sum() < 20:
         images = f"what varies with f above {readout / 2:.4g} Hz appears at {readout:.4g} Hz - f"
         effect = f"bins that are no multiple of it make lines at {readout:.4g} Hz and its multiples; {images}; {lowered}"
         yield Fault("time_step", "warning", what, "", effect)
@@ -79,7 +79,7 @@ def _groups(part: EventFile, step: float | None, tau: float) -> Iterator[Fault]:
         most = max(n for _, n in groups)
         among = f"{sum(n for _, n in groups)} of {len(part.times)} events"
         what = f"{counted(len(groups), 'burst')} of up to {most} events within 10 microseconds or one time step, {among}"
-        effect = f"particles, or a fault of the readout: white noise above 2, up to {1 + most} times as much where they dominate"
+        effect = "particles, or a fault of the readout: white noise above 2 (it is 2 n where all events come in groups of n)"
         yield Fault("bursts", "warning", what, "", effect)
 
 
@@ -98,7 +98,7 @@ def _switching(part: EventFile) -> Iterator[Fault]:
         hot = names[(counts > 1.5 * median) & (counts > median + 8 * np.sqrt(median) + 8)] if len(names) > 7 else []
         if len(hot):
             what = f"{part.mission.detector} {', '.join(map(str, hot))} has over 1.5 times the events of the others"
-            yield Fault("hot_detector", "warning", what, "", "noise of its own: white noise up, rms diluted; leave it out")
+            yield Fault("hot_detector", "warning", what, "", "noise of its own, which dilutes the rms and may flicker: leave it out")
     for rate in scrutiny.rate_steps(part.times, part.gti)[:5]:
         what = f"the rate steps from {rate.before:.4g} to {rate.after:.4g} counts/s at {rate.time - origin:.6g} s"
         effect = "the source, or a detector or filter: a step puts power 1/f^2 at low frequencies; choose a part before or after it"
