@@ -330,6 +330,10 @@ def observe(config: Config) -> Path:
     from livetime.simulate.simulator import stream
 
     simulator = build_simulator(config)
+    if not simulator.detector.renewal:
+        raise UserError(
+            "observe writes the live time of one non-paralyzable detector that sees the source alone; leave the detector's other options"
+        )
     given = config["truth"]
     for name, value in given.items():
         if name not in simulator.prior.ranges:
@@ -398,7 +402,7 @@ def infer(config: Config) -> Path:
         modules=simulator.detector.modules,
         segment_size=simulator.summary.segment_size,
         max_segments=round(prior.covariates["segments"].high),
-        dead_time=simulator.detector.mean_dead_time,
+        dead_time=simulator.detector.mean_dead_time if simulator.detector.renewal else 0.0,
         gti=files.gti,
         start=files.start,
         stop=files.stop,

@@ -1,5 +1,7 @@
 """The exact answers: against closed forms, against what the simulations do, and against themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,7 +9,7 @@ from scipy.special import logsumexp
 
 from livetime.infer.exact import Exact
 from livetime.infer.reference import REFERENCES, applicable
-from livetime.simulate.detector import Ideal, Whittle
+from livetime.simulate.detector import DeadTime, Ideal, Whittle
 from livetime.simulate.lightcurve import LightCurve
 from livetime.simulate.prior import Bounds, Prior, Range
 from livetime.simulate.simulator import Simulator
@@ -211,6 +213,7 @@ def test_each_detector_has_its_references():
     assert applicable(POWERLAW, None) == ("exact",)
     assert applicable(ideal, None) == tuple(name for name in REFERENCES if name != "exact")
     assert applicable(ideal, []) == ()
+    assert applicable(replace(ideal, detector=DeadTime(1, 2.5e-3, detectors=5)), None) == ()
     with pytest.raises(ValueError, match=r"reference\.names has exact"):
         applicable(ideal, ["exact"])
     with pytest.raises(ValueError, match=r"reference\.names has naive"):

@@ -11,7 +11,8 @@ import pytest
 from livetime.simulate import bank as bank_module
 from livetime.simulate import simulator as simulator_module
 from livetime.simulate.bank import MANIFEST, Bank, BankError, bank_hash
-from livetime.simulate.detector import DeadTime, Ideal, dead_time_distribution
+from livetime.simulate.dead_time import dead_time_distribution
+from livetime.simulate.detector import DeadTime, Ideal
 from livetime.simulate.lightcurve import LightCurve
 from livetime.simulate.prior import Prior, Range
 from livetime.simulate.simulator import Simulator

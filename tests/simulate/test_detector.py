@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.simulate.detector import (
-    DeadTime,
-    DeadTimeDistribution,
-    Ideal,
-    dead_time_distribution,
-    filter_dead_time,
-    modulation_response,
-    white_noise,
-)
+from livetime.simulate.dead_time import DeadTimeDistribution, dead_time_distribution, modulation_response, white_noise
+from livetime.simulate.detector import DeadTime, Ideal, filter_dead_time
 from livetime.simulate.lightcurve import LightCurve, Rate
 from livetime.simulate.summary import Periodogram
 

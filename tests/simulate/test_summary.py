@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.simulate.detector import DeadTime, Events, Ideal, dead_time_distribution, white_noise
+from livetime.simulate.dead_time import dead_time_distribution, white_noise
+from livetime.simulate.detector import DeadTime, Events, Ideal
 from livetime.simulate.lightcurve import LightCurve, Rate
 from livetime.simulate.psd import log_normal_power
 from livetime.simulate.summary import Periodogram, cospectrum, segment_starts

@@ -139,7 +139,7 @@ class LikelihoodRatio:
     @staticmethod
     def applies(simulator: Simulator) -> bool:
         described = dict(simulator.source.components) == {"qpo": "qpo", "noise": "noise"}
-        return described and list(simulator.prior.classes) == ["continuum", "qpo"]
+        return described and simulator.detector.renewal and list(simulator.prior.classes) == ["continuum", "qpo"]
 
     def _known(self, row: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Observed power of the channel that holds the source, expected noise, factor of the source's power, and Gamma shape, each (F,)."""

@@ -19,7 +19,8 @@ from scipy.special import expit, logit
 
 from livetime.infer.exact import Exact
 from livetime.infer.sampler import sample
-from livetime.simulate.detector import DeadTime, Ideal, Whittle, modulation_response, white_noise
+from livetime.simulate.dead_time import modulation_response, white_noise
+from livetime.simulate.detector import DeadTime, Ideal, Whittle
 from livetime.simulate.prior import Samples
 from livetime.simulate.psd import SHAPES, Spectrum
 from livetime.simulate.simulator import Simulator
@@ -404,7 +405,7 @@ def applicable(simulator: Simulator, names: Sequence[str] | None) -> tuple[str, 
 
     Raises: ValueError for one that is asked for by name and has none.
     """
-    if not isinstance(simulator.summary, Periodogram):
+    if not isinstance(simulator.summary, Periodogram) or not simulator.detector.renewal:
         known: tuple[str, ...] = ()
     else:
         known = ("exact",) if isinstance(simulator.detector, Whittle) else tuple(name for name in REFERENCES if name != "exact")

@@ -1,19 +1,15 @@
-"""Detectors: an incident rate becomes recorded events; and what dead time does to a power spectrum, exactly.
-
-Non-paralyzable dead time: an event is lost if it comes within tau of the last *recorded* one.
-Paralyzable: it is lost if *any* earlier incident event's window is still open.
-"""
+"""Detectors: an incident rate becomes recorded events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from livetime.simulate.dead_time import DeadTimeDistribution, dead_time_distribution, modulation_response, white_noise
 from livetime.simulate.lightcurve import Rate
 
 Floats = NDArray[np.float64]
@@ -34,97 +30,33 @@ class Events:
     hard: tuple[NDArray[np.bool_], ...] | None = None
 
 
-@dataclass(frozen=True)
-class DeadTimeDistribution:
-    """Dead time per recorded event, uniform within each bin of a histogram; a constant is one bin of no width.
-
-    Arguments:
-        low, high: bin edges in s, shape (K,).
-        probability: of each bin, shape (K,), summing to one.
-    """
-
-    low: Floats
-    high: Floats
-    probability: Floats
-
-    @property
-    def mean(self) -> float:
-        return float(self.probability @ (self.low + self.high) / 2)
-
-    def phi(self, f: ArrayLike) -> NDArray[np.complex128]:
-        """Characteristic function E[exp(-2 pi i f tau)], shape of f."""
-        f = np.asarray(f, dtype=np.float64)[..., None]
-        centre, width = (self.low + self.high) / 2, self.high - self.low
-        out: NDArray[np.complex128] = (np.exp(-2j * np.pi * f * centre) * np.sinc(f * width)) @ self.probability
-        return out
-
-
-@lru_cache
-def dead_time_distribution(dead_time: float | Literal["nustar"]) -> DeadTimeDistribution:
-    """A constant in s, or `nustar`: the empirical histogram of NuSTAR's dead time per event (mean 2.536 ms, sd .210 ms), read off
-    figure nustar_deadtime.pdf of the DeadTimeSBI repository (Huppenkothen & Bachetti 2022)."""
-    if dead_time == "nustar":
-        with resources.files("livetime.simulate").joinpath("data/nustar_dead_time.csv").open() as file:
-            low, high, density = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
-        mass = density * (high - low)
-        return DeadTimeDistribution(low * 1e-3, high * 1e-3, mass / mass.sum())
-    return DeadTimeDistribution(np.array([dead_time]), np.array([dead_time]), np.ones(1))
-
-
-def white_noise(f: ArrayLike, rate: ArrayLike, dead_time: DeadTimeDistribution, dt: float | None = None, aliases: int = 40) -> Floats:
-    """Leahy power of a constant source seen with non-paralyzable dead time: `2 (1 - |phi|^2)/|1 - phi|^2`, `phi = Phi r/(r + 2 pi i f)`.
-
-    Recorded events form a renewal process whose waiting time is tau plus an exponential (Cox & Lewis 1966); for constant tau
-    this is Zhang et al. (1995, eq. 44). With `dt`, counts in bins of that width: the power is folded about the sampling
-    frequency with sinc^2(pi f dt).
-
-    Arguments:
-        f: frequency in Hz, above 0, shape (F,).
-        rate: *incident* counts/s per module, number or (n,).
-        dead_time: distribution of tau.
-        dt: bin width in s, or None for the events themselves.
-        aliases: number of foldings on each side.
-
-    Returns: shape (F,) or (n, F).
-    """
-    f = np.asarray(f, dtype=np.float64)
-    r = np.asarray(rate, dtype=np.float64)[..., None]
-
-    def level(g: Floats) -> Floats:
-        phi = dead_time.phi(g) * r / (r + 2j * np.pi * g)
-        out: Floats = 2 * (1 - np.abs(phi) ** 2) / np.abs(1 - phi) ** 2
-        return out
-
-    if dt is None:
-        return level(f)
-    total: Floats = np.full(np.broadcast_shapes(r.shape, f.shape), 2.0)
-    for k in range(-aliases, aliases + 1):
-        g = f + k / dt
-        total += np.sinc(g * dt) ** 2 * (level(np.abs(g)) - 2)
-    return total
-
-
-def modulation_response(f: ArrayLike, rate: ArrayLike, dead_time: DeadTimeDistribution) -> NDArray[np.complex128]:
-    """Fractional amplitude with which a weak modulation comes through non-paralyzable dead time: `H = 1/(1 + r (1 - Phi)/(2 pi i f))`.
-
-    Its low-frequency limit is 1/(1 + r tau). Power comes through with |H|^2. First order in the modulation.
-
-    Arguments: as for `white_noise`.
-    Returns: shape (F,) or (n, F), complex.
-    """
-    f = np.asarray(f, dtype=np.float64)
-    r = np.asarray(rate, dtype=np.float64)[..., None]
-    return 1 / (1 + r * (1 - dead_time.phi(f)) / (2j * np.pi * f))
+@njit(nogil=True, cache=True)
+def _dead_time(low, width, cumulative, guide, rng):  # type: ignore[no-untyped-def] # pragma: no cover
+    """One dead time of a histogram."""
+    if len(low) == 1:
+        return low[0]
+    u = rng.random()
+    j = guide[int(u * len(guide))]
+    while u >= cumulative[j + 1]:
+        j += 1
+    return low[j] + width[j] * (u - cumulative[j]) / (cumulative[j + 1] - cumulative[j])
 
 
 @njit(nogil=True, cache=True)
-def _record(values, dt, low, width, cumulative, guide, rng):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Recorded events of one module, drawn directly: after each, tau and then an exponential wait in the integrated rate."""
+def _grown(times, n):  # type: ignore[no-untyped-def] # pragma: no cover
+    longer = np.empty(2 * n)
+    longer[:n] = times
+    return longer
+
+
+@njit(nogil=True, cache=True)
+def _record(values, dt, scale, offset, low, width, cumulative, guide, rng):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Recorded events of one detector that sees `scale values + offset`, drawn directly: after each, tau and then an exponential wait in
+    the integrated rate."""
     bins = len(values)
-    total, peak = 0.0, 0.0
+    total = bins * offset
     for v in values:
-        total += v
-        peak = max(peak, v)
+        total += scale * v
     if not np.isfinite(total):
         return np.full(1, np.nan)
     expected = total * dt
@@ -135,7 +67,7 @@ def _record(values, dt, low, width, cumulative, guide, rng):  # type: ignore[no-
     while True:
         need = rng.standard_exponential()
         while k < bins:
-            room = values[k] * ((k + 1) * dt - t)
+            room = (scale * values[k] + offset) * ((k + 1) * dt - t)
             if need < room:
                 break
             need -= room
@@ -143,23 +75,50 @@ def _record(values, dt, low, width, cumulative, guide, rng):  # type: ignore[no-
             t = k * dt
         if k == bins:
             return out[:n]
-        t += need / values[k]
+        t += need / (scale * values[k] + offset)
         if n == len(out):
-            longer = np.empty(2 * n)
-            longer[:n] = out
-            out = longer
+            out = _grown(out, n)
         out[n] = t
         n += 1
-        if len(low) == 1:
-            t += low[0]
-        else:
-            u = rng.random()
-            j = guide[int(u * len(guide))]
-            while u >= cumulative[j + 1]:
-                j += 1
-            t += low[j] + width[j] * (u - cumulative[j]) / (cumulative[j + 1] - cumulative[j])
+        t += _dead_time(low, width, cumulative, guide, rng)
         while k < bins and t >= (k + 1) * dt:
             k += 1
+
+
+@njit(nogil=True, cache=True)
+def _sift(values, dt, scale, offset, detectors, paralyzable, low, width, cumulative, guide, rng):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Recorded events of several detectors, merged, that share `scale values + offset`: every incident event is drawn, falls on one of
+    them, and is kept if that one is not blind."""
+    bins = len(values)
+    total = bins * offset
+    for v in values:
+        total += scale * v
+    if not np.isfinite(total):
+        return np.full(1, np.nan)
+    out = np.empty(int(total * dt + 16))
+    free = np.zeros(detectors)
+    n, k, t = 0, 0, 0.0
+    while True:
+        need = rng.standard_exponential()
+        while k < bins:
+            room = (scale * values[k] + offset) * ((k + 1) * dt - t)
+            if need < room:
+                break
+            need -= room
+            k += 1
+            t = k * dt
+        if k == bins:
+            return out[:n]
+        t += need / (scale * values[k] + offset)
+        d = int(rng.random() * detectors) if detectors > 1 else 0
+        if t >= free[d]:
+            if n == len(out):
+                out = _grown(out, n)
+            out[n] = t
+            n += 1
+            free[d] = t + _dead_time(low, width, cumulative, guide, rng)
+        elif paralyzable:
+            free[d] = max(free[d], t + _dead_time(low, width, cumulative, guide, rng))
 
 
 @njit(nogil=True, cache=True)
@@ -195,28 +154,45 @@ def filter_dead_time(times: Floats, dead_time: ArrayLike, paralyzable: bool = Fa
     return keep
 
 
-@lru_cache
-def _tables(dead_time: float | Literal["nustar"]) -> tuple[Any, ...]:
-    tau = dead_time_distribution(dead_time)
+@lru_cache(maxsize=1024)
+def _tables(dead_time: float | Literal["nustar"], scatter: float) -> tuple[Any, ...]:
+    """What `_dead_time` draws from."""
+    tau = dead_time_distribution(dead_time, scatter)
     cumulative = np.concatenate([[0.0], np.cumsum(tau.probability)])
     cumulative[-1] = 1.0
-    guide = np.searchsorted(cumulative, np.arange(4096) / 4096, side="right") - 1
+    guide = np.searchsorted(cumulative, np.arange(4096) / 4096, side="right") - 1 if len(tau.low) > 1 else np.zeros(1, dtype=np.int64)
     return tau.low, tau.high - tau.low, cumulative, guide
 
 
 @dataclass(frozen=True)
 class DeadTime:
-    """One or two identical modules that see the same source, each blind for a while after each event that it records.
+    """One or two modules that see the same source, blind for a while after each event.
 
     Arguments:
         modules: 1 or 2, with independent photon noise and dead time.
-        dead_time: non-paralyzable, in s; or `nustar` for the empirical histogram.
+        dead_time: per event, in s; or `nustar` for the empirical histogram.
+        scatter: standard deviation of a Gaussian dead time, as a fraction of `dead_time`.
+        paralyzable: events that are not recorded cost dead time too, see `dead_time`.
+        detectors: number of equal and independent ones that are merged into each module's list and share its rate (PCUs, FPMs).
+        background: incident counts/s per module that do not vary, recorded and counted like the source's.
+        counted: share of the recorded events that are left after screening (in the energy band, good grades); all cost dead time.
+        area: effective area of the second module over that of the first; `rate` is the first one's.
+        frame_time: of the readout in s: an event's time is the middle of its frame; 0 for none.
 
     Raises: ValueError for other numbers.
     """
 
     modules: Literal[1, 2] = 2
     dead_time: float | Literal["nustar"] = "nustar"
+    scatter: float = 0.0
+    paralyzable: bool = False
+    detectors: int = 1
+    background: float = 0.0
+    counted: float = 1.0
+    area: float = 1.0
+    frame_time: float = 0.0
+
+    parameters: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         if self.modules not in (1, 2):
@@ -224,24 +200,86 @@ class DeadTime:
         if isinstance(self.dead_time, str):
             if self.dead_time != "nustar":
                 raise ValueError(f"dead_time is {self.dead_time!r}, but must be seconds or the word nustar")
+            if self.scatter:
+                raise ValueError(f"scatter is {self.scatter}, but the empirical dead time has its own; take it out, or give dead_time in s")
         elif not 0 <= self.dead_time < 1:
             raise ValueError(f"dead_time is {self.dead_time}, but must be seconds between 0 and 1")
-
-    parameters: ClassVar[tuple[str, ...]] = ()
+        bounds = {"scatter": (0, 1), "detectors": (1, 1000), "background": (0, 1e9), "area": (0.01, 100), "frame_time": (0, 10)}
+        for name, (low, high) in bounds.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must be from {low:g} to {high:g}")
+        if not 0 < self.counted <= 1:
+            raise ValueError(f"counted is {self.counted}, but must be a share above 0, at most 1")
+        if self.area != 1 and self.modules == 1:
+            raise ValueError(f"area is {self.area}, but a single module has no second one to compare it with; take it out")
 
     @property
     def distribution(self) -> DeadTimeDistribution:
-        return dead_time_distribution(self.dead_time)
+        return dead_time_distribution(self.dead_time, self._scatter)
+
+    @property
+    def _scatter(self) -> float:
+        """In s."""
+        return 0.0 if isinstance(self.dead_time, str) else self.scatter * self.dead_time
 
     @property
     def mean_dead_time(self) -> float:
         return self.distribution.mean
 
+    @property
+    def renewal(self) -> bool:
+        """Whether each module's list is that of one non-paralyzable detector that sees the source alone and is read out event by event."""
+        return self == DeadTime(self.modules, self.dead_time, self.scatter)
+
     def record(self, rate: Rate, rng: np.random.Generator) -> Events:
-        """The recorded events; per module a mean rate of r/(1 + r tau). A rate of NaN gives an event time of NaN."""
-        tables = _tables(self.dead_time)
-        times = tuple(_record(rate.values, rate.dt, *tables, rng) for _ in range(self.modules))  # type: ignore[call-arg]
+        """The recorded events; per detector a mean rate of r/(1 + r tau), paralyzable r exp(-r tau), at a rate of r.
+
+        A rate of NaN gives an event time of NaN.
+        """
+        times = tuple(self._module(rate, self.area if m else 1.0, rng) for m in range(self.modules))
         return Events(times, np.array([[0.0, rate.duration]]))
+
+    def _module(self, rate: Rate, area: float, rng: np.random.Generator) -> Floats:
+        incident, tables = (rate.values, rate.dt, area, self.background), _tables(self.dead_time, self._scatter)
+        if self.detectors == 1 and not self.paralyzable:
+            times: Floats = _record(*incident, *tables, rng)  # type: ignore[call-arg]
+        else:
+            times = _sift(*incident, self.detectors, self.paralyzable, *tables, rng)  # type: ignore[call-arg]
+        if self.counted < 1:
+            times = times[(rng.random(len(times)) < self.counted) | np.isnan(times)]
+        if self.frame_time:
+            times = (np.floor(times / self.frame_time) + 0.5) * self.frame_time
+            times = times[~(times >= rate.duration)]  # of a last frame that is not complete; NaN stays
+        return times
+
+    # What the exact laws of dead time say of a module's list of counted events, but for the frames of a readout.
+
+    def recorded(self, rate: ArrayLike) -> Floats:
+        """Counts/s that a module records and counts of a constant source, at incident counts/s (...)."""
+        each = self._each(rate)
+        blind = each * self.mean_dead_time
+        return np.asarray(self.counted * self.detectors * each * (np.exp(-blind) if self.paralyzable else 1 / (1 + blind)))
+
+    def white_noise(self, f: ArrayLike, rate: ArrayLike, dt: float | None = None) -> Floats:
+        """Leahy power of a constant source: independent detectors keep the level of one, and screening moves it towards 2 in proportion.
+
+        Arguments and shape as of `dead_time.white_noise`.
+        """
+        level = white_noise(f, self._each(rate), self.distribution, dt, paralyzable=self.paralyzable)
+        return 2 + self.counted * (level - 2)
+
+    def response(self, f: ArrayLike, rate: ArrayLike) -> NDArray[np.complex128]:
+        """Fractional amplitude with which a weak modulation of the source comes through, diluted by the background.
+
+        Arguments and shape as of `dead_time.modulation_response`.
+        """
+        rate = np.asarray(rate, dtype=np.float64)
+        share = rate / np.maximum(rate + self.background, np.finfo(np.float64).tiny)
+        return np.asarray(share[..., None] * modulation_response(f, self._each(rate), self.distribution, self.paralyzable))
+
+    def _each(self, rate: ArrayLike) -> Floats:
+        """Incident counts/s of one of the detectors."""
+        return np.asarray((np.asarray(rate, dtype=np.float64) + self.background) / self.detectors)
 
 
 @dataclass(frozen=True)
@@ -262,6 +300,7 @@ class Whittle:
 
     modules: ClassVar[Literal[1]] = 1
     mean_dead_time: ClassVar[float] = 0.0
+    renewal: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.noise is not None and not 0 < self.noise < np.inf:
@@ -297,6 +336,7 @@ class Ideal:
 
     parameters: ClassVar[tuple[str, ...]] = ()
     mean_dead_time: ClassVar[float] = 0.0
+    renewal: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         DeadTime(self.modules, 0.0)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from livetime.simulate.detector import DeadTimeDistribution, Events, dead_time_distribution, modulation_response, white_noise
+from livetime.simulate.dead_time import DeadTimeDistribution, dead_time_distribution, modulation_response, white_noise
+from livetime.simulate.detector import Events
 from livetime.simulate.summary import Layout, bin_counts, logarithmic_edges, segment_starts
 
 Floats = NDArray[np.float64]

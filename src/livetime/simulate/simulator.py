@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle, dead_time_distribution
+from livetime.simulate.dead_time import dead_time_distribution
+from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
 from livetime.simulate.features import Features
 from livetime.simulate.lightcurve import LightCurve
 from livetime.simulate.prior import Prior
@@ -88,6 +89,11 @@ class Simulator:
             return
         if isinstance(self.detector, Whittle):
             raise ValueError("detector=whittle draws periodograms, from which summary=features cannot be had; take another detector")
+        if not self.detector.renewal:
+            raise ValueError(
+                "summary=features takes off the noise of one non-paralyzable detector that sees the source alone; "
+                "leave the detector's other options, or take summary=periodogram"
+            )
         if not np.array_equal(self.detector.distribution.low, dead_time_distribution(self.summary.dead_time).low):
             given = getattr(self.detector, "dead_time", 0.0)
             raise ValueError(
