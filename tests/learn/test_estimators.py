@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from scipy.special import expit, logit
+from scipy import stats
+from scipy.special import ndtr, ndtri
 from sklearn.linear_model import LogisticRegression
 
 from livetime.config import Trainer, Training, UserError
@@ -69,7 +70,7 @@ def test_a_mixture_is_stable_far_out():
 
 
 def test_one_component_finds_a_linear_gaussian_posterior(tmp_path):
-    """u = logit(theta's place) = A x + noise: means, scatter and correlation are those of the noise."""
+    """u = probit(theta's place) = A x + noise: means, scatter and correlation are those of the noise."""
     rng = np.random.default_rng(0)
     covariance = np.array([[0.09, 0.05], [0.05, 0.16]])
     a = np.array([[0.8, -0.3, 0.0], [0.1, 0.2, 0.6]])
@@ -77,7 +78,7 @@ def test_one_component_finds_a_linear_gaussian_posterior(tmp_path):
     u = x @ a.T + rng.multivariate_normal([0, 0], covariance, 6000)
     shapes = {"low": [-4.0, -4.0], "high": [4.0, 4.0], "x_dim": 3}
     estimator = {"_target_": "livetime.learn.estimators.MixtureDensity", "net": PERCEPTRON, "components": 1, "covariance": "full"}
-    model = trained(tmp_path, estimator, shapes, -4 + 8 * expit(u), x, epochs=20, batch_size=100, lr=1e-2)
+    model = trained(tmp_path, estimator, shapes, -4 + 8 * ndtr(u), x, epochs=20, batch_size=100, lr=1e-2)
     seen = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         found = model.estimator.mixture(model.standardise(seen)).component_distribution
@@ -85,7 +86,24 @@ def test_one_component_finds_a_linear_gaussian_posterior(tmp_path):
     np.testing.assert_allclose(found.covariance_matrix[:, 0].mean(0), covariance, atol=0.015)
     with torch.no_grad():
         draws = model.estimator.sample(20_000, model.standardise(seen))
-    np.testing.assert_allclose(logit((draws[:, 0].double() + 4) / 8).mean(0), (seen.numpy() @ a.T)[0], atol=0.08)
+    np.testing.assert_allclose(ndtri((draws[:, 0].double() + 4) / 8).mean(0), (seen.numpy() @ a.T)[0], atol=0.08)
+
+
+def test_the_prior_is_a_standard_gaussian():
+    """Of a mixture that knows nothing the density is that of the box, up to its edges, and draws fill it evenly."""
+    torch.manual_seed(0)
+    model = MixtureDensity(BOX, MLP, 2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    theta = torch.tensor([[-3.99, 3.99], [0.0, 1.0], [2.0, -3.9]])
+    width = 1 / (np.log(2) + 1e-3)  # all features are zero, and softplus of zero is log 2
+    with torch.no_grad():
+        density = model.log_prob(theta[None], torch.zeros(3, 3), width)[0]
+        draws = model.sample(20_000, torch.zeros(1, 3), width)[:, 0]
+    np.testing.assert_allclose(density, -2 * np.log(8), atol=1e-4)
+    for column in (draws.double().numpy() + 4).T / 8:
+        assert stats.kstest(column, "uniform").pvalue > 1e-3
 
 
 # --- classifier ------------------------------------------------------------------------------------------------------------

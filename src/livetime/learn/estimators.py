@@ -1,5 +1,6 @@
 """The contract of everything that is trained, and the estimators that need no sbi: classifier and mixture density network."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -7,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
-from torch.nn.functional import cross_entropy, logsigmoid, softplus
+from torch.nn.functional import cross_entropy, softplus
 
 from livetime.learn.nets import Shapes, build_net
 
@@ -32,7 +33,7 @@ class Estimator(nn.Module, ABC):
 class PosteriorEstimator(Estimator):
     """An estimator of the density of theta (in sampling coordinates) given x; its loss is -log q(theta | x).
 
-    It works on the logit of theta's place in the prior box, so that no draw falls outside and none is rejected.
+    It works on a function of theta's place in the prior box that has no bounds, so that no draw falls outside and none is rejected.
 
     Arguments:
         shapes: of the data; gives the box.
@@ -59,17 +60,18 @@ class PosteriorEstimator(Estimator):
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
         return -self.log_prob(target[None], x)[0]
 
-    def to_logit(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """`u = logit((theta - low)/(high - low))` and the log of |du/dtheta|, summed over D."""
-        u = torch.logit(((theta - self.low) / (self.high - self.low)).clamp(EDGE, 1 - EDGE))
-        return u, (-logsigmoid(u) - logsigmoid(-u) - torch.log(self.high - self.low)).sum(-1)
+    def place(self, theta: Tensor) -> Tensor:
+        """(theta - low)/(high - low)."""
+        return ((theta - self.low) / (self.high - self.low)).clamp(EDGE, 1 - EDGE)
 
-    def from_logit(self, u: Tensor) -> Tensor:
-        return self.low + (self.high - self.low) * torch.sigmoid(u)
+    def theta(self, place: Tensor) -> Tensor:
+        return self.low + (self.high - self.low) * place.clamp(EDGE, 1 - EDGE)
 
 
 class MixtureDensity(PosteriorEstimator):
-    """Mixture density network: q(theta | x) is a mixture of Gaussians in the logit of theta's place in the prior box.
+    """Mixture density network: q(theta | x) is a mixture of Gaussians in the probit u of theta's place in the prior box.
+
+    There the prior is a Gaussian, and where an edge of the box cuts a posterior it has a Gaussian tail, not a logit's exponential one.
 
     With one component it is regression: heteroscedastic with a `full` or `diagonal` covariance that depends on x, homoscedastic with a
     `constant` one, whose loss is then that of weighted least squares.
@@ -116,12 +118,13 @@ class MixtureDensity(PosteriorEstimator):
         )
 
     def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
-        u, jacobian = self.to_logit(theta)
+        u = torch.special.ndtri(self.place(theta))
+        jacobian = ((u**2 + math.log(2 * math.pi)) / 2 - torch.log(self.high - self.low)).sum(-1)
         out: Tensor = self.mixture(x, width).log_prob(u) + jacobian  # type: ignore[no-untyped-call]
         return out
 
     def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
-        return self.from_logit(self.mixture(x, width).sample((n,)))  # type: ignore[no-untyped-call]
+        return self.theta(torch.special.ndtr(self.mixture(x, width).sample((n,))))  # type: ignore[no-untyped-call]
 
 
 class Classifier(Estimator):

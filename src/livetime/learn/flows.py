@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from sbi.neural_nets import posterior_nn
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 from zuko.distributions import DiagNormal, NormalizingFlow
 
 from livetime.learn.estimators import PosteriorEstimator
@@ -94,7 +95,8 @@ class Flow(PosteriorEstimator):
 
     def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
         features, mean, log_scale = self._context(x)
-        u, jacobian = self.to_logit(theta)
+        u = torch.logit(self.place(theta))
+        jacobian = (-logsigmoid(u) - logsigmoid(-u) - torch.log(self.high - self.low)).sum(-1)
         z = (u - mean) * torch.exp(-log_scale)
         density = self.flow.log_prob(z, features) if width == 1 else self._distribution(features, width).log_prob(z)
         out: Tensor = density + jacobian - log_scale.sum(-1)
@@ -103,4 +105,4 @@ class Flow(PosteriorEstimator):
     def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
         features, mean, log_scale = self._context(x)
         z: Tensor = self.flow.sample((n,), features) if width == 1 else self._distribution(features, width).sample((n,))
-        return self.from_logit(z * torch.exp(log_scale) + mean)
+        return self.theta(torch.sigmoid(z * torch.exp(log_scale) + mean))

@@ -10,7 +10,7 @@ from livetime.config import Training, UserError, build
 from livetime.learn.nets import Shapes
 from livetime.learn.standardise import Standardise
 
-SCHEMA = 3
+SCHEMA = 4
 """Raise it whenever older checkpoints can no longer be read."""
 
 
