@@ -72,6 +72,7 @@ class MixtureDensity(PosteriorEstimator):
     """Mixture density network: q(theta | x) is a mixture of Gaussians in the probit u of theta's place in the prior box.
 
     There the prior is a Gaussian, and where an edge of the box cuts a posterior it has a Gaussian tail, not a logit's exponential one.
+    A shift and a scale, functions of x, are common to all components, which have only the posterior's shape left to learn.
 
     With one component it is regression: heteroscedastic with a `full` or `diagonal` covariance that depends on x, homoscedastic with a
     `constant` one, whose loss is then that of weighted least squares.
@@ -94,15 +95,17 @@ class MixtureDensity(PosteriorEstimator):
         self.components, self.covariance, self.dim = components, covariance, len(shapes.low)
         below = self.dim * (self.dim - 1) // 2
         self.sizes = [1, self.dim, *([] if covariance == "constant" else [self.dim] + [below] * (covariance == "full"))]
-        self.net = build_net(net, shapes, components * sum(self.sizes))
+        self.shared = 0 if covariance == "constant" else 2 * self.dim
+        self.net = build_net(net, shapes, self.shared + components * sum(self.sizes))
         self.spread = nn.Parameter(torch.randn(components, self.dim))
-        """Sets the components apart, or none would ever differ from another."""
+        """Sets the components apart, or none would ever differ from another; at first they cover about what the prior does."""
         if covariance == "constant":
             self.factor = nn.Parameter(torch.zeros(components, self.dim + below))
 
     def mixture(self, x: Tensor, width: float = 1.0) -> MixtureSameFamily:
         """The distribution of u for each x (B, X), each component wider by a factor."""
-        parts = self.net(x).unflatten(-1, (self.components, sum(self.sizes))).split(self.sizes, dim=-1)
+        features = self.net(x)
+        parts = features[:, self.shared :].unflatten(-1, (self.components, sum(self.sizes))).split(self.sizes, dim=-1)
         mean = parts[1] + self.spread
         diagonal, *rest = parts[2:] or self.factor.expand(len(x), -1, -1).tensor_split([self.dim], dim=-1)
         tril = torch.diag_embed(width * (softplus(diagonal) + 1e-3))
@@ -111,6 +114,10 @@ class MixtureDensity(PosteriorEstimator):
             tril = tril.index_put(
                 (torch.arange(len(x))[:, None, None], torch.arange(self.components)[:, None], row, column), width * rest[0]
             )
+        if self.shared:
+            centre, diagonal = features[:, None, : self.shared].chunk(2, dim=-1)
+            scale = softplus(diagonal) + 1e-3
+            mean, tril = centre + scale * mean, scale[..., None] * tril
         return MixtureSameFamily(
             Categorical(logits=parts[0][..., 0], validate_args=False),
             MultivariateNormal(mean, scale_tril=tril, validate_args=False),
