@@ -114,24 +114,30 @@ class Reference:
         names: which ones; may be empty; null for all that apply to the run's detector.
     """
 
-    names: tuple[Literal["naive", "dead_time_model", "averaged_dead_time_model", "exact"], ...] | None = None
+    names: tuple[Literal["naive", "dead_time_model", "averaged_dead_time_model", "exact", "davis"], ...] | None = None
 
 
 @dataclass(frozen=True)
 class ObservationFiles:
-    """Which events to infer from.
+    """Which events, or which spectrum, to infer from.
 
     Arguments:
         path: event file, or one for each module.
+        spectrum: a spectrum of counts (PHA or PI file), for a run of spectra.
+        arf, rmf, background: that go with it; null for those that its header names.
         gti: `file` for the good time intervals of the files; `full` to do without.
         start, stop: s since the start of the first common good time interval; null for all.
         hard: PI channel from which on an event is hard, for a run whose features have a hardness.
         band: energies in keV that are used, without the second; null for all events.
 
-    Raises: ValueError for a channel below 0, or a band that is none.
+    Raises: ValueError for a channel below 0, a band that is none, or both events and a spectrum.
     """
 
     path: tuple[str, ...] = ()
+    spectrum: str | None = None
+    arf: str | None = None
+    rmf: str | None = None
+    background: str | None = None
     gti: Literal["file", "full"] = "file"
     start: float | None = None
     stop: float | None = None
@@ -139,6 +145,8 @@ class ObservationFiles:
     band: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        if self.path and self.spectrum:
+            raise ValueError("both path and spectrum are given; take events for a run of light curves, or a spectrum for one of spectra")
         if self.band is not None and not 0 <= self.band[0] < self.band[1] < math.inf:
             raise ValueError(f"band is {self.band[0]:g} to {self.band[1]:g}, but must go from one energy in keV to a higher one")
         if self.hard is not None and not 0 <= self.hard < math.inf:

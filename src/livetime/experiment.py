@@ -22,11 +22,13 @@ from livetime.outputs import new_folder, provenance, refuse_existing, stamp, wri
 from livetime.progress import progress, say
 
 if TYPE_CHECKING:
+    from livetime.infer.observation import Observation
     from livetime.infer.outcome import Outcome
+    from livetime.infer.pha import SpectrumObservation
     from livetime.infer.run import Run
     from livetime.learn.module import LitEstimator
     from livetime.simulate.bank import Bank
-    from livetime.simulate.simulator import Simulator
+    from livetime.simulate.simulator import Simulations
 
 Config = Mapping[str, Any]
 TEST_SEED = 2**32
@@ -52,7 +54,7 @@ def simulate(config: Config) -> Path:
     return _bank(config, build_simulator(config, config["threads"])).folder
 
 
-def _bank(config: Config, simulator: "Simulator") -> "Bank":
+def _bank(config: Config, simulator: "Simulations") -> "Bank":
     from livetime.simulate.bank import Bank, BankError
 
     n = config["simulations"]
@@ -187,7 +189,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
 
 
 def _refuse_what_cannot_be_trained(
-    config: Config, training: Training, trainer: Trainer, simulator: "Simulator", module: "LitEstimator"
+    config: Config, training: Training, trainer: Trainer, simulator: "Simulations", module: "LitEstimator"
 ) -> None:
     """What can be known of a training before anything is simulated; raises UserError."""
     from livetime.learn.data import split
@@ -321,16 +323,17 @@ def _references(run: "Run", which: Reference) -> tuple[str, ...]:
 
 
 def observe(config: Config) -> Path:
-    """Writes one simulated observation as OGIP event files, one per module, and `truth.json`; returns their folder.
+    """Writes one simulated observation as OGIP event files, one per module, or as a spectrum with its response, and `truth.json`.
 
     Parameters that `truth` does not give are drawn from the prior.
     """
-    from livetime.infer.ogip import write
+    from livetime.infer import ogip, pha
     from livetime.infer.run import build_simulator
-    from livetime.simulate.simulator import stream
+    from livetime.simulate.simulator import Simulator, stream
+    from livetime.simulate.spectral import SpectralSimulator
 
     simulator = build_simulator(config)
-    if not simulator.detector.renewal:
+    if isinstance(simulator, Simulator) and not simulator.detector.renewal:
         raise UserError(
             "observe writes the live time of one non-paralyzable detector that sees the source alone; leave the detector's other options"
         )
@@ -338,29 +341,34 @@ def observe(config: Config) -> Path:
     for name, value in given.items():
         if name not in simulator.prior.ranges:
             raise UserError(f"truth.{name} is not known; {hint(name, simulator.prior.ranges)}")
-        if not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
+        if not (
+            isinstance(value, int | float) and math.isfinite(value) and value >= (0 if simulator.prior.ranges[name].low <= 0 else 5e-324)
+        ):
             raise UserError(f"truth.{name} is {value!r}, but must be a positive number")
     seed = config["seed"]
     theta, classes = simulator.theta(0, 1, seed), list(simulator.prior.classes)
     of_class = {"class": classes[int(theta[0, -1])]} if classes else {}
     drawn = {name: float(v[0]) for name, v in simulator.prior.physical(theta).items()}
     truth = {name: float(given.get(name, value)) for name, value in drawn.items()}
-    truth["segments"] = float(max(1, round(truth["segments"])))
+    for name in simulator.WHOLE:
+        truth[name] = float(max(1, round(truth[name])))
     folder = Path(config["output"] or outputs(config) / config["name"] / f"observation_{stamp()}")
-    try:
-        events = simulator.events(truth, stream(seed, 0))
-    except ValueError as error:
-        raise UserError(str(error)) from None
     with new_folder(folder, config["overwrite"]) as aside:
-        paths = [aside / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
         try:
-            write(events, paths, dead_time=simulator.detector.mean_dead_time)
+            if isinstance(simulator, SpectralSimulator):
+                pha.write(simulator.events(truth, stream(seed, 0)), truth["exposure"], simulator.detector, aside)
+            else:
+                events = simulator.events(truth, stream(seed, 0))
+                paths = [aside / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
+                ogip.write(events, paths, dead_time=simulator.detector.mean_dead_time)
+        except UserError:
+            raise
         except ValueError as error:
-            raise UserError(f"truth.rate is {truth['rate']:g} counts/s: {error}; take a lower one") from None
+            raise UserError(f"truth cannot be observed: {error}; change it") from None
         write_json(aside / "truth.json", {**truth, **of_class})
     if of_class:
         say(f"drawn from the class {of_class['class']}; another seed=<n> draws another")
-    if events.hard:
+    if "hardness" in truth:
         say("hard events have PI 310, soft ones 110; tell them apart with observation.hard=210")
     drawn_names = [name for name in truth if name not in given]
     if drawn_names:
@@ -372,53 +380,35 @@ def observe(config: Config) -> Path:
 
 
 def infer(config: Config) -> Path:
-    """From event files to a posterior, or the classes' probabilities, beside the references': numbers, figures and a page."""
+    """From event files or a spectrum to a posterior, or the classes' probabilities, beside the references': figures and a page."""
     files = check(ObservationFiles, config["observation"], "observation")
     which = check(Reference, config["reference"], "reference")
-    if not files.path:
-        raise UserError("observation.path is missing; say observation.path=<event file>, or observation.path=[A.evt,B.evt] for two modules")
+    inputs = [Path(file) for file in (*files.path, files.spectrum, files.arf, files.rmf, files.background) if file]
+    if not (files.path or files.spectrum):
+        raise UserError(
+            "observation.path is missing; say observation.path=<event file>, observation.path=[A.evt,B.evt] for two modules, "
+            "or observation.spectrum=<PHA file> for a run of spectra"
+        )
     if not 100 <= config["draws"] <= 1_000_000:
         raise UserError(f"draws is {config['draws']}, but must be from 100 to 1000000")
-    folder = Path(config["output"] or ROOT / "outputs" / "infer" / f"{Path(files.path[0]).stem}_{stamp()}")
-    inputs = [Path(file) for file in files.path]
+    folder = Path(config["output"] or ROOT / "outputs" / "infer" / f"{inputs[0].stem}_{stamp()}")
     refuse_existing(folder, config["overwrite"], inputs)
     run = _open(config)
 
-    from livetime.infer import answer, class_answer, observation
+    from livetime.infer import answer, class_answer, observation, pha
+    from livetime.simulate.spectral import SpectralSimulator
 
     if which.names and run.classifies:
         classes = ", ".join(run.simulator.prior.classes)
         raise UserError(f"reference.names is for posteriors, but run={run.folder} is a classifier ({classes}); leave it out")
     names = () if run.classifies else _references(run, which)
-    simulator, prior = run.simulator, run.simulator.prior
-    if "hardness" not in simulator.summary.parameters and files.hard is not None:
-        raise UserError("observation.hard is given, but the run's summary has no hardness; leave it out")
-    if "hardness" in simulator.summary.parameters and files.hard is None:
-        raise UserError(
-            "observation.hard is missing, but the run's summary has a hardness; give the first hard PI channel, as in observation.hard=210"
-        )
-    seen = observation.read(
-        files.path,
-        modules=simulator.detector.modules,
-        segment_size=simulator.summary.segment_size,
-        max_segments=round(prior.covariates["segments"].high),
-        dead_time=simulator.detector.mean_dead_time if simulator.detector.renewal else 0.0,
-        gti=files.gti,
-        start=files.start,
-        stop=files.stop,
-        hard=files.hard,
-        band=files.band,
-        dt=simulator.summary.dt,
-    )
-    if seen.events.hard and np.ptp(np.concatenate(seen.events.hard).astype(np.int8)) == 0:
-        raise UserError(f"observation.hard={files.hard:g} makes all events of {files.path[0]} hard or all soft; choose a channel between")
-    x = simulator.summary(seen.events)
-    if not np.isfinite(x).all():
-        raise UserError(
-            f"{files.path[0]} has no counts in some frequencies or modules; choose a brighter stretch with observation.start/stop"
-        )
+    seen: Observation | SpectrumObservation
+    if isinstance(run.simulator, SpectralSimulator):
+        seen, x = pha.of_run(run.simulator, files, run.config["name"])
+    else:
+        seen, x = observation.of_run(run.simulator, files)
     with new_folder(folder, config["overwrite"], [*inputs, run.folder]) as aside:
-        say(f"observation: {seen.segments} segments of {simulator.summary.segment_size:g} s")
+        say(f"observation: {seen.length}")
         if run.classifies:
             told = class_answer.ask(run, seen, x)
             class_answer.write(told, aside)

@@ -1,10 +1,10 @@
 """What an answer says of the instrument."""
 
-from types import SimpleNamespace
-
+import numpy as np
 import pytest
 
-from livetime.infer.answer import other_instrument
+from livetime.infer.observation import Observation
+from livetime.simulate.detector import DeadTime, Events, Ideal
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,6 @@ from livetime.infer.answer import other_instrument
     ],
 )
 def test_another_dead_time_is_said(mission, own, telescope, tau, said):
-    run = SimpleNamespace(simulator=SimpleNamespace(detector=SimpleNamespace(mean_dead_time=tau)))
     info = {"mission": mission, "dead_time": own, "telescope": telescope}
-    assert other_instrument(run, SimpleNamespace(info=info)) == ([said] if said else [])
+    observation = Observation(Events((), np.zeros((0, 2))), 0.0, 1, info, ())
+    assert observation.doubts(DeadTime(1, tau) if tau else Ideal()) == ([said] if said else [])

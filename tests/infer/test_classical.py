@@ -96,9 +96,9 @@ def test_its_probabilities_are_calibrated_on_simulations(simulations):
 
 
 def test_it_applies_where_a_qpo_is_the_question():
-    assert LikelihoodRatio.applies(EXACT)
-    assert LikelihoodRatio.applies(DEAD)
-    assert not LikelihoodRatio.applies(Simulator(Prior(PARAMETERS, COVARIATES), EXACT.source, Whittle(), EXACT.summary))
+    assert LikelihoodRatio.of(EXACT) is not None
+    assert LikelihoodRatio.of(DEAD) is not None
+    assert LikelihoodRatio.of(Simulator(Prior(PARAMETERS, COVARIATES), EXACT.source, Whittle(), EXACT.summary)) is None
 
 
 def test_scikit_learns_classifiers_see_what_there_is(simulations):

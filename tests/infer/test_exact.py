@@ -9,6 +9,7 @@ from scipy.special import logsumexp
 
 from livetime.infer.exact import Exact
 from livetime.infer.reference import REFERENCES, applicable
+from livetime.infer.sampler import posterior
 from livetime.simulate.detector import DeadTime, Ideal, Whittle
 from livetime.simulate.lightcurve import LightCurve
 from livetime.simulate.prior import Bounds, Prior, Range
@@ -124,17 +125,12 @@ def test_more_parameters_go_to_emcee_and_agree_with_quadrature():
     _, x = simulator.simulate(0, 8, 6)
     row = x[np.argmax(x[:, 0])]
     direct = Exact(simulator).fit(row, 0)
-    from livetime.infer import exact
-
-    low, width = simulator.prior.low, simulator.prior.high - simulator.prior.low
-
-    def log_likelihood(u):
-        return Exact(simulator).log_likelihood(low + width / (1 + np.exp(-u)), row)
-
-    start = exact.logit(np.random.default_rng(0).random((400, 2)))
-    chain, complaint = exact.sample(log_likelihood, start, np.random.default_rng(1), 40, 500, 4000)
-    assert complaint == ""
-    theta = (low + width / (1 + np.exp(-chain))).reshape(-1, 2)
+    place, rng = np.random.default_rng(0).random((400, 2)), np.random.default_rng(1)
+    chain = posterior(
+        "exact", lambda theta: Exact(simulator).log_likelihood(theta, row), simulator.prior, place, rng, 40, 500, 4000, 20_000
+    )
+    assert chain.notes == ()
+    theta = chain.theta
     np.testing.assert_allclose(theta.mean(axis=0), direct.theta.mean(axis=0), atol=0.15 * direct.theta.std(axis=0).max())
     np.testing.assert_allclose(theta.std(axis=0), direct.theta.std(axis=0), rtol=0.15)
 

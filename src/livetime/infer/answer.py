@@ -8,19 +8,22 @@ from typing import Any
 
 import arviz
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from livetime.infer import plot, report
 from livetime.infer.diagnose import predictive_p_value
-from livetime.infer.exact import Exact
 from livetime.infer.observation import Observation
-from livetime.infer.reference import REFERENCES, Reference
+from livetime.infer.pha import SpectrumObservation
+from livetime.infer.reference import Answering, references
 from livetime.infer.run import Run
+from livetime.infer.spectral_reference import SpectralReference
 from livetime.outputs import provenance, write_json
 from livetime.progress import progress, say
 from livetime.simulate.prior import Samples
+from livetime.simulate.spectral import SpectralSimulator
 
 Floats = NDArray[np.floating[Any]]
 PREDICTIONS = 200
@@ -40,11 +43,11 @@ class Answer:
     """
 
     run: Run
-    observation: Observation
+    observation: Observation | SpectrumObservation
     x: Floats
     seed: int
     samples: dict[str, Samples]
-    references: dict[str, Reference | Exact]
+    references: dict[str, Answering]
     predicted: Floats
     predictive_p_value: float
     warnings: tuple[str, ...]
@@ -77,7 +80,7 @@ class Answer:
         }
 
 
-def ask(run: Run, observation: Observation, x: Floats, names: Sequence[str], draws: int, seed: int) -> Answer:
+def ask(run: Run, observation: Observation | SpectrumObservation, x: Floats, names: Sequence[str], draws: int, seed: int) -> Answer:
     """Samples all posteriors, and simulates what the network's predicts.
 
     Arguments:
@@ -89,41 +92,26 @@ def ask(run: Run, observation: Observation, x: Floats, names: Sequence[str], dra
     """
     simulator = run.simulator
     samples = {"network": run.posterior(x).samples(draws, seed)}
-    references = {name: REFERENCES[name](simulator) for name in names}
-    for name, reference in references.items():
+    known = observation.covariates
+    background = {"background": observation.background} if isinstance(observation, SpectrumObservation) else {}
+    beside = references(simulator, names, **background)
+    for name, reference in beside.items():
         say(f"sampling the {plot.LABELS[name]} posterior")
         samples[name] = reference.fit(x, seed)
     chosen = samples["network"].theta[np.random.default_rng(seed).choice(draws, min(draws, PREDICTIONS), replace=False)]
-    known = _known(run, observation, x)
     covariates = [float(r.to_sampling(known[name])) for name, r in simulator.prior.covariates.items()]
     with progress("simulate predictions", len(chosen), "simulations") as bar:
         predicted = simulator.draw(np.hstack([chosen, np.tile(covariates, (len(chosen), 1))]), seed, progress=bar.advance)
     predicted = predicted[np.isfinite(predicted).all(axis=1)]
     p = predictive_p_value(x, predicted)
-    warnings = run.own_diagnosis() + run.out_of_range(x) + other_instrument(run, observation)
+    warnings = run.own_diagnosis() + run.out_of_range(x) + observation.doubts(simulator.detector)
     if p < SUSPICIOUS:
         warnings.append(
             f"the posterior predictive p-value is {p:.3f}, below {SUSPICIOUS}: "
             "simulations with the inferred parameters do not look like this observation"
         )
     notes = (*observation.notes, *(note for s in samples.values() for note in s.notes))
-    return Answer(run, observation, x, seed, samples, references, predicted, p, tuple(warnings), notes)
-
-
-def _known(run: Run, observation: Observation, x: Floats) -> dict[str, float]:
-    """What an observation tells of itself: its number of segments and recorded rate, physical."""
-    rates = [10 ** float(x[s][0]) for name, s in run.simulator.layout.slices.items() if name.startswith("rate_")]
-    return {"segments": float(observation.segments), "rate": float(np.mean(rates))}
-
-
-def other_instrument(run: Run, observation: Observation) -> list[str]:
-    """A dead time other than that of the file's instrument by a quarter or more deserves a word."""
-    info, tau = observation.info, run.simulator.detector.mean_dead_time
-    mission, own, telescope = info.get("mission"), info.get("dead_time"), info.get("telescope")
-    if not telescope or tau == 0 or (own and 0.75 < own / tau < 1.25):
-        return []
-    has = f"{mission} has {own:.3g} s" if own else f"{mission} reads out frames" if mission else f"that of {telescope} is not known"
-    return [f"the network takes {tau:.3g} s of dead time after each event, but {has}"]
+    return Answer(run, observation, x, seed, samples, beside, predicted, p, tuple(warnings), notes)
 
 
 def write(answer: Answer, folder: Path) -> None:
@@ -134,13 +122,25 @@ def write(answer: Answer, folder: Path) -> None:
     summary = answer.summary()
     write_json(folder / "summary.json", summary)
     plot.corner_plot(answer.samples).savefig(folder / "corner.png", dpi=90)
-    curves = {}
-    for name, reference in answer.references.items():
-        medians = {k: row["median"] for k, row in answer.samples[name].intervals().items()}
-        medians = {**_known(answer.run, answer.observation, answer.x), **medians}
-        curves[name] = {channel: np.ravel(power) for channel, power in reference.power(medians).items()}
-    plot.predictive(answer.x, answer.run.simulator.layout, answer.predicted, curves).savefig(folder / "predictive.png", dpi=110)
+    _predictive(answer).savefig(folder / "predictive.png", dpi=110)
     _page(folder, summary)
+
+
+def _predictive(answer: Answer) -> Figure:
+    """The data, what the network's posterior predicts, and what each reference expects at its medians."""
+    simulator, known = answer.run.simulator, answer.observation.covariates
+    powers, spectra = {}, {}
+    for name, reference in answer.references.items():
+        params = {**known, **{k: row["median"] for k, row in answer.samples[name].intervals().items()}}
+        if isinstance(reference, SpectralReference):
+            spectra[name] = np.ravel(reference.expected(params, params["exposure"]))
+        else:
+            powers[name] = {channel: np.ravel(power) for channel, power in reference.power(params).items()}
+    if not isinstance(simulator, SpectralSimulator):
+        return plot.predictive(answer.x, simulator.layout, answer.predicted, powers)
+    rows = (answer.x, *answer.predicted)
+    counts = np.array([simulator.summary.counts(row, simulator.layout)[0] for row in rows], dtype=np.float64)
+    return plot.spectrum(simulator.summary.energies(simulator.detector.response), counts[0], counts[1:], spectra, known["exposure"])
 
 
 def _page(folder: Path, summary: Mapping[str, Any]) -> None:

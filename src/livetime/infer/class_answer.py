@@ -13,9 +13,10 @@ from rich.table import Table
 
 from livetime.config import UserError
 from livetime.infer import plot, report
-from livetime.infer.answer import observation_parts, other_instrument
+from livetime.infer.answer import observation_parts
 from livetime.infer.classical import LikelihoodRatio, Logistic, Threshold
 from livetime.infer.observation import Observation
+from livetime.infer.pha import SpectrumObservation
 from livetime.infer.run import Run
 from livetime.outputs import provenance, write_json
 from livetime.progress import say
@@ -35,7 +36,7 @@ class ClassAnswer:
     """
 
     run: Run
-    observation: Observation
+    observation: Observation | SpectrumObservation
     probabilities: dict[str, dict[str, float]]
     ratio: dict[str, float]
     warnings: tuple[str, ...]
@@ -64,17 +65,17 @@ class ClassAnswer:
         }
 
 
-def ask(run: Run, observation: Observation, x: Floats) -> ClassAnswer:
+def ask(run: Run, observation: Observation | SpectrumObservation, x: Floats) -> ClassAnswer:
     """The classes' probabilities for an observation whose summary is x (X,)."""
     classes = list(run.simulator.prior.classes)
     answers, ratio = {"network": run.probabilities(x)[0]}, {}
     if (logistic := _logistic(run)) is not None:
         answers["logistic_regression"] = logistic.probabilities(x[None])[0]
-    if (threshold := _threshold(run)) is not None:
-        statistic = LikelihoodRatio(run.simulator).statistic(x[None])
+    if (threshold := _threshold(run)) is not None and (test := LikelihoodRatio.of(run.simulator)):
+        statistic = test.statistic(x[None])
         answers["likelihood_ratio"] = threshold.probabilities(statistic)[0]
         ratio = {"statistic": float(statistic[0]), "p_value": threshold.false_alarm(float(statistic[0]))}
-    warnings = (*run.own_diagnosis(), *run.out_of_range(x), *other_instrument(run, observation))
+    warnings = (*run.own_diagnosis(), *run.out_of_range(x), *observation.doubts(run.simulator.detector))
     return ClassAnswer(
         run, observation, {name: dict(zip(classes, p.tolist(), strict=True)) for name, p in answers.items()}, ratio, tuple(warnings)
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 from livetime.infer.exact import Exact
 from livetime.infer.reference import DeadTimeModel
 from livetime.simulate.detector import Whittle
-from livetime.simulate.simulator import Simulator
+from livetime.simulate.simulator import Simulations, Simulator
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
@@ -136,10 +136,14 @@ class LikelihoodRatio:
     steps: int = 150
     batch: int = 25
 
-    @staticmethod
-    def applies(simulator: Simulator) -> bool:
+    @classmethod
+    def of(cls, simulator: Simulations) -> "LikelihoodRatio | None":
+        """The test of a simulator's observations; None where it does not apply."""
+        if not isinstance(simulator, Simulator):
+            return None
         described = dict(simulator.source.components) == {"qpo": "qpo", "noise": "noise"}
-        return described and simulator.detector.renewal and list(simulator.prior.classes) == ["continuum", "qpo"]
+        applies = described and simulator.detector.renewal and list(simulator.prior.classes) == ["continuum", "qpo"]
+        return cls(simulator) if applies else None
 
     def _known(self, row: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Observed power of the channel that holds the source, expected noise, factor of the source's power, and Gamma shape, each (F,)."""

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.infer import exact, plot, reference, sampler
-from livetime.infer.exact import Exact
-from livetime.infer.reference import REFERENCES, Reference
+from livetime.infer import exact, plot, reference, sampler, spectral_reference
+from livetime.infer.reference import Answering, references
 from livetime.infer.run import Run, build_simulator
 from livetime.outputs import provenance, write_json
 from livetime.progress import progress, say
@@ -61,7 +60,7 @@ def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int
     if not names:
         return out
     key = {"identity": simulator.identity(), "cells": [dict(cell) for cell in cells], "n": n, "seed": seed, "steps": MAX_STEPS}
-    sources = "".join(inspect.getsource(module) for module in (reference, sampler, exact))
+    sources = "".join(inspect.getsource(module) for module in (reference, sampler, exact, spectral_reference))
     folder = kept / hashlib.sha256((json.dumps(key, sort_keys=True) + sources).encode()).hexdigest()[:16]
     blocks = [(name, start) for name in names for start in range(0, len(x), BLOCK)]
     found = sum(len(x[start : start + BLOCK]) for name, start in blocks if _block(folder, name, start).exists())
@@ -92,12 +91,11 @@ def _block(folder: Path, name: str, start: int) -> Path:
     return folder / f"{name}_{start:06d}.npz"
 
 
-_references: dict[str, Reference | Exact] = {}
+_references: dict[str, Answering] = {}
 
 
 def _start(config: Mapping[str, Any], names: Sequence[str]) -> None:
-    simulator = build_simulator(config)
-    _references.update({name: REFERENCES[name](simulator, max_steps=MAX_STEPS) for name in names})
+    _references.update(references(build_simulator(config), names, max_steps=MAX_STEPS))
 
 
 def _fit(task: tuple[str, Floats, int]) -> tuple[Floats, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, logsumexp
 
-from livetime.infer.sampler import anneal, log_logistic, sample
+from livetime.infer.sampler import anneal, log_logistic, posterior
 from livetime.simulate.detector import Whittle
 from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
@@ -106,15 +106,8 @@ class Exact:
             points, value, side = self._quadrature(x)
             chosen = rng.choice(len(points), self.draws, p=np.exp(value - logsumexp(value)))
             return Samples(points[chosen] + side * (rng.random((self.draws, prior.dim)) - 0.5), prior)
-        width = prior.high - prior.low
-
-        def log_likelihood(u: Floats) -> Floats:  # u is the logit of theta's place in the box
-            return self.log_likelihood(prior.low + width * expit(u), x)
-
-        chain, complaint = sample(log_likelihood, logit(rng.random((POPULATION, prior.dim))), rng, 40, 500, self.max_steps)
-        theta = (prior.low + width * expit(chain)).reshape(-1, prior.dim)
-        chosen = np.linspace(0, len(theta) - 1, self.draws).round().astype(int)
-        return Samples(theta[chosen], prior, (f"{self.name}: {complaint}",) if complaint else ())
+        place = rng.random((POPULATION, prior.dim))
+        return posterior(self.name, lambda theta: self.log_likelihood(theta, x), prior, place, rng, 40, 500, self.max_steps, self.draws)
 
     def log_evidence(self, x: ArrayLike, box: Floats, rng: np.random.Generator) -> float:
         """ln p(x | class) of one summary (X,), up to what `log_likelihood` leaves out; box (D, 2) as `Prior.box` gives it."""

@@ -23,7 +23,7 @@ def blocks(layout: Layout, n: int = 8) -> dict[str, NDArray[np.intp]]:
             continue
         for part in np.array_split(np.arange(len(entries)), n):
             low, high = layout.frequency[part[0]], layout.frequency[part[-1]]
-            out[f"{name} {low:.3g} to {high:.3g} Hz"] = entries[part]
+            out[f"{name} {low:.3g} to {high:.3g} {layout.unit}"] = entries[part]
     return out
 
 

@@ -5,12 +5,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.config import UserError
+from livetime.config import ObservationFiles, UserError
 from livetime.infer.doctor import barycentred, examine, measured_step
 from livetime.infer.fault import counted, notes
 from livetime.infer.fitsfile import MJDREF, local_file, sum_key
@@ -18,6 +18,11 @@ from livetime.infer.gti import inside, intersect
 from livetime.infer.ogip import EventFile, load
 from livetime.simulate.detector import Events
 from livetime.simulate.summary import segment_starts
+
+if TYPE_CHECKING:
+    from livetime.simulate.detector import DeadTime, Ideal, Whittle
+    from livetime.simulate.pileup import PileUp
+    from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +46,58 @@ class Observation:
     segments: int
     info: dict[str, Any]
     notes: tuple[str, ...]
+
+    @property
+    def covariates(self) -> dict[str, float]:
+        """What is known of the observation, physical: number of segments, and recorded counts/s per module."""
+        return {"segments": float(self.segments), "rate": float(np.mean(self.info["recorded_rate"]))}
+
+    @property
+    def length(self) -> str:
+        return f"{self.segments} segments of {self.info['segment_size']:g} s"
+
+    def doubts(self, detector: "DeadTime | Ideal | Whittle | PileUp") -> list[str]:
+        """A dead time other than that of the file's instrument by a quarter or more deserves a word."""
+        tau = getattr(detector, "mean_dead_time", 0.0)
+        mission, own, telescope = self.info.get("mission"), self.info.get("dead_time"), self.info.get("telescope")
+        if not telescope or tau == 0 or (own and 0.75 < own / tau < 1.25):
+            return []
+        has = f"{mission} has {own:.3g} s" if own else f"{mission} reads out frames" if mission else f"that of {telescope} is not known"
+        return [f"the network takes {tau:.3g} s of dead time after each event, but {has}"]
+
+
+def of_run(simulator: "Simulator", files: ObservationFiles) -> tuple[Observation, NDArray[np.float32]]:
+    """What a run's simulator describes, read from event files, and its summary (X,). Raises UserError as `read` does."""
+    summary, detector = simulator.summary, simulator.detector
+    if given := [name for name in ("arf", "rmf", "background", "spectrum") if getattr(files, name)]:
+        raise UserError(f"observation.{given[0]} is of spectra, but the run is of light curves; leave it out, and give observation.path")
+    if "hardness" not in summary.parameters and files.hard is not None:
+        raise UserError("observation.hard is given, but the run's summary has no hardness; leave it out")
+    if "hardness" in summary.parameters and files.hard is None:
+        raise UserError(
+            "observation.hard is missing, but the run's summary has a hardness; give the first hard PI channel, as in observation.hard=210"
+        )
+    seen = read(
+        files.path,
+        modules=detector.modules,
+        segment_size=summary.segment_size,
+        max_segments=round(simulator.prior.covariates["segments"].high),
+        dead_time=detector.mean_dead_time if detector.renewal else 0.0,
+        gti=files.gti,
+        start=files.start,
+        stop=files.stop,
+        hard=files.hard,
+        band=files.band,
+        dt=summary.dt,
+    )
+    if seen.events.hard and np.ptp(np.concatenate(seen.events.hard).astype(np.int8)) == 0:
+        raise UserError(f"observation.hard={files.hard:g} makes all events of {files.path[0]} hard or all soft; choose a channel between")
+    x = summary(seen.events)
+    if not np.isfinite(x).all():
+        raise UserError(
+            f"{files.path[0]} has no counts in some frequencies or modules; choose a brighter stretch with observation.start/stop"
+        )
+    return seen, x
 
 
 def read(

@@ -21,7 +21,7 @@ from livetime.infer.run import Run
 from livetime.outputs import write_json
 from livetime.progress import progress, say
 from livetime.simulate.detector import Whittle
-from livetime.simulate.simulator import Simulator
+from livetime.simulate.simulator import Simulations, Simulator
 
 Floats = NDArray[np.floating[Any]]
 THIRDS = ("low", "middling", "high")
@@ -167,7 +167,7 @@ class Rival:
 
 
 def without_network(
-    simulator: Simulator, known: Floats, seen: NDArray[Any], x: Floats, seed: int
+    simulator: Simulations, known: Floats, seen: NDArray[Any], x: Floats, seed: int
 ) -> tuple[dict[str, Rival], dict[str, Any]]:
     """Every classifier without a network that applies, and what of them `livetime infer` needs later.
 
@@ -182,15 +182,14 @@ def without_network(
     out = {name: Rival(f.probabilities(x), f.parameters, f.seconds) for name, f in fitted.items()}
     files: dict[str, Any] = {name: f.plain for name, f in fitted.items() if f.plain}
     start = time.perf_counter()
-    if LikelihoodRatio.applies(simulator):
+    if test := LikelihoodRatio.of(simulator):
         with progress("likelihood ratios", len(x) + min(TO_CALIBRATE, len(known)), "observations") as bar:
-            test = LikelihoodRatio(simulator)
             threshold = Threshold(test.statistic(known[:TO_CALIBRATE], bar.advance), seen[:TO_CALIBRATE])
             said = threshold.probabilities(test.statistic(x, bar.advance))
         out["likelihood_ratio"] = Rival(said, 2, time.perf_counter() - start)
         files["likelihood_ratio"] = {"statistic": threshold.statistic.tolist(), "label": threshold.label.tolist()}
     start = time.perf_counter()
-    if isinstance(simulator.detector, Whittle):
+    if isinstance(simulator, Simulator) and isinstance(simulator.detector, Whittle):
         with progress("exact class probabilities", len(x), "observations") as bar:
             out["exact"] = Rival(Exact(simulator).class_probabilities(x, seed, bar.advance), 0, time.perf_counter() - start)
     return out, files

@@ -20,6 +20,7 @@ COLOURS = {
     "dead_time_model": "#009e73",
     "averaged_dead_time_model": "#cc79a7",
     "exact": "#009e73",
+    "davis": "#009e73",
     "truth": "black",
 }
 LABELS = {
@@ -28,6 +29,7 @@ LABELS = {
     "dead_time_model": "dead-time model",
     "averaged_dead_time_model": "averaged dead-time model",
     "exact": "exact",
+    "davis": "Davis model",
     "truth": "truth",
 }
 
@@ -194,6 +196,35 @@ def predictive(x: Floats, layout: Layout, predicted: Floats, references: Mapping
     return figure
 
 
+def spectrum(edges: Floats, counts: Floats, predicted: Floats, references: Mapping[str, Floats], exposure: float) -> Figure:
+    """Counts/s/keV of a spectrum, the band of what is simulated from the posterior, and the references' curves; below, over its median.
+
+    Arguments:
+        edges: of the groups in keV, (G + 1,).
+        counts: observed in each, (G,).
+        predicted: (P, G).
+        references: name -> expected counts (G,).
+        exposure: s.
+    """
+    figure = Figure((8, 6), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    energy, scale = (edges[:-1] + edges[1:]) / 2, exposure * np.diff(edges)
+    bands = np.quantile(predicted, [0.025, 0.16, 0.5, 0.84, 0.975], axis=0)
+    median = np.maximum(bands[2], 0.5)
+    for ax, unit in ((top, scale), (bottom, median)):
+        ax.fill_between(
+            energy, bands[0] / unit, bands[4] / unit, color=COLOURS["network"], alpha=0.2, lw=0, label="posterior predictive, 95% and 68%"
+        )
+        ax.fill_between(energy, bands[1] / unit, bands[3] / unit, color=COLOURS["network"], alpha=0.3, lw=0)
+        for name, expected in references.items():
+            ax.plot(energy, expected / unit, color=COLOURS[name], lw=1.2, label=LABELS[name])
+        ax.plot(energy, counts / unit, ".", ms=3, color="black", label="observed")
+    top.set(yscale="log", ylabel="counts/s/keV", ylim=(0.3 / scale.max(), None))
+    bottom.set(xscale="log", xlabel="energy [keV]", ylabel="over the median", ylim=(0, float(np.quantile(bands[4] / median, 0.9)) * 1.2))
+    top.legend(fontsize="small")
+    return figure
+
+
 def comparison(rows: Sequence[Mapping[str, Any]], target: str, along: str, by: str | None, coverage_pooled: Mapping[str, float]) -> Figure:
     """Bias of the posterior median of ln target in each cell of a grid, with its standard error, and the mean 68% half-width.
 
@@ -307,7 +338,8 @@ def distributions(x: Floats, labels: NDArray[Any], classes: Sequence[str], layou
             low, mid, high = np.quantile(x[labels == k][:, layout.slices[name]], [0.16, 0.5, 0.84], axis=0)
             ax.fill_between(layout.frequency, low, high, color=f"C{k}", alpha=0.2, lw=0)
             ax.plot(layout.frequency, mid, color=f"C{k}", label=label)
-        ax.set(xscale="log", xlabel="frequency [Hz]", title=f"{name}: ln of Leahy power over 2, median and 68% of the simulations")
+        what = "ln of Leahy power over 2" if layout.unit == "Hz" else "root of the share of the counts"
+        ax.set(xscale="log", xlabel=layout.axis, title=f"{name}: {what}, median and 68% of the simulations")
         ax.legend(fontsize="small")
     for i, name in enumerate(numbers):
         ax = figure.add_subplot(grid[len(spectra) + i // columns, i % columns])
@@ -376,7 +408,7 @@ def saliency(values: Floats, layout: Layout) -> Figure:
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=panels)[:, 0]
     for ax, name in zip(axes, spectra, strict=False):
         ax.plot(layout.frequency, values[layout.slices[name]], color=COLOURS["network"])
-        ax.set(xscale="log", xlabel="frequency [Hz]", ylabel="rms gradient", title=name)
+        ax.set(xscale="log", xlabel=layout.axis, ylabel="rms gradient", title=name)
     ordered = sorted(numbers, key=lambda name: numbers[name])
     axes[-1].barh([axis_text(name) for name in ordered], [numbers[name] for name in ordered], color=COLOURS["network"])
     axes[-1].tick_params(axis="y", labelsize="x-small")

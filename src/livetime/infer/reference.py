@@ -15,15 +15,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from livetime.infer.exact import Exact
-from livetime.infer.sampler import sample
+from livetime.infer.sampler import posterior
+from livetime.infer.spectral_reference import SPECTRAL, SpectralReference
 from livetime.simulate.dead_time import modulation_response, white_noise
 from livetime.simulate.detector import DeadTime, Ideal, Whittle
 from livetime.simulate.prior import Samples
 from livetime.simulate.psd import SHAPES, Spectrum
-from livetime.simulate.simulator import Simulator
+from livetime.simulate.simulator import Simulations, Simulator
+from livetime.simulate.spectral import SpectralSimulator
 from livetime.simulate.summary import Periodogram
 
 Floats = NDArray[np.float64]
@@ -352,17 +354,12 @@ class Reference:
         prior, data, rng = self.simulator.prior, self.data(x), np.random.default_rng(seed)
         width = prior.high - prior.low
 
-        def log_likelihood(u: Floats) -> Floats:  # u is the logit of theta's place in the box
-            return self._evaluate(prior.low + width * expit(u), data)
-
-        start = (prior.sample(POPULATION, rng)[:, : prior.dim] - prior.low) / width
+        place = (prior.sample(POPULATION, rng)[:, : prior.dim] - prior.low) / width
         at = prior.names.index("rate")
         near = prior.parameters["rate"].to_sampling(np.exp(data.log_rate + 0.05 * rng.standard_normal(POPULATION)))
-        start[:, at] = np.clip((near - prior.low[at]) / width[at], 0.001 * start[:, at], 1 - 0.001 * start[:, at])
-        chain, complaint = sample(log_likelihood, logit(start), rng, self.walkers, self.steps, self.max_steps)
-        theta = (prior.low + width * expit(chain)).reshape(-1, prior.dim)
-        chosen = np.linspace(0, len(theta) - 1, self.draws).round().astype(int)
-        return Samples(theta[chosen], prior, (f"{self.name}: {complaint}",) if complaint else ())
+        place[:, at] = np.clip((near - prior.low[at]) / width[at], 0.001 * place[:, at], 1 - 0.001 * place[:, at])
+        lengths = (self.walkers, self.steps, self.max_steps)
+        return posterior(self.name, lambda theta: self._evaluate(theta, data), prior, place, rng, *lengths, self.draws)
 
 
 @dataclass(frozen=True)
@@ -400,17 +397,31 @@ REFERENCES: dict[str, type[Reference] | type[Exact]] = {
 """By the name that a config gives."""
 
 
-def applicable(simulator: Simulator, names: Sequence[str] | None) -> tuple[str, ...]:
+Answering = Reference | Exact | SpectralReference
+"""What has a posterior without a network."""
+
+
+def applicable(simulator: Simulations, names: Sequence[str] | None) -> tuple[str, ...]:
     """The references that are wanted (None: all there are) and have an answer for the simulator's detector.
 
     Raises: ValueError for one that is asked for by name and has none.
     """
-    if not isinstance(simulator.summary, Periodogram) or not simulator.detector.renewal:
-        known: tuple[str, ...] = ()
-    else:
+    known: tuple[str, ...] = ()
+    if isinstance(simulator, SpectralSimulator):
+        known = tuple(SPECTRAL)
+    elif isinstance(simulator, Simulator) and isinstance(simulator.summary, Periodogram) and simulator.detector.renewal:
         known = ("exact",) if isinstance(simulator.detector, Whittle) else tuple(name for name in REFERENCES if name != "exact")
     for name in names or ():
         if name not in known:
             there = f"it can be {', '.join(known)}" if known else "say reference.names=[]"
             raise ValueError(f"reference.names has {name}, which has no answer for this run's detector and summary; {there}")
     return known if names is None else tuple(names)
+
+
+def references(simulator: Simulations, names: Sequence[str], **options: Any) -> dict[str, Answering]:
+    """By name, those of the `applicable` names; `options` are arguments of their classes."""
+    if isinstance(simulator, SpectralSimulator):
+        return {name: SPECTRAL[name](simulator, **options) for name in names}
+    if isinstance(simulator, Simulator):
+        return {name: REFERENCES[name](simulator, **options) for name in names}
+    return {}

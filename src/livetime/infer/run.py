@@ -17,8 +17,12 @@ from livetime.learn.estimators import Classifier, PosteriorEstimator
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.learn.training import load
+from livetime.simulate.energy_spectrum import EnergySpectrum
+from livetime.simulate.pileup import PileUp
 from livetime.simulate.prior import Prior, Samples
-from livetime.simulate.simulator import Simulator
+from livetime.simulate.simulator import Simulations, Simulator
+from livetime.simulate.spectral import SpectralSimulator
+from livetime.simulate.spectrum import PhotonSpectrum
 
 Floats = NDArray[np.floating[Any]]
 RUN = "run.json"
@@ -30,16 +34,22 @@ WIDTHS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
 """Factors by which a run's posteriors may be widened, and between which `diagnose.widening` interpolates."""
 
 
-def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator:
-    """The simulator that a resolved config describes; raises UserError."""
+def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator | SpectralSimulator:
+    """The simulator that a resolved config describes: of spectra where the detector piles up, else of light curves; raises UserError."""
     parts = {name: build(config[name], name) for name in ("prior", "source", "detector", "summary")}
+    spectral = isinstance(parts["detector"], PileUp)
+    for name, kind in (("source", PhotonSpectrum), ("summary", EnergySpectrum)):
+        if isinstance(parts[name], kind) != spectral:
+            fits = ("absorbed_powerlaw" if name == "source" else "energy_spectrum") if spectral else "another"
+            of = [type(parts[part]).__name__ for part in (name, "detector")]
+            raise UserError(f"{name}={of[0]} does not go with detector={of[1]}; take {name}={fits}, or another detector")
     try:
-        return Simulator(**parts, threads=threads)
+        return (SpectralSimulator if spectral else Simulator)(**parts, threads=threads)
     except ValueError as error:
         raise UserError(str(error)) from None
 
 
-def shapes(simulator: Simulator) -> dict[str, Any]:
+def shapes(simulator: Simulations) -> dict[str, Any]:
     """What an estimator must know of a simulator's data: keyword arguments of `learn.nets.Shapes`, in plain types."""
     prior, layout = simulator.prior, simulator.layout
     bins = len(layout.frequency)
@@ -135,7 +145,7 @@ class Run:
         return cls(folder, config)
 
     @cached_property
-    def simulator(self) -> Simulator:
+    def simulator(self) -> Simulator | SpectralSimulator:
         try:
             return build_simulator(self.config)
         except UserError as error:
@@ -268,12 +278,18 @@ class Run:
             worst = int(outside.argmax())
             if outside[worst] <= 1e-6:
                 continue
-            if name.startswith("rate_") or name == "segments":
+            if name.startswith("rate") or name in ("segments", "exposure"):
                 value, edges = 10 ** values[0], (10 ** lo[0], 10 ** hi[0])
-                what = f"recorded rate of module {name[-1].upper()}" if name.startswith("rate") else f"number of {name}"
-                unit = " counts/s" if name.startswith("rate") else ""
+                what, unit = {
+                    "rate": ("count rate", " counts/s"),
+                    "segments": ("number of segments", ""),
+                    "exposure": ("exposure", " s"),
+                }.get(name, (f"recorded rate of module {name[-1].upper()}", " counts/s"))
             elif len(values) == 1:
                 value, edges, what, unit = values[0], (lo[0], hi[0]), name.replace("_", " "), ""
+            elif self.simulator.layout.unit == "keV":
+                value, edges, unit = 100 * values[worst] ** 2, (100 * lo[worst] ** 2, 100 * hi[worst] ** 2), "%"
+                what = f"share of the counts at {self.simulator.layout.frequency[worst]:.3g} keV"
             else:
                 value, edges = 2 * np.exp(values[worst]), (2 * np.exp(lo[worst]), 2 * np.exp(hi[worst]))
                 count = int((outside > 1e-6).sum())

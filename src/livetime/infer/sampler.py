@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, logit
+
+from livetime.simulate.prior import Prior, Samples
 
 Floats = NDArray[np.float64]
 Density = Callable[[Floats], Floats]
@@ -58,6 +60,32 @@ def sample(
         f"the chain did not converge, do not trust its intervals: {len(chain)} steps are {len(chain) / tau:.0f} autocorrelation times "
         f"(50 are wanted), the walkers' means scatter by {apart:.2f} standard deviations (less than .3 is wanted)"
     )
+
+
+def posterior(
+    name: str,
+    log_likelihood: Density,
+    prior: Prior,
+    place: Floats,
+    rng: np.random.Generator,
+    walkers: int,
+    steps: int,
+    max_steps: int,
+    draws: int,
+) -> Samples:
+    """So many draws from the posterior of parameters whose prior is a box; a note says so if the chain did not converge.
+
+    Arguments:
+        name: of the model, for the note.
+        log_likelihood: theta (n, D) in sampling coordinates -> (n,), finite everywhere.
+        place: in the box, (n, D) from 0 to 1, of draws from the prior or nearer to the posterior, from which to start.
+        walkers, steps, max_steps: see `sample`.
+    """
+    width = prior.high - prior.low
+    chain, complaint = sample(lambda u: log_likelihood(prior.low + width * expit(u)), logit(place), rng, walkers, steps, max_steps)
+    theta = (prior.low + width * expit(chain)).reshape(-1, prior.dim)
+    chosen = np.linspace(0, len(theta) - 1, draws).round().astype(int)
+    return Samples(theta[chosen], prior, (f"{name}: {complaint}",) if complaint else ())
 
 
 class _Kernels:

@@ -12,7 +12,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from livetime.simulate.simulator import Simulator
+from livetime.simulate.simulator import Simulations
 
 SHARD = 2000
 MANIFEST = "manifest.json"
@@ -23,7 +23,7 @@ class BankError(ValueError):
     """A bank that cannot be used, in one sentence that names the file and says what to do."""
 
 
-def bank_hash(simulator: Simulator, seed: int) -> str:
+def bank_hash(simulator: Simulations, seed: int) -> str:
     """Names a bank by prior, source, detector, summary, simulator version and seed, not by its size."""
     text = json.dumps({**simulator.identity(), "seed": seed}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -48,7 +48,7 @@ class Bank:
     manifest: dict[str, Any]
 
     @classmethod
-    def build(cls, root: Path, simulator: Simulator, n: int, seed: int, progress: Callable[[int], object] | None = None) -> "Bank":
+    def build(cls, root: Path, simulator: Simulations, n: int, seed: int, progress: Callable[[int], object] | None = None) -> "Bank":
         """Opens the simulator's bank under root, and simulates what is missing up to n.
 
         Each shard is written aside and renamed, then the manifest: a killed build goes on where it was. A lock lets one process
@@ -80,7 +80,7 @@ class Bank:
         return cls(folder, manifest)
 
     @classmethod
-    def found(cls, root: Path, simulator: Simulator, seed: int) -> int:
+    def found(cls, root: Path, simulator: Simulations, seed: int) -> int:
         """Number of simulations that the simulator's bank under root holds already."""
         folder = root / bank_hash(simulator, seed)
         return len(cls.open(folder)) if (folder / MANIFEST).exists() else 0
@@ -137,7 +137,13 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _add(
-    folder: Path, manifest: dict[str, Any], simulator: Simulator, start: int, stop: int, theta: NDArray[np.float64], x: NDArray[np.float32]
+    folder: Path,
+    manifest: dict[str, Any],
+    simulator: Simulations,
+    start: int,
+    stop: int,
+    theta: NDArray[np.float64],
+    x: NDArray[np.float32],
 ) -> None:
     """Writes one shard and then the manifest that names it."""
     file = f"{start:08d}-{stop:08d}.npz"

@@ -74,7 +74,7 @@ class Davis:
     @cached_property
     def _below_threshold(self) -> Floats:
         response = self.detector.response
-        return np.clip((self.detector.upper_threshold - response.low) / (response.high - response.low), 0, 1)
+        return np.clip((self.detector.threshold - response.low) / (response.high - response.low), 0, 1)
 
     def events(self, rate: Floats, params: Mapping[str, ArrayLike]) -> tuple[Floats, Floats]:
         """Good events before the redistribution: of the core per region and frame, and of the wings per second, in each energy bin.

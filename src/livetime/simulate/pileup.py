@@ -194,7 +194,7 @@ class PileUp:
         regions: n, how many regions share the core.
         fracexp: fraction of the frames in which the source is exposed (FRACEXPO).
         transfer_time: from the end of one frame's exposure to the start of the next, in s; it shifts times, nothing else.
-        upper_threshold: keV; also the end of the response's energies is one.
+        upper_threshold: keV, above which an event is lost; None for the end of the response's energies, which always is one.
         g0: probability that a single photon has a good grade.
         arf, rmf: paths of the response; both None for `analytic_response`.
 
@@ -209,15 +209,16 @@ class PileUp:
     regions: int = 1
     fracexp: float = 1.0
     transfer_time: float = 0.041
-    upper_threshold: float = float("inf")
+    upper_threshold: float | None = None
     g0: float = 1.0
     arf: str | None = None
     rmf: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("frame_time", "upper_threshold"):
-            if not getattr(self, name) > 0 or (name == "frame_time" and not np.isfinite(self.frame_time)):
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be positive")
+        if not 0 < self.frame_time < np.inf:
+            raise ValueError(f"frame_time is {self.frame_time}, but must be positive")
+        if self.upper_threshold is not None and not self.upper_threshold > 0:
+            raise ValueError(f"upper_threshold is {self.upper_threshold}, but must be positive, or null for none")
         for name in ("alpha", "psf_fraction"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
@@ -243,6 +244,12 @@ class PileUp:
     @cached_property
     def _tables(self) -> tuple[NDArray[np.int64] | Floats, ...]:
         return _rows(self.response.matrix)
+
+    @property
+    def threshold(self) -> float:
+        """Energy in keV above which an event is lost."""
+        end = float(self.response.edges[-1])
+        return end if self.upper_threshold is None else min(self.upper_threshold, end)
 
     def migration(self, params: Mapping[str, ArrayLike]) -> tuple[Floats, Floats]:
         """alpha and PSF fraction, from here or from the parameters, numbers or (n,); ValueError outside 0 to 1."""
@@ -295,7 +302,7 @@ class PileUp:
         if len(profile) not in (1, frames):
             raise ValueError(f"a profile of {len(profile)} frames does not fit an exposure of {frames}")
         response = self.response
-        threshold = min(self.upper_threshold, float(response.edges[-1]))
+        threshold = self.threshold
         mean = float(self.mean_photons(rate, fraction))
         parts = []
         if mean > 0:

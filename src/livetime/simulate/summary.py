@@ -21,17 +21,24 @@ class Layout:
 
     Arguments:
         slices: name -> slice of the vector, in order.
-        frequency: mean frequency of each rebinned power in Hz, (F,).
-        averaged: number W of Fourier frequencies in each, (F,).
+        frequency: mean frequency of each rebinned power in Hz, (F,); of a spectrum of photons, energy of each group in keV.
+        averaged: number W of Fourier frequencies, or channels, in each, (F,).
+        unit: of the axis.
     """
 
     slices: Mapping[str, slice]
     frequency: Floats
     averaged: NDArray[np.int64]
+    unit: str = "Hz"
 
     @property
     def size(self) -> int:
         return int(max(s.stop for s in self.slices.values()))
+
+    @property
+    def axis(self) -> str:
+        """Label of the axis: what it is, and its unit."""
+        return f"{'frequency' if self.unit == 'Hz' else 'energy'} [{self.unit}]"
 
     @property
     def spectra(self) -> list[str]:
@@ -42,7 +49,7 @@ class Layout:
         """One name for each entry of the vector, in words: `sum at 1.25 Hz`, `rate_a`."""
         out: list[str] = []
         for name in self.slices:
-            out += [f"{name} at {f:.4g} Hz" for f in self.frequency] if name in self.spectra else [name]
+            out += [f"{name} at {f:.4g} {self.unit}" for f in self.frequency] if name in self.spectra else [name]
         return out
 
 

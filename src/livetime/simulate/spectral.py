@@ -1,0 +1,76 @@
+"""Simulations of photon spectra behind a CCD's pile-up."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livetime.simulate.energy_spectrum import EnergySpectrum
+from livetime.simulate.pileup import FrameEvents, PileUp
+from livetime.simulate.simulator import Simulations
+from livetime.simulate.spectrum import PhotonSpectrum
+from livetime.simulate.summary import Layout
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SpectralSimulator(Simulations):
+    """Of a constant source: its photon spectrum, through frames and response, to counts per group of channels.
+
+    Arguments:
+        prior: its parameters must be those of source and detector, and `exposure` in s one of its covariates.
+        source, detector, summary: see their modules.
+        threads: None for all cores.
+
+    Raises: ValueError that names a parameter which is missing, unknown or out of reach, or a response that cannot be read.
+    """
+
+    source: PhotonSpectrum
+    detector: PileUp
+    summary: EnergySpectrum
+
+    def __post_init__(self) -> None:
+        self._refuse_other_parameters((*self.source.parameters, *self.detector.parameters, "exposure"), ("exposure",))
+        for name in self.detector.parameters:
+            r = self.prior.ranges[name]
+            if not 0 <= r.low < r.high <= 1:
+                raise ValueError(f"prior.parameters.{name} goes from {r.low:g} to {r.high:g}, but must lie between 0 and 1")
+        for name in ("n_h", *(n for n in self.source.parameters if n.endswith(("_norm", "_temperature")))):
+            if name in self.prior.ranges and self.prior.ranges[name].low < 0:
+                raise ValueError(f"prior.parameters.{name}.low is {self.prior.ranges[name].low:g}, but must not be negative")
+        self.detector.frames(self.prior.covariates["exposure"].low)
+        _ = self.layout
+
+    @cached_property
+    def layout(self) -> Layout:
+        return self.summary.layout(self.detector.response)
+
+    def identity(self) -> dict[str, Any]:
+        """All that shapes a simulation but the seed, in plain types; the response by its contents."""
+        detector = {f.name: getattr(self.detector, f.name) for f in fields(self.detector) if f.name not in ("arf", "rmf")}
+        return {
+            **self._prior_identity(),
+            "source": {"class": type(self.source).__name__, **asdict(self.source)},
+            "detector": {"class": type(self.detector).__name__, **detector, "response": self.detector.response.digest},
+            "summary": {"class": type(self.summary).__name__, **asdict(self.summary)},
+        }
+
+    def rate(self, params: Mapping[str, ArrayLike]) -> Floats:
+        """Incident counts/s A S in each energy bin of the response, (..., E), of physical parameters, numbers or (n,)."""
+        response = self.detector.response
+        return self.source.photons(response.low, response.high, params) * response.area
+
+    def events(self, params: Mapping[str, float], rng: np.random.Generator) -> FrameEvents:
+        """One observation with the given physical parameters and exposure."""
+        return self.detector.record(self.rate(params), float(params["exposure"]), params, rng)
+
+    def summaries(self, params: Mapping[str, NDArray[np.float64]]) -> Callable[[int, np.random.Generator], NDArray[np.float32]]:
+        def one(i: int, rng: np.random.Generator) -> NDArray[np.float32]:
+            own = {name: float(values[i]) for name, values in params.items()}
+            return self.summary(self.events(own, rng), self.detector.response, own["exposure"])
+
+        return one
