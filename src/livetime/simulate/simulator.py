@@ -24,6 +24,13 @@ VERSION = 1
 PRIOR_STREAM = 2**64 - 1
 """Index of the random stream from which parameters are drawn; simulation i has stream i."""
 
+WHOLE = ("segments", "detectors")
+"""Covariates that are whole numbers."""
+
+LIVE = "live_fraction"
+"""Entry of the summary vector, log10 of the live-time fraction; no less than LEAST_LIVE."""
+LEAST_LIVE = 1e-3
+
 
 def available_cores() -> int:
     """Cores this process may use."""
@@ -40,6 +47,9 @@ class Simulator:
     """Draws parameters and the summaries of observations that they give.
 
     Simulation i depends on (seed, i) alone: the same bits with any number of threads, and however many are drawn.
+
+    What a detector has as covariates is known for every observation: it stands under prior.covariates, and the summary vector ends with
+    it, in sampling coordinates, and with the live-time fraction that follows (`LIVE`).
 
     Arguments:
         prior: its parameters must be those of source and detector, and `segments`, the number of averaged segments, one of its covariates.
@@ -60,19 +70,21 @@ class Simulator:
         self._check_features()
         for name in wanted:
             if name not in self.prior.ranges:
-                place = "covariates" if name == "segments" else "parameters"
+                place = "covariates" if name in ("segments", *self.known) else "parameters"
                 raise ValueError(f"prior.{place} lacks {name}, which the simulation needs; give it low, high, scale and unit")
         for name in self.prior.ranges:
             if name not in wanted:
                 close = get_close_matches(name, wanted, 1)
                 hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(wanted)}"
                 raise ValueError(f"prior has {name}, which neither source nor summary knows; {hint}")
-        if "segments" not in self.prior.covariates:
-            raise ValueError("prior.parameters has segments, which is known for every observation; put it under prior.covariates")
+        for name in ("segments", *self.known):
+            if name not in self.prior.covariates:
+                raise ValueError(f"prior.parameters has {name}, which is known for every observation; put it under prior.covariates")
         if isinstance(self.detector, Whittle) and "rate" not in self.prior.covariates:
             raise ValueError("prior.parameters has rate, which detector=whittle takes as known; put it under prior.covariates")
         if self.prior.covariates["segments"].low < 1:
             raise ValueError("prior.covariates.segments.low is below 1; an observation has at least one segment")
+        self._check_known()
         frequencies = {name: r.low for name, r in self.prior.parameters.items() if name.endswith("_frequency")}
         lowest = min(frequencies, key=lambda name: frequencies[name], default=None)
         if lowest is not None and frequencies[lowest] < 1 / self.summary.segment_size:
@@ -83,6 +95,16 @@ class Simulator:
         highest = max((r.high for name, r in self.prior.parameters.items() if name.endswith("_frequency")), default=0.0)
         if 2 * self.source.dt * highest > 1:
             raise ValueError(f"source.dt {self.source.dt:g} s is too coarse for the highest frequency of the prior; take a smaller one")
+
+    def _check_known(self) -> None:
+        ranges = {name: self.prior.covariates[name] for name in self.known}
+        if "background_share" in ranges and not 0 <= ranges["background_share"].low < ranges["background_share"].high < 1:
+            raise ValueError("prior.covariates.background_share is a share of the incident events; it goes from 0 or more to below 1")
+        for edge in ("low", "high") if ranges else ():
+            try:
+                self.detector_at({"rate": 1.0, **{name: getattr(r, edge) for name, r in ranges.items()}})
+            except ValueError as error:
+                raise ValueError(f"prior.covariates reaches what no detector has: {error}") from None
 
     def _check_features(self) -> None:
         if not isinstance(self.summary, Features):
@@ -101,28 +123,56 @@ class Simulator:
                 "or the wrong noise is subtracted"
             )
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Covariates of the detector, which the summary vector ends with."""
+        return self.detector.parameters if isinstance(self.detector, DeadTime) else ()
+
     @cached_property
     def layout(self) -> Layout:
-        return self.summary.layout(self.detector.modules)
+        own = self.summary.layout(self.detector.modules)
+        return own.extended((*self.known, LIVE)) if self.known else own
+
+    def detector_at(self, params: Mapping[str, float]) -> DeadTime:
+        """The detector of an observation with the given physical parameters and covariates; ValueError for one that draws no events."""
+        if isinstance(self.detector, Whittle):
+            raise ValueError("detector is Whittle, which draws periodograms and no events; choose another, such as detector=ideal")
+        return DeadTime(self.detector.modules, 0.0) if isinstance(self.detector, Ideal) else self.detector.at(params)
+
+    def at(self, params: Mapping[str, float]) -> "Simulator":
+        """The simulator of observations with the given detector's covariates: its summary vector is the same but for what `known` adds."""
+        covariates = {name: r for name, r in self.prior.covariates.items() if name not in self.known}
+        prior = replace(self.prior, covariates=covariates)
+        return replace(self, prior=prior, detector=self.detector_at(params)) if self.known else self
+
+    def summarise(self, events: Events, params: Mapping[str, float]) -> NDArray[np.float32]:
+        """The vector that `layout` describes, of events that were recorded with the given covariates, as `detector_at` takes them."""
+        x = self.summary(events)
+        if not self.known:
+            return x
+        recorded = np.mean([10 ** float(x[s.start]) for name, s in self.layout.slices.items() if name.startswith("rate_")])
+        live = np.maximum(self.detector_at(params).live_fraction(recorded), LEAST_LIVE)
+        added = [float(self.prior.covariates[name].to_sampling(params[name])) for name in self.known]
+        return np.concatenate([x, added, [np.log10(live)]]).astype(np.float32)
 
     def identity(self) -> dict[str, Any]:
         """All that shapes a simulation but the seed, in plain types; dead-time histograms by value."""
         parts = {name: getattr(self, name) for name in ("source", "detector", "summary")}
         ranges = [[name, name in self.prior.covariates, float(r.low), float(r.high), r.scale] for name, r in self.prior.ranges.items()]
-        tau = self.detector.distribution
+        tau = None if "dead_time" in self.known else self.detector.distribution
         return {
             "version": VERSION,
             "prior": ranges,
             **({"classes": [[name, self.prior.box(name).tolist()] for name in self.prior.classes]} if self.prior.classes else {}),
             **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
-            "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()],
+            "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()] if tau else None,
         }
 
     def theta(self, start: int, stop: int, seed: int) -> NDArray[np.float64]:
         """Parameters and covariates (n, D + C) of simulations start to stop, in sampling coordinates, and the class where there are any."""
         theta = self.prior.sample(stop, stream(seed, PRIOR_STREAM))[start:]
         for name in self.prior.covariates:
-            if name == "segments":  # a whole number
+            if name in WHOLE:
                 column = list(self.prior.ranges).index(name)
                 r = self.prior.covariates[name]
                 theta[:, column] = r.to_sampling(np.round(r.to_physical(theta[:, column])))
@@ -130,10 +180,9 @@ class Simulator:
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
         """One observation with the given physical parameters and covariates; ValueError if the detector draws no events."""
-        if isinstance(self.detector, Whittle):
-            raise ValueError("detector is Whittle, which draws periodograms and no events; choose another, such as detector=ideal")
+        detector = self.detector_at(params)
         duration = round(params["segments"]) * self.summary.segment_size
-        events = self.detector.record(self.source.rate(params, duration, rng), rng)
+        events = detector.record(self.source.rate(params, duration, rng), rng)
         if "hardness" not in self.summary.parameters:
             return events
         share = params["hardness"] / (1 + params["hardness"])
@@ -167,8 +216,9 @@ class Simulator:
                 power = self.detector.draw(expected[i], segments * self.layout.averaged.astype(np.float64), rng)
                 out[i] = self.summary.vector([power], [float(params["rate"][i])], segments)
             else:
-                events = self.events({name: float(values[i]) for name, values in params.items()}, rng)
-                out[i] = self.summary(events) if all(np.isfinite(t).all() for t in events.times) else np.nan
+                own = {name: float(values[i]) for name, values in params.items()}
+                events = self.events(own, rng)
+                out[i] = self.summarise(events, own) if all(np.isfinite(t).all() for t in events.times) else np.nan
             if progress:
                 progress(1)
 

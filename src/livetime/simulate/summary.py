@@ -33,6 +33,11 @@ class Layout:
     def size(self) -> int:
         return int(max(s.stop for s in self.slices.values()))
 
+    def extended(self, names: Sequence[str]) -> "Layout":
+        """The same with further single numbers at the end."""
+        more = {name: slice(self.size + i, self.size + i + 1) for i, name in enumerate(names)}
+        return Layout({**self.slices, **more}, self.frequency, self.averaged)
+
     @property
     def spectra(self) -> list[str]:
         """Names of the slices that run over frequency; the others are single numbers."""
