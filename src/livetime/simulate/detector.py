@@ -299,6 +299,16 @@ class DeadTime:
         each = np.asarray(recorded, dtype=np.float64) / (_known(self.counted) * _known(self.detectors))
         return np.asarray(1 - each * self.mean_dead_time)
 
+    def incident(self, recorded: ArrayLike) -> Floats:
+        """The inverse of `recorded`, where that is one: non-paralyzable. Not positive where the background alone gives as many counts/s."""
+        recorded = np.asarray(recorded, dtype=np.float64)
+        return np.asarray(recorded / (_known(self.counted) * self.live_fraction(recorded)) - _known(self.background))
+
+    def source_share(self, rate: ArrayLike) -> Floats:
+        """Share of the events that are the source's, at incident counts/s (...)."""
+        rate = np.asarray(rate, dtype=np.float64)
+        return np.asarray(rate / np.maximum(rate + _known(self.background), np.finfo(np.float64).tiny))
+
     def white_noise(self, f: ArrayLike, rate: ArrayLike, dt: float | None = None) -> Floats:
         """Leahy power of a constant source: independent detectors keep the level of one, and screening moves it towards 2 in proportion.
 
@@ -312,9 +322,8 @@ class DeadTime:
 
         Arguments and shape as of `dead_time.modulation_response`.
         """
-        rate = np.asarray(rate, dtype=np.float64)
-        share = rate / np.maximum(rate + _known(self.background), np.finfo(np.float64).tiny)
-        return np.asarray(share[..., None] * modulation_response(f, self._each(rate), self.distribution, self.paralyzable))
+        response = modulation_response(f, self._each(rate), self.distribution, self.paralyzable)
+        return np.asarray(self.source_share(rate)[..., None] * response)
 
     def _each(self, rate: ArrayLike) -> Floats:
         """Incident counts/s of one of the detectors."""

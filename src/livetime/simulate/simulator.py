@@ -76,7 +76,7 @@ class Simulator:
             if name not in wanted:
                 close = get_close_matches(name, wanted, 1)
                 hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(wanted)}"
-                raise ValueError(f"prior has {name}, which neither source nor summary knows; {hint}")
+                raise ValueError(f"prior has {name}, which neither source, detector nor summary knows; {hint}")
         for name in ("segments", *self.known):
             if name not in self.prior.covariates:
                 raise ValueError(f"prior.parameters has {name}, which is known for every observation; put it under prior.covariates")
