@@ -127,8 +127,12 @@ class ObservationFiles:
         start, stop: s since the start of the first common good time interval; null for all.
         hard: PI channel from which on an event is hard, for a run whose features have a hardness.
         band: energies in keV that are used, without the second; null for all events.
+        dead_time: for a run that takes any: s per event of a detector; null for that of the file or its mission. Likewise
+        detectors: number of them in the list; null for those that the file names.
+        background: recorded counts/s (of each module) that are not the source's; null for none.
+        counted: share of the recorded events that screening has left; null for what the live time says.
 
-    Raises: ValueError for a channel below 0, or a band that is none.
+    Raises: ValueError for a channel below 0, a band that is none, or a detector that is none.
     """
 
     path: tuple[str, ...] = ()
@@ -137,10 +141,17 @@ class ObservationFiles:
     stop: float | None = None
     hard: float | None = None
     band: tuple[float, float] | None = None
+    dead_time: float | None = None
+    detectors: int | None = None
+    background: float | None = None
+    counted: float | None = None
 
     def __post_init__(self) -> None:
         if self.band is not None and not 0 <= self.band[0] < self.band[1] < math.inf:
             raise ValueError(f"band is {self.band[0]:g} to {self.band[1]:g}, but must go from one energy in keV to a higher one")
+        for name, least, most in (("dead_time", 1e-9, 1.0), ("detectors", 1, 1000), ("background", 0.0, 1e9), ("counted", 1e-3, 1.0)):
+            if (value := getattr(self, name)) is not None and not least <= value <= most:
+                raise ValueError(f"{name} is {value}, but must be from {least:g} to {most:g}")
         if self.hard is not None and not 0 <= self.hard < math.inf:
             raise ValueError(f"hard is {self.hard}, but a PI channel is a number from 0")
 

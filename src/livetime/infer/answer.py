@@ -111,13 +111,15 @@ def ask(run: Run, observation: Observation, x: Floats, names: Sequence[str], dra
 
 
 def _known(run: Run, observation: Observation, x: Floats) -> dict[str, float]:
-    """What an observation tells of itself: its number of segments and recorded rate, physical."""
+    """What an observation tells of itself: its number of segments, recorded rate and detector, physical."""
     rates = [10 ** float(x[s][0]) for name, s in run.simulator.layout.slices.items() if name.startswith("rate_")]
-    return {"segments": float(observation.segments), "rate": float(np.mean(rates))}
+    return {"segments": float(observation.segments), "rate": float(np.mean(rates)), **observation.info.get("detector", {})}
 
 
 def other_instrument(run: Run, observation: Observation) -> list[str]:
-    """A dead time other than that of the file's instrument by a quarter or more deserves a word."""
+    """A dead time other than that of the file's instrument by a quarter or more deserves a word, where the run has but one."""
+    if "dead_time" in run.simulator.known:
+        return []
     info, tau = observation.info, run.simulator.detector.mean_dead_time
     mission, own, telescope = info.get("mission"), info.get("dead_time"), info.get("telescope")
     if not telescope or tau == 0 or (own and 0.75 < own / tau < 1.25):

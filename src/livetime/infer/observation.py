@@ -213,7 +213,7 @@ def _first(gti: Floats, segment_size: float, max_segments: int | None, notes: li
 def _describe(parts: Sequence[EventFile], times: Sequence[Floats], exposure: float, dead_time: float) -> dict[str, Any]:
     """What the files say and what was used, in plain types."""
     rates = [len(t) / exposure for t in times]
-    live = [part.live_fraction(dead_time) for part in parts]
+    live = [part.live_fraction(dead_time or part.dead_time or 0.0) for part in parts]
     for part, rate in zip(parts, rates, strict=True):
         _check_rate(part, rate, dead_time)
     return {
@@ -224,6 +224,8 @@ def _describe(parts: Sequence[EventFile], times: Sequence[Floats], exposure: flo
         "mjdref": _mjdref(parts[0]),
         "barycentred": barycentred(parts[0]),
         "dead_time": parts[0].dead_time,
+        "detectors": [None if p.detectors is None and p.mission and p.mission.detector else p.detector_count for p in parts],
+        "share_in_band": [len(part.times) / part.total for part in parts],
         "exposure": exposure,
         "events_read": [part.rows for part in parts],
         "events_used": [len(t) for t in times],

@@ -18,7 +18,7 @@ from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.learn.training import load
 from livetime.simulate.prior import Prior, Samples
-from livetime.simulate.simulator import Simulator
+from livetime.simulate.simulator import LIVE, Simulator
 
 Floats = NDArray[np.floating[Any]]
 RUN = "run.json"
@@ -264,6 +264,8 @@ class Run:
         warnings = []
         for name, s in self.simulator.layout.slices.items():
             values, lo, hi = np.asarray(x[s], dtype=np.float64), low[s], high[s]
+            if drawn := self.simulator.prior.covariates.get(name) if name in self.simulator.known else None:
+                lo, hi = np.atleast_1d(drawn.to_sampling([drawn.low])), np.atleast_1d(drawn.to_sampling([drawn.high]))
             outside = np.maximum(lo - values, values - hi) / (hi - lo + 1e-9)
             worst = int(outside.argmax())
             if outside[worst] <= 1e-6:
@@ -272,6 +274,15 @@ class Run:
                 value, edges = 10 ** values[0], (10 ** lo[0], 10 ** hi[0])
                 what = f"recorded rate of module {name[-1].upper()}" if name.startswith("rate") else f"number of {name}"
                 unit = " counts/s" if name.startswith("rate") else ""
+            elif drawn:
+                value, edges, what, unit = (
+                    drawn.to_physical(values)[0],
+                    (drawn.low, drawn.high),
+                    name.replace("_", " "),
+                    f" {drawn.unit}".rstrip(),
+                )
+            elif name == LIVE:
+                value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "live-time fraction", ""
             elif len(values) == 1:
                 value, edges, what, unit = values[0], (lo[0], hi[0]), name.replace("_", " "), ""
             else:

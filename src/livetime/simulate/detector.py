@@ -244,6 +244,8 @@ class DeadTime:
             given["detectors"] = round(given["detectors"])
         if self.background is None:
             share = params["background_share"]
+            if not 0 <= share < 1:
+                raise ValueError(f"background_share is {share}, but must be a share from 0 to below 1")
             given["background"] = share / (1 - share) * params["rate"]
         return replace(self, **given)
 

@@ -1,0 +1,109 @@
+"""What is known of an observation's detector, for runs that take any: from the command line, else from the files or their mission."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from livetime.config import ObservationFiles, UserError
+from livetime.infer.fault import counted
+from livetime.infer.observation import Observation
+from livetime.simulate.detector import COVARIATES
+from livetime.simulate.simulator import Simulator
+
+SCREENED = 0.02
+"""Share of the time that must be dead beyond what the rows of a file account for, before events are taken to have been screened away."""
+
+
+def modules(simulator: Simulator, files: ObservationFiles) -> int:
+    """How many files there must be: one for each module, or any number that a run with `detectors` merges into its one list.
+
+    Raises: UserError for an option of the detector that the run does not take.
+    """
+    for option, name in COVARIATES.items():
+        if getattr(files, option) is not None and name not in simulator.known:
+            own = getattr(simulator.detector, option, "none")
+            raise UserError(f"observation.{option} is given, but the run knows a detector of {option} {own} alone; leave it out")
+    own = simulator.detector.modules
+    return max(1, len(files.path)) if own == 1 and "detectors" in simulator.known else own
+
+
+def conditions(simulator: Simulator, files: ObservationFiles, seen: Observation) -> Observation:
+    """The observation as one list for each module, with physical values of what the run's detector takes in `info["detector"]`.
+
+    - `dead_time`: as given, else that of the file or its mission;
+    - `detectors`: as given, else those that the files name, one for a file that names none;
+    - `background_share`: recorded background over recorded counts/s (dead time and screening take the same share of both);
+    - `counted`: as given, else the share of the file's events that is in the band, times what its live time says of those that were
+      screened away: with a live-time fraction L a detector recorded (1 - L)/tau events/s.
+
+    Raises: UserError for what is neither given nor known, and for numbers that cannot be.
+    """
+    if not simulator.known:
+        return seen
+    info, names = seen.info, " and ".join(seen.info["files"])
+    if len(seen.events.times) > simulator.detector.modules:
+        merged = np.sort(np.concatenate(seen.events.times))
+        seen = replace(seen, events=replace(seen.events, times=(merged,)))
+    rate = sum(info["recorded_rate"]) / len(seen.events.times)
+    known: dict[str, float] = {}
+    if "dead_time" in simulator.known:
+        known["dead_time"] = _dead_time(files, info)
+    if "detectors" in simulator.known:
+        known["detectors"] = float(_detectors(files, info))
+    if "background_share" in simulator.known:
+        known["background_share"] = _background(files, rate, names)
+    if "counted" in simulator.known:
+        known["counted"] = 1.0
+        known["counted"] = files.counted or _counted(simulator, {**known, "rate": rate}, info)
+    detector = simulator.detector_at({**known, "rate": rate})
+    if not detector.live_fraction(rate) > 0:
+        n = counted(round(known.get("detectors", 1)), "detector")
+        raise UserError(
+            f"{names}: {rate:.6g} recorded counts/s are more than {n} with a dead time of {detector.mean_dead_time:.4g} s let through: "
+            "check observation.dead_time, observation.detectors and observation.counted"
+        )
+    units = {name: simulator.prior.covariates[name].unit for name in known}
+    words = ", ".join(f"{name.replace('_', ' ')} {value:.4g} {units[name]}".rstrip() for name, value in known.items())
+    return replace(seen, info={**info, "detector": known}, notes=(*seen.notes, f"the detector is taken to have {words}"))
+
+
+def _dead_time(files: ObservationFiles, info: dict[str, Any]) -> float:
+    if (tau := files.dead_time or info["dead_time"]) is None:
+        telescope = f"that of TELESCOP {info['telescope']} is not known" if info["telescope"] else "the file does not tell its instrument"
+        why = f"{info['mission']} reads out frames" if info["mission"] else telescope
+        raise UserError(f"observation.dead_time is missing, and {why}: say observation.dead_time=<s for each event of a detector>")
+    return float(tau)
+
+
+def _detectors(files: ObservationFiles, info: dict[str, Any]) -> int:
+    if files.detectors:
+        return files.detectors
+    if None in info["detectors"]:
+        raise UserError(
+            f"observation.detectors is missing, and {info['files'][info['detectors'].index(None)]} does not tell which detector recorded "
+            "an event: say observation.detectors=<number of detectors in the list>"
+        )
+    return sum(info["detectors"])
+
+
+def _background(files: ObservationFiles, rate: float, names: str) -> float:
+    background = files.background or 0.0
+    if background >= rate:
+        raise UserError(
+            f"observation.background is {background:g} counts/s, but there are no more than {rate:.4g} in {names}: give a lower one"
+        )
+    return background / rate
+
+
+def _counted(simulator: Simulator, known: dict[str, float], info: dict[str, Any]) -> float:
+    """Of the files together; `known` has all else, and a share of 1."""
+    rates = np.array(info["recorded_rate"])
+    left = float(rates.sum() / (rates / info["share_in_band"]).sum())
+    if None in info["live_time_fraction"]:
+        return left
+    live, detector = float(np.mean(info["live_time_fraction"])), simulator.detector_at(known)
+    dead = 1 - float(detector.live_fraction(known["rate"]))  # that the rows in the band account for
+    if 1 - live - dead / left < SCREENED:
+        return left
+    return min(1.0, dead / (1 - live))
