@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livetime.simulate.counts import LEAST, MOST, counts, pays
 from livetime.simulate.dead_time import dead_time_distribution
 from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
 from livetime.simulate.features import Features
-from livetime.simulate.lightcurve import LightCurve
+from livetime.simulate.lightcurve import LightCurve, Rate
 from livetime.simulate.prior import Prior
 from livetime.simulate.summary import Layout, Periodogram
 
@@ -145,7 +146,9 @@ class Simulator:
 
     def summarise(self, events: Events, params: Mapping[str, float]) -> NDArray[np.float32]:
         """The vector that `layout` describes, of events that were recorded with the given covariates, as `detector_at` takes them."""
-        x = self.summary(events)
+        return self._with_known(self.summary(events), params)
+
+    def _with_known(self, x: NDArray[np.float32], params: Mapping[str, float]) -> NDArray[np.float32]:
         if not self.known:
             return x
         recorded = np.mean([10 ** float(x[s.start]) for name, s in self.layout.slices.items() if name.startswith("rate_")])
@@ -164,6 +167,7 @@ class Simulator:
             **({"classes": [[name, self.prior.box(name).tolist()] for name in self.prior.classes]} if self.prior.classes else {}),
             **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
             "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()] if tau else None,
+            **({"counts": [LEAST, MOST]} if self.known else {}),
         }
 
     def theta(self, start: int, stop: int, seed: int) -> NDArray[np.float64]:
@@ -178,9 +182,13 @@ class Simulator:
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
         """One observation with the given physical parameters and covariates; ValueError if the detector draws no events."""
-        detector = self.detector_at(params)
-        duration = round(params["segments"]) * self.summary.segment_size
-        events = detector.record(self.source.rate(params, duration, rng), rng)
+        return self._events(self.detector_at(params), self._rate(params, rng), params, rng)
+
+    def _rate(self, params: Mapping[str, float], rng: np.random.Generator) -> Rate:
+        return self.source.rate(params, round(params["segments"]) * self.summary.segment_size, rng)
+
+    def _events(self, detector: DeadTime, rate: Rate, params: Mapping[str, float], rng: np.random.Generator) -> Events:
+        events = detector.record(rate, rng)
         if "hardness" not in self.summary.parameters:
             return events
         share = params["hardness"] / (1 + params["hardness"])
@@ -214,9 +222,7 @@ class Simulator:
                 power = self.detector.draw(expected[i], segments * self.layout.averaged.astype(np.float64), rng)
                 out[i] = self.summary.vector([power], [float(params["rate"][i])], segments)
             else:
-                own = {name: float(values[i]) for name, values in params.items()}
-                events = self.events(own, rng)
-                out[i] = self.summarise(events, own) if all(np.isfinite(t).all() for t in events.times) else np.nan
+                out[i] = self._vector({name: float(values[i]) for name, values in params.items()}, rng)
             if progress:
                 progress(1)
 
@@ -224,6 +230,16 @@ class Simulator:
             for _ in pool.map(one, range(len(theta))):
                 pass
         return out
+
+    def _vector(self, params: Mapping[str, float], rng: np.random.Generator) -> NDArray[np.float32] | float:
+        """The summary of one simulation, NaN if it could not be; without events where the detector is any and that is faster."""
+        detector, rate, summary = self.detector_at(params), self._rate(params, rng), self.summary
+        if not np.isfinite(rate.values[0]):
+            return np.nan
+        if self.known and isinstance(summary, Periodogram) and pays(detector, rate, summary.dt, params["rate"]):
+            found = [module.reshape(-1, summary.bins) for module in counts(detector, rate, summary.dt, rng)]
+            return self._with_known(summary.vector(*summary.of_counts(found)), params)
+        return self.summarise(self._events(detector, rate, params, rng), params)
 
     def simulate(
         self, start: int, stop: int, seed: int, progress: Callable[[int], object] | None = None
