@@ -127,7 +127,7 @@ class ObservationFiles:
         start, stop: s since the start of the first common good time interval; null for all.
         hard: PI channel from which on an event is hard, for a run whose features have a hardness.
         band: energies in keV that are used, without the second; null for all events.
-        dead_time: for a run that takes any: s per event of a detector; null for that of the file or its mission. Likewise
+        dead_time: for a run that takes any: s per event of a detector, 0 for none; null for that of the file or its mission. Likewise
         detectors: number of them in the list; null for those that the file names.
         background: recorded counts/s (of each module) that are not the source's; null for none.
         counted: share of the recorded events that screening has left; null for what the live time says.
@@ -149,7 +149,7 @@ class ObservationFiles:
     def __post_init__(self) -> None:
         if self.band is not None and not 0 <= self.band[0] < self.band[1] < math.inf:
             raise ValueError(f"band is {self.band[0]:g} to {self.band[1]:g}, but must go from one energy in keV to a higher one")
-        for name, least, most in (("dead_time", 1e-9, 1.0), ("detectors", 1, 1000), ("background", 0.0, 1e9), ("counted", 1e-3, 1.0)):
+        for name, least, most in (("dead_time", 0.0, 1.0), ("detectors", 1, 1000), ("background", 0.0, 1e9), ("counted", 1e-3, 1.0)):
             if (value := getattr(self, name)) is not None and not least <= value <= most:
                 raise ValueError(f"{name} is {value}, but must be from {least:g} to {most:g}")
         if self.hard is not None and not 0 <= self.hard < math.inf:

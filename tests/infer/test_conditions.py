@@ -81,6 +81,14 @@ def test_several_files_are_merged_into_one_list(tmp_path):
     assert 10 ** x[ANY.layout.slices["live_fraction"]][0] == pytest.approx(1 - 10 * 2.5e-3, rel=1e-6)
 
 
+def test_frames_cost_no_dead_time_for_each_event_but_what_comes_in_the_readout(tmp_path):
+    xmm = {"TELESCOP": "XMM", "INSTRUME": "EPN", "SUBMODE": "FASTTIMING", "DEADC": 0.995}
+    file = make(tmp_path / "a.evt", header=xmm)
+    assert of(file).info["detector"] == {"dead_time": 1e-6, "detectors": 1.0, "background_share": 0.0, "counted": pytest.approx(0.995)}
+    assert of(file, dead_time=1e-4).info["detector"]["dead_time"] == 1e-4
+    assert of(make(tmp_path / "b.evt"), dead_time=0.0).info["detector"]["dead_time"] == 1e-6  # the least that the run knows
+
+
 @pytest.mark.parametrize("share", [1.0, 0.5])
 def test_what_was_screened_away_is_told_by_the_live_time(tmp_path, share):
     detector = DeadTime(1, 2.5e-3, counted=share)
@@ -110,7 +118,6 @@ def test_refusals_name_the_key(tmp_path):
     assert "observation.dead_time is missing, and that of TELESCOP EINSTEIN is not known" in refused(unknown)
     assert of(unknown, dead_time=1e-3).info["detector"]["detectors"] == 1
     assert "does not tell its instrument" in refused(make(tmp_path / "b.evt", header={"TELESCOP": None, "INSTRUME": None}))
-    assert "XMM/EPIC-pn reads out frames" in refused(make(tmp_path / "c.evt", header={"TELESCOP": "XMM", "INSTRUME": "EPN"}))
     merged = make(tmp_path / "d.evt", header={"TELESCOP": "NICER", "INSTRUME": "XTI"})
     assert "observation.detectors is missing" in refused(merged)
     assert of(merged, detectors=50).info["detector"]["detectors"] == 50

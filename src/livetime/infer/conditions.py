@@ -31,11 +31,11 @@ def modules(simulator: Simulator, files: ObservationFiles) -> int:
 def conditions(simulator: Simulator, files: ObservationFiles, seen: Observation) -> Observation:
     """The observation as one list for each module, with physical values of what the run's detector takes in `info["detector"]`.
 
-    - `dead_time`: as given, else that of the file or its mission;
+    - `dead_time`: as given, else that of the file or its mission, none for one that reads out frames;
     - `detectors`: as given, else those that the files name, one for a file that names none;
     - `background_share`: recorded background over recorded counts/s (dead time and screening take the same share of both);
     - `counted`: as given, else the share of the file's events that is in the band, times what its live time says of those that were
-      screened away: with a live-time fraction L a detector recorded (1 - L)/tau events/s.
+      screened away: with a live-time fraction L a detector recorded (1 - L)/tau events/s. Of frames, L: the rest came in the readout.
 
     Raises: UserError for what is neither given nor known, and for numbers that cannot be.
     """
@@ -48,7 +48,7 @@ def conditions(simulator: Simulator, files: ObservationFiles, seen: Observation)
     rate = sum(info["recorded_rate"]) / len(seen.events.times)
     known: dict[str, float] = {}
     if "dead_time" in simulator.known:
-        known["dead_time"] = _dead_time(files, info)
+        known["dead_time"] = _dead_time(files, info, simulator.prior.covariates["dead_time"].low)
     if "detectors" in simulator.known:
         known["detectors"] = float(_detectors(files, info))
     if "background_share" in simulator.known:
@@ -68,12 +68,18 @@ def conditions(simulator: Simulator, files: ObservationFiles, seen: Observation)
     return replace(seen, info={**info, "detector": known}, notes=(*seen.notes, f"the detector is taken to have {words}"))
 
 
-def _dead_time(files: ObservationFiles, info: dict[str, Any]) -> float:
-    if (tau := files.dead_time or info["dead_time"]) is None:
-        telescope = f"that of TELESCOP {info['telescope']} is not known" if info["telescope"] else "the file does not tell its instrument"
-        why = f"{info['mission']} reads out frames" if info["mission"] else telescope
+def _dead_time(files: ObservationFiles, info: dict[str, Any], least: float) -> float:
+    """In s; the least that the run knows where there is less, as for frames, whose events cost none."""
+    tau = info["dead_time"] if files.dead_time is None else files.dead_time
+    if tau is None and not _frames(info):
+        why = f"that of TELESCOP {info['telescope']} is not known" if info["telescope"] else "the file does not tell its instrument"
         raise UserError(f"observation.dead_time is missing, and {why}: say observation.dead_time=<s for each event of a detector>")
-    return float(tau)
+    return max(least, float(tau or 0.0))
+
+
+def _frames(info: dict[str, Any]) -> bool:
+    """Whether the instrument reads out frames."""
+    return info["mission"] is not None and info["dead_time"] is None
 
 
 def _detectors(files: ObservationFiles, info: dict[str, Any]) -> int:
@@ -103,6 +109,8 @@ def _counted(simulator: Simulator, known: dict[str, float], info: dict[str, Any]
     if None in info["live_time_fraction"]:
         return left
     live, detector = float(np.mean(info["live_time_fraction"])), simulator.detector_at(known)
+    if _frames(info):
+        return left * live
     dead = 1 - float(detector.live_fraction(known["rate"]))  # that the rows in the band account for
     if 1 - live - dead / left < SCREENED:
         return left
