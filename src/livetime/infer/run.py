@@ -275,12 +275,8 @@ class Run:
                 what = f"recorded rate of module {name[-1].upper()}" if name.startswith("rate") else f"number of {name}"
                 unit = " counts/s" if name.startswith("rate") else ""
             elif drawn:
-                value, edges, what, unit = (
-                    drawn.to_physical(values)[0],
-                    (drawn.low, drawn.high),
-                    name.replace("_", " "),
-                    f" {drawn.unit}".rstrip(),
-                )
+                value, edges = drawn.to_physical(values)[0], (drawn.low, drawn.high)
+                what, unit = name.replace("_", " "), f" {drawn.unit}".rstrip()
             elif name == LIVE:
                 value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "live-time fraction", ""
             elif len(values) == 1:

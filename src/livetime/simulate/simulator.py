@@ -234,7 +234,7 @@ class Simulator:
     def _vector(self, params: Mapping[str, float], rng: np.random.Generator) -> NDArray[np.float32] | float:
         """The summary of one simulation, NaN if it could not be; without events where the detector is any and that is faster."""
         detector, rate, summary = self.detector_at(params), self._rate(params, rng), self.summary
-        if not np.isfinite(rate.values[0]):
+        if not np.isfinite(rate.values).all():
             return np.nan
         if self.known and isinstance(summary, Periodogram) and pays(detector, rate, summary.dt, params["rate"]):
             found = [module.reshape(-1, summary.bins) for module in counts(detector, rate, summary.dt, rng)]
