@@ -39,7 +39,7 @@ def test_the_events_are_those_of_the_detector_with_these_options():
         constant = Rate(np.full(256, rate, dtype=np.float32), 1 / 64)
         if not pays(own, constant, SUMMARY.dt, rate):  # else it is counted without events
             x = ANY.draw(row[None], 5, start=i)[0]
-            np.testing.assert_array_equal(x[: plain.layout.size], SUMMARY(plain.events(params, stream(5, i))))
+            np.testing.assert_allclose(ANY.raw(x), SUMMARY(plain.events(params, stream(5, i))), rtol=1e-5, atol=1e-5)
         assert ANY.at(params).identity() == plain.identity()
 
 
@@ -90,6 +90,19 @@ def test_rates_are_those_of_the_law_over_the_whole_prior():
         z.append((found - expected) / np.sqrt(expected * fano / duration))
     assert 1e-4 < stats.chi2.sf((np.array(z) ** 2).sum(), len(z)) < 1 - 1e-4
     assert abs(np.mean(z)) < 4 / len(z) ** 0.5
+
+
+def test_powers_of_a_constant_source_are_2_over_the_noise_of_any_detector():
+    quiet = replace(ANY, prior=replace(ANY.prior, parameters={**PARAMETERS, "noise_rms": Range(1e-4, 2e-4)}))
+    theta, x = quiet.simulate(0, 200, 8)
+    segments, place = np.round(quiet.prior.physical(theta)["segments"]), quiet.layout.slices["power"]
+    weight = segments[:, None] * quiet.layout.averaged
+    power = np.exp(x[:, place].astype(float))
+    z = (power - 1) * np.sqrt(weight)
+    assert abs((z * np.sqrt(weight)).sum() / np.sqrt(weight.sum())) < 4
+    assert abs((z**2).mean() - 1) < 4 * np.sqrt((2 + 6 / weight).mean() / z.size)
+    raw = np.exp([quiet.raw(row)[place] for row in x])
+    assert abs(((raw - 1) * weight).sum() / np.sqrt(weight.sum())) > 6  # as it would not be without
 
 
 def test_one_covariate_alone():

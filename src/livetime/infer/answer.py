@@ -141,7 +141,9 @@ def write(answer: Answer, folder: Path) -> None:
         medians = {k: row["median"] for k, row in answer.samples[name].intervals().items()}
         medians = {**_known(answer.run, answer.observation, answer.x), **medians}
         curves[name] = {channel: np.ravel(power) for channel, power in reference.power(medians).items()}
-    plot.predictive(answer.x, answer.run.simulator.layout, answer.predicted, curves).savefig(folder / "predictive.png", dpi=110)
+    simulator = answer.run.simulator
+    predicted = np.array([simulator.raw(row) for row in answer.predicted])
+    plot.predictive(simulator.raw(answer.x), simulator.layout, predicted, curves).savefig(folder / "predictive.png", dpi=110)
     _page(folder, summary)
 
 

@@ -252,12 +252,8 @@ class Reference:
         Raises: ValueError if x is not finite or its recorded rate is beyond what the dead time allows.
         """
         if self.simulator.known:
-            return self._of(x).log_likelihood(theta, self._plain(x))
+            return self._of(x).log_likelihood(theta, self.simulator.raw(x))
         return self._evaluate(np.atleast_2d(np.asarray(theta, dtype=np.float64)), self.data(x))
-
-    def _plain(self, x: ArrayLike) -> Floats:
-        """The summary vector without what the detector's covariates add."""
-        return np.asarray(x, dtype=np.float64)[: self.simulator.layout.slices[self.simulator.known[0]].start]
 
     def power(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
         """Expected Leahy powers (n, F) of each channel of the summary; params: physical, each a number or (n,), the detector's a number."""
@@ -384,7 +380,7 @@ class Reference:
     def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
         """Draws from the posterior of x by emcee; the same for the same seed. A note says so if the chain did not converge."""
         if self.simulator.known:
-            return replace(self._of(x).fit(self._plain(x), seed), prior=self.simulator.prior)
+            return replace(self._of(x).fit(self.simulator.raw(x), seed), prior=self.simulator.prior)
         prior, data, rng = self.simulator.prior, self.data(x), np.random.default_rng(seed)
         width = prior.high - prior.low
 

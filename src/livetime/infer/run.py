@@ -285,6 +285,6 @@ class Run:
                 value, edges = 2 * np.exp(values[worst]), (2 * np.exp(lo[worst]), 2 * np.exp(hi[worst]))
                 count = int((outside > 1e-6).sum())
                 what = f"{name} power at {self.simulator.layout.frequency[worst]:.3g} Hz ({count} of {len(values)} frequencies are outside)"
-                unit = " (Leahy)"
+                unit = " (where 2 is the detector's noise)" if self.simulator.known else " (Leahy)"
             warnings.append(f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the answer is extrapolated")
         return warnings

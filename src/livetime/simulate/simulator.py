@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from livetime.simulate.counts import LEAST, MOST, counts, pays
 from livetime.simulate.dead_time import dead_time_distribution
@@ -31,6 +31,7 @@ WHOLE = ("segments", "detectors")
 LIVE = "live_fraction"
 """Entry of the summary vector, log10 of the live-time fraction; no less than LEAST_LIVE."""
 LEAST_LIVE = 1e-3
+"""Of what a summary takes a detector to be at least live."""
 
 
 def available_cores() -> int:
@@ -50,7 +51,8 @@ class Simulator:
     Simulation i depends on (seed, i) alone: the same bits with any number of threads, and however many are drawn.
 
     What a detector has as covariates is known for every observation: it stands under prior.covariates, and the summary vector ends with
-    it, in sampling coordinates, and with the live-time fraction that follows (`LIVE`).
+    it, in sampling coordinates, and with the live-time fraction that follows (`LIVE`). Its powers are then divided by the exact white noise
+    of the detector at the recorded rate, times 2, so that a constant source has 2 whatever the detector is; `raw` undoes it.
 
     Arguments:
         prior: its parameters must be those of source and detector, and `segments`, the number of averaged segments, one of its covariates.
@@ -149,12 +151,37 @@ class Simulator:
         return self._with_known(self.summary(events), params)
 
     def _with_known(self, x: NDArray[np.float32], params: Mapping[str, float]) -> NDArray[np.float32]:
+        """The vector of `summary` as that of `layout`."""
         if not self.known:
             return x
-        recorded = np.mean([10 ** float(x[s.start]) for name, s in self.layout.slices.items() if name.startswith("rate_")])
-        live = np.maximum(self.detector_at(params).live_fraction(recorded), LEAST_LIVE)
+        detector = self.detector_at(params)
         added = [float(self.prior.covariates[name].to_sampling(params[name])) for name in self.known]
-        return np.concatenate([x, added, [np.log10(live)]]).astype(np.float32)
+        return np.concatenate([self._over_noise(x, detector, -1), added, [np.log10(self._live(x, detector))]]).astype(np.float32)
+
+    def raw(self, x: ArrayLike) -> NDArray[np.float64]:
+        """The vector that `summary` gave, of one (X,) that `layout` describes."""
+        values, place = np.asarray(x, dtype=np.float64), self.layout.slices
+        if not self.known:
+            return values
+        params = {name: float(self.prior.covariates[name].to_physical(values[place[name]])[0]) for name in self.known}
+        detector = self.detector_at({**params, "background_share": 0.0, "rate": 0.0})  # the noise is that of all events, whatever they are
+        return self._over_noise(values[: place[self.known[0]].start], detector, 1)
+
+    def _over_noise(self, x: NDArray[Any], detector: DeadTime, sign: int) -> NDArray[np.float64]:
+        """Log powers of a vector of `summary` with `sign` times those of the exact white noise added."""
+        assert isinstance(self.summary, Periodogram)
+        out, detectors = x.astype(np.float64), detector.detectors or 1
+        tau, live = detector.mean_dead_time, self._live(x, detector)
+        incident = (1 - live) / (live * tau) * detectors if tau else 1.0  # of all kinds, in counts/s
+        noise = replace(detector, background=0.0).white_noise(self.layout.frequency, incident, self.summary.dt)
+        for name in self.layout.spectra:
+            out[self.layout.slices[name]] += sign * np.log(noise / 2)
+        return out
+
+    def _live(self, x: NDArray[Any], detector: DeadTime) -> float:
+        """Live-time fraction that a vector of `summary` tells."""
+        recorded = np.mean([10 ** float(x[s.start]) for name, s in self.layout.slices.items() if name.startswith("rate_")])
+        return float(np.maximum(detector.live_fraction(recorded), LEAST_LIVE))
 
     def identity(self) -> dict[str, Any]:
         """All that shapes a simulation but the seed, in plain types; dead-time histograms by value."""
@@ -167,7 +194,7 @@ class Simulator:
             **({"classes": [[name, self.prior.box(name).tolist()] for name in self.prior.classes]} if self.prior.classes else {}),
             **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
             "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()] if tau else None,
-            **({"counts": [LEAST, MOST]} if self.known else {}),
+            **({"counts": [LEAST, MOST], "over_noise": True} if self.known else {}),
         }
 
     def theta(self, start: int, stop: int, seed: int) -> NDArray[np.float64]:
