@@ -46,9 +46,9 @@ def test_the_events_are_those_of_the_detector_with_these_options():
 def test_the_summary_ends_with_the_covariates_and_the_live_time_fraction():
     theta, x = ANY.simulate(0, 50, 6)
     layout, own = ANY.layout, SUMMARY.layout(1)
-    assert list(layout.slices) == [*own.slices, *KNOWN, "live_fraction"]
+    assert list(layout.slices) == [*own.slices, *KNOWN, "live_fraction", "incident_rate"]
     assert layout.spectra == own.spectra
-    assert len(layout.names()) == layout.size == x.shape[1] == own.size + 5
+    assert len(layout.names()) == layout.size == x.shape[1] == own.size + 6
     columns = list(ANY.prior.ranges)
     for name in KNOWN:
         np.testing.assert_allclose(x[:, layout.slices[name]].ravel(), theta[:, columns.index(name)], rtol=1e-6)
@@ -57,17 +57,16 @@ def test_the_summary_ends_with_the_covariates_and_the_live_time_fraction():
     assert len(set(np.round(detectors))) > 10
 
 
-def test_the_live_time_fraction_is_that_of_a_constant_source():
-    """1/(1 + q), q incident events of a detector in a dead time; whatever was screened away."""
+def test_live_time_fraction_and_incident_rate_are_those_of_a_constant_source():
+    """1/(1 + q), q incident events of a detector in a dead time; whatever was screened away, and without the background."""
     params = {"dead_time": 2e-3, "detectors": 3.0, "background_share": 0.25, "counted": 0.5, "rate": 900.0, "segments": 64.0}
     constant = Rate(np.full(256 * 64, 900.0, dtype=np.float32), 1 / 64)
     own = ANY.detector_at(params)
-    found = []
-    for seed in range(40):
-        x = ANY.summarise(own.record(constant, np.random.default_rng(seed)), params)
-        found.append(10 ** float(x[ANY.layout.slices["live_fraction"]][0]))
-    assert abs(np.mean(found) - 1 / (1 + 400 * 2e-3)) < 4 * np.std(found, ddof=1) / 40**0.5
-    assert np.std(found) < 0.01
+    x = np.array([ANY.summarise(own.record(constant, np.random.default_rng(seed)), params) for seed in range(40)]).astype(float)
+    for name, expected in (("live_fraction", 1 / (1 + 400 * 2e-3)), ("incident_rate", 900.0)):
+        found = 10 ** x[:, ANY.layout.slices[name]].ravel()
+        assert abs(found.mean() - expected) < 4 * found.std(ddof=1) / 40**0.5
+        assert found.std() < 0.02 * expected
 
 
 def test_a_list_that_lives_less_than_it_can_has_the_least_live_time_fraction():
@@ -75,7 +74,7 @@ def test_a_list_that_lives_less_than_it_can_has_the_least_live_time_fraction():
     events = DeadTime(1, 5e-3).record(
         Rate(np.full(512, 900.0, dtype=np.float32), 1 / 64), np.random.default_rng(1)
     )  # none is screened away
-    assert 10 ** float(ANY.summarise(events, params)[-1]) == pytest.approx(LEAST_LIVE)
+    assert 10 ** float(ANY.summarise(events, params)[ANY.layout.slices["live_fraction"]][0]) == pytest.approx(LEAST_LIVE)
 
 
 def test_rates_are_those_of_the_law_over_the_whole_prior():
@@ -107,7 +106,7 @@ def test_powers_of_a_constant_source_are_2_over_the_noise_of_any_detector():
 
 def test_one_covariate_alone():
     one = replace(ANY, detector=DeadTime(1, None), prior=Prior(PARAMETERS, {**SEGMENTS, "dead_time": KNOWN["dead_time"]}))
-    assert list(one.layout.slices)[-2:] == ["dead_time", "live_fraction"]
+    assert list(one.layout.slices)[-3:] == ["dead_time", "live_fraction", "incident_rate"]
     assert np.isfinite(one.simulate(0, 3, 1)[1]).all()
 
 

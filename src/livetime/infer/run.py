@@ -18,7 +18,7 @@ from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.learn.training import load
 from livetime.simulate.prior import Prior, Samples
-from livetime.simulate.simulator import LIVE, Simulator
+from livetime.simulate.simulator import INCIDENT, LIVE, Simulator
 
 Floats = NDArray[np.floating[Any]]
 RUN = "run.json"
@@ -279,6 +279,8 @@ class Run:
                 what, unit = name.replace("_", " "), f" {drawn.unit}".rstrip()
             elif name == LIVE:
                 value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "live-time fraction", ""
+            elif name == INCIDENT:
+                value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "incident rate of the source", " counts/s"
             elif len(values) == 1:
                 value, edges, what, unit = values[0], (lo[0], hi[0]), name.replace("_", " "), ""
             else:

@@ -28,8 +28,8 @@ PRIOR_STREAM = 2**64 - 1
 WHOLE = ("segments", "detectors")
 """Covariates that are whole numbers."""
 
-LIVE = "live_fraction"
-"""Entry of the summary vector, log10 of the live-time fraction; no less than LEAST_LIVE."""
+LIVE, INCIDENT = "live_fraction", "incident_rate"
+"""Entries of the summary vector of a detector with covariates: log10 of the live-time fraction, and of the source's incident counts/s."""
 LEAST_LIVE = 1e-3
 """Of what a summary takes a detector to be at least live."""
 
@@ -51,8 +51,8 @@ class Simulator:
     Simulation i depends on (seed, i) alone: the same bits with any number of threads, and however many are drawn.
 
     What a detector has as covariates is known for every observation: it stands under prior.covariates, and the summary vector ends with
-    it, in sampling coordinates, and with the live-time fraction that follows (`LIVE`). Its powers are then divided by the exact white noise
-    of the detector at the recorded rate, times 2, so that a constant source has 2 whatever the detector is; `raw` undoes it.
+    it, in sampling coordinates, and with what follows from it and the recorded rate (`LIVE`, `INCIDENT`). Its powers are then over the
+    exact white noise of the detector at the recorded rate, so that a constant source has 2 whatever the detector is; `raw` undoes it.
 
     Arguments:
         prior: its parameters must be those of source and detector, and `segments`, the number of averaged segments, one of its covariates.
@@ -132,7 +132,7 @@ class Simulator:
     @cached_property
     def layout(self) -> Layout:
         own = self.summary.layout(self.detector.modules)
-        return own.extended((*self.known, LIVE)) if self.known else own
+        return own.extended((*self.known, LIVE, INCIDENT)) if self.known else own
 
     def detector_at(self, params: Mapping[str, float]) -> DeadTime:
         """The detector of an observation with the given physical parameters and covariates; ValueError for one that draws no events."""
@@ -155,8 +155,12 @@ class Simulator:
         if not self.known:
             return x
         detector = self.detector_at(params)
-        added = [float(self.prior.covariates[name].to_sampling(params[name])) for name in self.known]
-        return np.concatenate([self._over_noise(x, detector, -1), added, [np.log10(self._live(x, detector))]]).astype(np.float32)
+        recorded, live = self._recorded(x, detector)
+        incident = recorded / (live * (detector.counted or 1.0))
+        background = params["background_share"] * incident if "background_share" in self.known else detector.background or 0.0
+        source = max(incident - background, LEAST_LIVE * incident)
+        added = [*(self.prior.covariates[name].to_sampling(params[name]) for name in self.known), *np.log10([live, source])]
+        return np.concatenate([self._over_noise(x, detector, -1), added]).astype(np.float32)
 
     def raw(self, x: ArrayLike) -> NDArray[np.float64]:
         """The vector that `summary` gave, of one (X,) that `layout` describes."""
@@ -171,17 +175,17 @@ class Simulator:
         """Log powers of a vector of `summary` with `sign` times those of the exact white noise added."""
         assert isinstance(self.summary, Periodogram)
         out, detectors = x.astype(np.float64), detector.detectors or 1
-        tau, live = detector.mean_dead_time, self._live(x, detector)
+        tau, (_, live) = detector.mean_dead_time, self._recorded(x, detector)
         incident = (1 - live) / (live * tau) * detectors if tau else 1.0  # of all kinds, in counts/s
         noise = replace(detector, background=0.0).white_noise(self.layout.frequency, incident, self.summary.dt)
         for name in self.layout.spectra:
             out[self.layout.slices[name]] += sign * np.log(noise / 2)
         return out
 
-    def _live(self, x: NDArray[Any], detector: DeadTime) -> float:
-        """Live-time fraction that a vector of `summary` tells."""
-        recorded = np.mean([10 ** float(x[s.start]) for name, s in self.layout.slices.items() if name.startswith("rate_")])
-        return float(np.maximum(detector.live_fraction(recorded), LEAST_LIVE))
+    def _recorded(self, x: NDArray[Any], detector: DeadTime) -> tuple[float, float]:
+        """Recorded counts/s of a module, and the live-time fraction that they tell, of a vector of `summary`."""
+        recorded = float(np.mean([10 ** float(x[s.start]) for name, s in self.layout.slices.items() if name.startswith("rate_")]))
+        return recorded, float(np.maximum(detector.live_fraction(recorded), LEAST_LIVE))
 
     def identity(self) -> dict[str, Any]:
         """All that shapes a simulation but the seed, in plain types; dead-time histograms by value."""
@@ -194,7 +198,7 @@ class Simulator:
             **({"classes": [[name, self.prior.box(name).tolist()] for name in self.prior.classes]} if self.prior.classes else {}),
             **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
             "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()] if tau else None,
-            **({"counts": [LEAST, MOST], "over_noise": True} if self.known else {}),
+            **({"counts": [LEAST, MOST], "known": [*self.known, LIVE, INCIDENT]} if self.known else {}),
         }
 
     def theta(self, start: int, stop: int, seed: int) -> NDArray[np.float64]:
