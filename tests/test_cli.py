@@ -167,7 +167,7 @@ OBSERVE = [
     (["truth.rate=inf"], ["truth.rate is inf"]),
     (["truth.rate=bright"], ["truth.rate", "bright"]),
     (["truth.segments=0"], ["truth.segments is 0"]),
-    (["detector=constant", "detector.detectors=5"], ["one non-paralyzable detector"]),
+    (["detector=constant", "detector.frame_time=0.01"], ["non-paralyzable detector without frames", "detector.paralyzable"]),
     (["output=taken"], ["output=taken", "exists", "overwrite=true"]),
     (["output=file", "overwrite=true"], ["output=file", "is a file"]),
     (["output=file/below"], ["output=file/below"]),

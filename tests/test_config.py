@@ -157,6 +157,48 @@ def test_what_the_experiments_promise(compose):
         assert simulator.detector.dead_time == ("nustar" if modules == 2 else 2.5e-3)
 
 
+PRESETS = {
+    "nustar": ("NuSTAR", "FPMA"),
+    "nicer": ("NICER", "XTI"),
+    "rxte_pca": ("XTE", "PCA"),
+    "laxpc": ("ASTROSAT", "LAXPC"),
+    "xmm_timing": ("XMM", "EPN"),
+    "gbm": ("GLAST", "GBM"),
+    "swift_wt": ("SWIFT", "XRT"),
+    "ixpe": ("IXPE", "GPD"),
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_of_missions_are_what_is_known_of_their_files(compose, name):
+    from livetime.infer.mission import find
+
+    detector, mission = build(compose(f"detector={name}")["detector"], "detector"), find(*PRESETS[name])
+    assert mission is not None
+    if mission.dead_time:
+        assert detector.mean_dead_time == pytest.approx(mission.dead_time, rel=0.02)
+        assert (detector.detectors > 1) == (mission.detector is not None)
+    else:
+        assert detector.frame_time in mission.frames.values()
+    assert detector.parameters == ()
+
+
+def test_one_experiment_is_for_any_of_them(compose):
+    """Issue 3: its box holds the presets that are read out event by event, and rates that reach five dead times."""
+    simulator = build_simulator()(compose("experiment=deadtime_npe_any"))
+    ranges = {k: (r.low, r.high) for k, r in simulator.prior.ranges.items()}
+    assert ranges["rate"] == (5, 3000)
+    assert ranges["dead_time"] == (1e-6, 5e-3)
+    assert ranges["segments"] == (4, 64)
+    assert ranges["rate"][1] * ranges["dead_time"][1] >= 5
+    assert list(simulator.prior.covariates) == ["segments", "dead_time", "detectors", "background_share", "counted"]
+    for name in PRESETS:
+        detector = build(compose(f"detector={name}")["detector"], "detector")
+        if not detector.frame_time:
+            assert ranges["dead_time"][0] <= detector.mean_dead_time <= ranges["dead_time"][1]
+            assert ranges["detectors"][0] <= detector.detectors <= ranges["detectors"][1]
+
+
 # --- build -----------------------------------------------------------------------------------------------------------------
 
 SOURCE = {"_target_": "livetime.simulate.lightcurve.LightCurve", "components": {"noise": "noise"}}

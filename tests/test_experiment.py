@@ -57,7 +57,13 @@ def trained(folder):
     @cache
     def of(experiment):
         out = io.StringIO()
-        words = SMALL if experiment in FLOWS else [*SHORT, "prior.covariates.rate.high=60"] if experiment in STATES else SHORT
+        words = (
+            SMALL
+            if experiment in (*FLOWS, "deadtime_npe_any")
+            else [*SHORT, "prior.covariates.rate.high=60"]
+            if experiment in STATES
+            else SHORT
+        )
         with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as stop:
             main(["train", f"experiment={experiment}", *words, f"outputs={folder}"])
         assert stop.value.code == 0
@@ -131,6 +137,43 @@ def test_observe_and_infer(trained, folder, capsys, tmp_path, experiment):
     assert 'src="data:image/png' in page
     assert "http" not in re.sub('base64,[^"]*', "", page)  # self-contained
     assert "overwrite=true" in refused(capsys, "infer", f"run={run_folder}", f"observation.path={given}", f"output={tmp_path}/answer")
+
+
+def test_a_run_for_any_detector_is_told_of_each(trained, capsys, tmp_path):
+    run_folder, own = trained("deadtime_npe_any"), {"dead_time": 1e-3, "detectors": 3, "background_share": 0.25, "counted": 0.8}
+    words = [f"truth.{k}={v}" for k, v in {**own, "rate": 600, "segments": 3}.items()]
+    files = run(capsys, "observe", "experiment=deadtime_npe_any", f"output={tmp_path}/mine", *words)
+    infer = ["infer", f"run={run_folder}", f"observation.path={files}/A.evt", f"output={tmp_path}/answer", "overwrite=true"]
+    assert "observation.dead_time is missing" in refused(capsys, *infer)
+    told = ["observation.dead_time=1e-3", "observation.detectors=3"]
+    assert "observation.background" in refused(capsys, *infer, *told, "observation.background=1e5")
+    assert "counted is 1.5" in refused(capsys, *infer, *told, "observation.counted=1.5")
+    answer = run(capsys, *infer, *told, "observation.background=125", "reference.names=[dead_time_model]", "draws=500")
+    summary = json.loads(Path(answer, "summary.json").read_text())
+    found = summary["observation"]["detector"]
+    assert found["counted"] == pytest.approx(0.8, rel=0.02)  # from the live time
+    assert found["background_share"] == pytest.approx(0.25, rel=0.1)
+    row = summary["references"]["dead_time_model"]["rate"]
+    assert row["lo95"] < 600 * 1.1
+    assert row["hi95"] > 600 / 1.1
+    answer = run(capsys, *infer, "observation.dead_time=1e-2", "observation.detectors=70", "reference.names=[]", "draws=500")
+    warnings = json.loads(Path(answer, "summary.json").read_text())["warnings"]
+    assert any("dead time is 0.01 s, but training saw 1e-06 to 0.005" in w for w in warnings)
+    assert any("detectors is 70, but training saw 1 to 56" in w for w in warnings)
+    assert not any("background" in w for w in warnings)  # none is one of those that training saw
+    fixed = {"qpo_frequency": 5, "qpo_quality": 8, "noise_rms": 0.1, "noise_frequency": 1, "segments": 4, "rate": 200, **own}
+    compare = ["compare", f"run={run_folder}", "grid.qpo_rms=[0.2]", "n=2", *(f"fixed.{k}={v}" for k, v in fixed.items())]
+    assert "fixed.detectors" in refused(capsys, *compare[:-3], "fixed.detectors=2.5", *compare[-2:])
+    answer = run(capsys, *compare, "reference.names=[dead_time_model]", f"output={tmp_path}/comparison")
+    assert {row["method"] for row in json.loads(Path(answer, "comparison.json").read_text())["rows"]} == {"network", "dead_time_model"}
+
+
+def test_other_detectors_are_observed_but_for_those_whose_live_time_is_not_known(capsys, tmp_path):
+    words = ["observe", "experiment=deadtime_npe_single", "truth.rate=300", "truth.segments=3"]
+    run(capsys, *words, "detector=rxte_pca", f"output={tmp_path}/pca")
+    assert "detector.paralyzable" in refused(capsys, *words, "detector.paralyzable=true", f"output={tmp_path}/no")
+    assert "frame_time" in refused(capsys, *words, "detector=swift_wt", f"output={tmp_path}/no")
+    assert not Path(tmp_path, "no").exists()
 
 
 def test_out_of_range_is_said(trained, capsys, tmp_path):

@@ -124,31 +124,42 @@ class ObservationFiles:
     Arguments:
         path: event file, or one for each module.
         spectrum: a spectrum of counts (PHA or PI file), for a run of spectra.
-        arf, rmf, background: that go with it; null for those that its header names.
+        arf, rmf, background_spectrum: that go with it; null for those that its header names.
         gti: `file` for the good time intervals of the files; `full` to do without.
         start, stop: s since the start of the first common good time interval; null for all.
         hard: PI channel from which on an event is hard, for a run whose features have a hardness.
         band: energies in keV that are used, without the second; null for all events.
+        dead_time: for a run that takes any: s per event of a detector, 0 for none; null for that of the file or its mission. Likewise
+        detectors: number of them in the list; null for those that the file names.
+        background: recorded counts/s (of each module) that are not the source's; null for none.
+        counted: share of the recorded events that screening has left; null for what the live time says.
 
-    Raises: ValueError for a channel below 0, a band that is none, or both events and a spectrum.
+    Raises: ValueError for a channel below 0, a band or a detector that is none, or both events and a spectrum.
     """
 
     path: tuple[str, ...] = ()
     spectrum: str | None = None
     arf: str | None = None
     rmf: str | None = None
-    background: str | None = None
+    background_spectrum: str | None = None
     gti: Literal["file", "full"] = "file"
     start: float | None = None
     stop: float | None = None
     hard: float | None = None
     band: tuple[float, float] | None = None
+    dead_time: float | None = None
+    detectors: int | None = None
+    background: float | None = None
+    counted: float | None = None
 
     def __post_init__(self) -> None:
         if self.path and self.spectrum:
             raise ValueError("both path and spectrum are given; take events for a run of light curves, or a spectrum for one of spectra")
         if self.band is not None and not 0 <= self.band[0] < self.band[1] < math.inf:
             raise ValueError(f"band is {self.band[0]:g} to {self.band[1]:g}, but must go from one energy in keV to a higher one")
+        for name, least, most in (("dead_time", 0.0, 1.0), ("detectors", 1, 1000), ("background", 0.0, 1e9), ("counted", 1e-3, 1.0)):
+            if (value := getattr(self, name)) is not None and not least <= value <= most:
+                raise ValueError(f"{name} is {value}, but must be from {least:g} to {most:g}")
         if self.hard is not None and not 0 <= self.hard < math.inf:
             raise ValueError(f"hard is {self.hard}, but a PI channel is a number from 0")
 

@@ -249,6 +249,7 @@ def _held_out(run: "Run", bank: Callable[[], Any], n: int, seed: int, threads: i
     """What n simulations that are made for this and kept nowhere say of a run; `bank` gives theta and x that it was trained on."""
     from livetime.infer import outcome
     from livetime.infer.diagnose import calibrate
+    from livetime.simulate.simulator import LIVE
 
     simulator = replace(run.simulator, threads=threads)
     with progress("simulate held-out", n, "simulations") as bar:
@@ -261,6 +262,8 @@ def _held_out(run: "Run", bank: Callable[[], Any], n: int, seed: int, threads: i
     else:
         dim = simulator.prior.dim
         covariates = dict(zip(simulator.prior.covariates, theta[:, dim:].T, strict=True))
+        if LIVE in simulator.layout.slices:
+            covariates[LIVE] = x[:, simulator.layout.slices[LIVE].start]
         with progress("calibrate", len(x), "posteriors") as bar:
             result = outcome.of_posterior(calibrate(run.posterior, theta[:, :dim], x, seed, progress=bar.advance, covariates=covariates))
     return outcome.interpreted(result, run, theta, x, seed)
@@ -329,38 +332,40 @@ def observe(config: Config) -> Path:
     """
     from livetime.infer import ogip, pha
     from livetime.infer.run import build_simulator
-    from livetime.simulate.simulator import Simulator, stream
+    from livetime.simulate.detector import COVARIATES, DeadTime
+    from livetime.simulate.simulator import WHOLE, Simulator, stream
     from livetime.simulate.spectral import SpectralSimulator
 
     simulator = build_simulator(config)
-    if isinstance(simulator, Simulator) and not simulator.detector.renewal:
+    plain = isinstance(simulator, Simulator) and simulator.detector.renewal
+    if isinstance(simulator.detector, DeadTime) and (simulator.detector.paralyzable or simulator.detector.frame_time):
         raise UserError(
-            "observe writes the live time of one non-paralyzable detector that sees the source alone; leave the detector's other options"
+            "observe writes the live time of a non-paralyzable detector without frames; leave detector.paralyzable and frame_time"
         )
     given = config["truth"]
     for name, value in given.items():
         if name not in simulator.prior.ranges:
             raise UserError(f"truth.{name} is not known; {hint(name, simulator.prior.ranges)}")
-        if not (
-            isinstance(value, int | float) and math.isfinite(value) and value >= (0 if simulator.prior.ranges[name].low <= 0 else 5e-324)
-        ):
+        positive = isinstance(value, int | float) and math.isfinite(value) and value > 0
+        if not (positive or (value == 0 and simulator.prior.ranges[name].low <= 0)):
             raise UserError(f"truth.{name} is {value!r}, but must be a positive number")
     seed = config["seed"]
     theta, classes = simulator.theta(0, 1, seed), list(simulator.prior.classes)
     of_class = {"class": classes[int(theta[0, -1])]} if classes else {}
     drawn = {name: float(v[0]) for name, v in simulator.prior.physical(theta).items()}
     truth = {name: float(given.get(name, value)) for name, value in drawn.items()}
-    for name in simulator.WHOLE:
-        truth[name] = float(max(1, round(truth[name])))
+    truth.update({name: float(max(1, round(truth[name]))) for name in WHOLE if name in truth})
     folder = Path(config["output"] or outputs(config) / config["name"] / f"observation_{stamp()}")
     with new_folder(folder, config["overwrite"]) as aside:
         try:
             if isinstance(simulator, SpectralSimulator):
                 pha.write(simulator.events(truth, stream(seed, 0)), truth["exposure"], simulator.detector, aside)
             else:
-                events = simulator.events(truth, stream(seed, 0))
+                events, detector = simulator.events(truth, stream(seed, 0)), simulator.detector_at(truth)
                 paths = [aside / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
-                ogip.write(events, paths, dead_time=simulator.detector.mean_dead_time)
+                named = ("NuSTAR", ("FPMA", "FPMB")) if plain else ("", ("SIMA", "SIMB"))  # whose numbers no mission's are to be taken for
+                dead_time = float(1 - detector.live_fraction(1.0))
+                ogip.write(events, paths, dead_time=dead_time, telescope=named[0], instruments=named[1])
         except UserError:
             raise
         except ValueError as error:
@@ -370,6 +375,10 @@ def observe(config: Config) -> Path:
         say(f"drawn from the class {of_class['class']}; another seed=<n> draws another")
     if "hardness" in truth:
         say("hard events have PI 310, soft ones 110; tell them apart with observation.hard=210")
+    if isinstance(simulator, Simulator) and simulator.known:
+        recorded = len(events.times[0]) / float(np.diff(events.gti).sum())
+        told = {**truth, "background_share": truth.get("background_share", 0.0) * recorded}  # is asked for in counts/s
+        say("infer from it with " + " ".join(f"observation.{o}={told[c]:.6g}" for o, c in COVARIATES.items() if c in simulator.known))
     drawn_names = [name for name in truth if name not in given]
     if drawn_names:
         say("drawn from the prior: " + ", ".join(f"{name} = {truth[name]:.4g}" for name in drawn_names))
@@ -383,7 +392,7 @@ def infer(config: Config) -> Path:
     """From event files or a spectrum to a posterior, or the classes' probabilities, beside the references': figures and a page."""
     files = check(ObservationFiles, config["observation"], "observation")
     which = check(Reference, config["reference"], "reference")
-    inputs = [Path(file) for file in (*files.path, files.spectrum, files.arf, files.rmf, files.background) if file]
+    inputs = [Path(file) for file in (*files.path, files.spectrum, files.arf, files.rmf, files.background_spectrum) if file]
     if not (files.path or files.spectrum):
         raise UserError(
             "observation.path is missing; say observation.path=<event file>, observation.path=[A.evt,B.evt] for two modules, "
@@ -395,7 +404,7 @@ def infer(config: Config) -> Path:
     refuse_existing(folder, config["overwrite"], inputs)
     run = _open(config)
 
-    from livetime.infer import answer, class_answer, observation, pha
+    from livetime.infer import answer, class_answer, conditions, pha
     from livetime.simulate.spectral import SpectralSimulator
 
     if which.names and run.classifies:
@@ -406,7 +415,7 @@ def infer(config: Config) -> Path:
     if isinstance(run.simulator, SpectralSimulator):
         seen, x = pha.of_run(run.simulator, files, run.config["name"])
     else:
-        seen, x = observation.of_run(run.simulator, files)
+        seen, x = conditions.of_run(run.simulator, files)
     with new_folder(folder, config["overwrite"], [*inputs, run.folder]) as aside:
         say(f"observation: {seen.length}")
         if run.classifies:
@@ -468,6 +477,8 @@ def doctor(files: Sequence[str], band: tuple[float, float] | None = None, output
 def compare(config: Config) -> Path:
     """Network and references on simulations with known truth, on a grid; returns the folder of the table and the figure."""
     run = _open(config, for_posterior=True)
+    from livetime.simulate.simulator import WHOLE
+
     prior, n = run.simulator.prior, 100 if config["n"] is None else config["n"]
     if n < 2:
         raise UserError(f"n is {n}, but bias and scatter cannot be told from fewer than 2 simulations in a cell")
@@ -485,8 +496,8 @@ def compare(config: Config) -> Path:
                 raise UserError(f"{place}.{name} is empty; give it one value or more")
             if not ((values >= r.low) & (values <= r.high)).all():
                 raise UserError(f"{place}.{name} is {values.tolist()}, but the run knows {r.low:g} to {r.high:g}; stay inside")
-            if name == "segments" and (values % 1).any():
-                raise UserError(f"{place}.segments is {values.tolist()}, but must be whole")
+            if name in WHOLE and (values % 1).any():
+                raise UserError(f"{place}.{name} is {values.tolist()}, but must be whole")
     if missing := [name for name in prior.ranges if name not in grid and name not in fixed]:
         raise UserError(f"{missing[0]} stands neither in grid nor in fixed; say fixed.{missing[0]}=<value>, or grid.{missing[0]}=[...]")
     if not grid:

@@ -137,7 +137,8 @@ def _predictive(answer: Answer) -> Figure:
         else:
             powers[name] = {channel: np.ravel(power) for channel, power in reference.power(params).items()}
     if not isinstance(simulator, SpectralSimulator):
-        return plot.predictive(answer.x, simulator.layout, answer.predicted, powers)
+        predicted = np.array([simulator.raw(row) for row in answer.predicted])
+        return plot.predictive(simulator.raw(answer.x), simulator.layout, predicted, powers)
     rows = (answer.x, *answer.predicted)
     counts = np.array([simulator.summary.counts(row, simulator.layout)[0] for row in rows], dtype=np.float64)
     return plot.spectrum(simulator.summary.energies(simulator.detector.response), counts[0], counts[1:], spectra, known["exposure"])

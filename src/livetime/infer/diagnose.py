@@ -33,7 +33,7 @@ class Calibration:
         truth: (N, D), likewise.
         log_prob: log density at the truth, (N,).
         draws: number of posterior draws for each.
-        covariates: name -> (N,), what else an observer knows of each simulation, in sampling coordinates.
+        covariates: name -> (N,), what else an observer knows of each simulation, in sampling coordinates (log10 if not in the prior).
     """
 
     prior: Prior
@@ -69,7 +69,8 @@ class Calibration:
             for third in np.array_split(np.argsort(values, kind="stable"), 3):
                 part = replace(self, ranks=self.ranks[third], hpd=self.hpd[third])
                 coverage = {f"{level:g}": part.coverage(level) for level in LEVELS}
-                low, high = self.prior.ranges[name].to_physical(values[third[[0, -1]]]).tolist()
+                edges = values[third[[0, -1]]]
+                low, high = (self.prior.ranges[name].to_physical(edges) if name in self.prior.ranges else 10**edges).tolist()
                 out[name].append({"low": low, "high": high, "n": len(third), "coverage": coverage})
         return out
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.config import ObservationFiles, UserError
+from livetime.config import UserError
 from livetime.infer.doctor import barycentred, examine, measured_step
 from livetime.infer.fault import counted, notes
 from livetime.infer.fitsfile import MJDREF, local_file, sum_key
@@ -22,7 +22,6 @@ from livetime.simulate.summary import segment_starts
 if TYPE_CHECKING:
     from livetime.simulate.detector import DeadTime, Ideal, Whittle
     from livetime.simulate.pileup import PileUp
-    from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
 
@@ -49,55 +48,21 @@ class Observation:
 
     @property
     def covariates(self) -> dict[str, float]:
-        """What is known of the observation, physical: number of segments, and recorded counts/s per module."""
-        return {"segments": float(self.segments), "rate": float(np.mean(self.info["recorded_rate"]))}
+        """What is known, physical: number of segments, recorded counts/s per module, and for a run that takes any its detector."""
+        return {"segments": float(self.segments), "rate": float(np.mean(self.info["recorded_rate"])), **self.info.get("detector", {})}
 
     @property
     def length(self) -> str:
         return f"{self.segments} segments of {self.info['segment_size']:g} s"
 
     def doubts(self, detector: "DeadTime | Ideal | Whittle | PileUp") -> list[str]:
-        """A dead time other than that of the file's instrument by a quarter or more deserves a word."""
-        tau = getattr(detector, "mean_dead_time", 0.0)
+        """A dead time other than that of the file's instrument by a quarter or more deserves a word, where the run has but one."""
+        tau = 0.0 if "dead_time" in detector.parameters else getattr(detector, "mean_dead_time", 0.0)
         mission, own, telescope = self.info.get("mission"), self.info.get("dead_time"), self.info.get("telescope")
         if not telescope or tau == 0 or (own and 0.75 < own / tau < 1.25):
             return []
         has = f"{mission} has {own:.3g} s" if own else f"{mission} reads out frames" if mission else f"that of {telescope} is not known"
         return [f"the network takes {tau:.3g} s of dead time after each event, but {has}"]
-
-
-def of_run(simulator: "Simulator", files: ObservationFiles) -> tuple[Observation, NDArray[np.float32]]:
-    """What a run's simulator describes, read from event files, and its summary (X,). Raises UserError as `read` does."""
-    summary, detector = simulator.summary, simulator.detector
-    if given := [name for name in ("arf", "rmf", "background", "spectrum") if getattr(files, name)]:
-        raise UserError(f"observation.{given[0]} is of spectra, but the run is of light curves; leave it out, and give observation.path")
-    if "hardness" not in summary.parameters and files.hard is not None:
-        raise UserError("observation.hard is given, but the run's summary has no hardness; leave it out")
-    if "hardness" in summary.parameters and files.hard is None:
-        raise UserError(
-            "observation.hard is missing, but the run's summary has a hardness; give the first hard PI channel, as in observation.hard=210"
-        )
-    seen = read(
-        files.path,
-        modules=detector.modules,
-        segment_size=summary.segment_size,
-        max_segments=round(simulator.prior.covariates["segments"].high),
-        dead_time=detector.mean_dead_time if detector.renewal else 0.0,
-        gti=files.gti,
-        start=files.start,
-        stop=files.stop,
-        hard=files.hard,
-        band=files.band,
-        dt=summary.dt,
-    )
-    if seen.events.hard and np.ptp(np.concatenate(seen.events.hard).astype(np.int8)) == 0:
-        raise UserError(f"observation.hard={files.hard:g} makes all events of {files.path[0]} hard or all soft; choose a channel between")
-    x = summary(seen.events)
-    if not np.isfinite(x).all():
-        raise UserError(
-            f"{files.path[0]} has no counts in some frequencies or modules; choose a brighter stretch with observation.start/stop"
-        )
-    return seen, x
 
 
 def read(
@@ -270,7 +235,7 @@ def _first(gti: Floats, segment_size: float, max_segments: int | None, notes: li
 def _describe(parts: Sequence[EventFile], times: Sequence[Floats], exposure: float, dead_time: float) -> dict[str, Any]:
     """What the files say and what was used, in plain types."""
     rates = [len(t) / exposure for t in times]
-    live = [part.live_fraction(dead_time) for part in parts]
+    live = [part.live_fraction(dead_time or part.dead_time or 0.0) for part in parts]
     for part, rate in zip(parts, rates, strict=True):
         _check_rate(part, rate, dead_time)
     return {
@@ -281,6 +246,8 @@ def _describe(parts: Sequence[EventFile], times: Sequence[Floats], exposure: flo
         "mjdref": _mjdref(parts[0]),
         "barycentred": barycentred(parts[0]),
         "dead_time": parts[0].dead_time,
+        "detectors": [None if p.detectors is None and p.mission and p.mission.detector else p.detector_count for p in parts],
+        "share_in_band": [len(part.times) / part.total for part in parts],
         "exposure": exposure,
         "events_read": [part.rows for part in parts],
         "events_used": [len(t) for t in times],

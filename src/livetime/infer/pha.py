@@ -78,10 +78,10 @@ def of_run(simulator: SpectralSimulator, files: ObservationFiles, name: str) -> 
     """What a run's simulator describes, read from a spectrum, and its summary (X,). Raises UserError as `read` does."""
     if not files.spectrum:
         raise UserError(f"observation.path={files.path[0]} is of events, but the run is of spectra; give observation.spectrum=<PHA file>")
-    others = ("gti", "start", "stop", "band", "hard")
+    others = ("gti", "start", "stop", "band", "hard", "dead_time", "detectors", "background", "counted")
     if given := [key for key in others if getattr(files, key) != getattr(ObservationFiles(), key)]:
         raise UserError(f"observation.{given[0]} is of events, but the run is of spectra; leave it out")
-    seen = read(files.spectrum, simulator, name, files.arf, files.rmf, files.background)
+    seen = read(files.spectrum, simulator, name, files.arf, files.rmf, files.background_spectrum)
     return seen, simulator.summary.vector(seen.counts, seen.exposure)
 
 
@@ -222,7 +222,7 @@ def _refuse_bad_channels(spectrum: _Spectrum, response: Response, summary: Energ
 
 def _background(spectrum: _Spectrum, response: Response, given: str | None) -> Floats | None:
     """Counts/s per channel (C,) that are expected in the source's region."""
-    path = _named(spectrum, "BACKFILE", given, "background")
+    path = _named(spectrum, "BACKFILE", given, "background_spectrum")
     if path is None:
         return None
     off = _load(path)

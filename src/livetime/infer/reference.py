@@ -7,21 +7,19 @@ a source that varies weakly; `AveragedDeadTimeModel` averages both over the rate
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import product
 from math import factorial, prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
 from livetime.infer.exact import Exact
 from livetime.infer.sampler import posterior
 from livetime.infer.spectral_reference import SPECTRAL, SpectralReference
-from livetime.simulate.dead_time import modulation_response, white_noise
-from livetime.simulate.detector import DeadTime, Ideal, Whittle
+from livetime.simulate.detector import DeadTime, Whittle
 from livetime.simulate.prior import Samples
 from livetime.simulate.psd import SHAPES, Spectrum
 from livetime.simulate.simulator import Simulations, Simulator
@@ -145,8 +143,8 @@ class SourcePower:
 
 
 @lru_cache
-def _detector_table(detector: DeadTime | Ideal, summary: Periodogram, step: float, low: float, high: float) -> Any:
-    """Cubic spline over ln of the incident rate, from low to high, of white noise and power response: (2, F).
+def _detector_table(detector: DeadTime, summary: Periodogram, step: float, low: float, high: float) -> Any:
+    """Cubic spline over ln of the source's incident rate, from low to high, of white noise and power response: (2, F).
 
     The rate is constant over steps of the light curve and counts are binned at dt, so a frequency f of the source has images at
     f + k/step, which come through with their own H and are folded onto f again, in phase. Without dead time and with step = dt that
@@ -155,7 +153,8 @@ def _detector_table(detector: DeadTime | Ideal, summary: Periodogram, step: floa
     from scipy.interpolate import CubicSpline
 
     log_rate = np.linspace(low, high, int((high - low) / 0.05) + 2)
-    f, dt, tau = summary.layout(1).frequency, summary.dt, detector.distribution
+    f, dt, rate = summary.layout(1).frequency, summary.dt, np.exp(log_rate)
+    undiluted, share = replace(detector, background=0.0), detector.source_share(rate)
 
     def shown(k: float) -> NDArray[np.complex128]:
         g = f + k / dt
@@ -164,16 +163,17 @@ def _detector_table(detector: DeadTime | Ideal, summary: Periodogram, step: floa
     images = [k for k in range(-1000, 1001) if abs(k * step / dt - round(k * step / dt)) < 1e-9]
     amplitude = np.sum([shown(k) for k in images], axis=0) + np.zeros((len(log_rate), 1))
     for k in (k for k in images if abs(k) <= 16):
-        response = modulation_response(np.abs(f + k / dt), np.exp(log_rate), tau)
+        response = undiluted.response(np.abs(f + k / dt), rate / share)
         amplitude += shown(k) * ((response if k >= 0 else response.conj()) - 1)
-    return CubicSpline(log_rate, np.stack([white_noise(f, np.exp(log_rate), tau, dt), np.abs(amplitude) ** 2], axis=1))
+    amplitude *= share[:, None]
+    return CubicSpline(log_rate, np.stack([detector.white_noise(f, rate, dt), np.abs(amplitude) ** 2], axis=1))
 
 
 @dataclass(frozen=True)
 class Data:
     """One observation of F powers, and the detector's state in it.
 
-    `log_rate` is ln of the incident counts/s per module *during the observation*, known from the recorded rate with `precision`
+    `log_rate` is ln of the source's incident counts/s per module *during the observation*, known from the recorded rate with `precision`
     1/variance; `slope` (2, F) is that of white noise and response with it. `noise` (J, F) and `gains` (J, order) are tabulated over
     the variance (J,) of the source's log rate, at the observation's recorded rate.
     """
@@ -197,7 +197,8 @@ class Reference:
 
     The parameter `rate` is the source's long-term mean; an observation's own mean scatters about it by the variability at less than
     1/duration, in both modules alike. Noise and response follow the observation's own rate, which the recorded rate gives and which is
-    integrated out (a Gaussian integral).
+    integrated out (a Gaussian integral). Where the detector has covariates, `of` makes a reference for those of an observation, and `fit`
+    asks that one.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -216,12 +217,27 @@ class Reference:
     name: ClassVar[str]
     averaged: ClassVar[bool] = False
 
-    @property
-    def detector(self) -> DeadTime | Ideal:
+    @cached_property
+    def detector(self) -> DeadTime:
         """The one that the model believes in."""
         if isinstance(self.simulator.detector, Whittle):
             raise ValueError(f"the {self.name} is of events; for detector=whittle the exact posterior is known")
-        return self.simulator.detector
+        return self.simulator.detector_at({})
+
+    def of(self, params: Mapping[str, ArrayLike]) -> Self:
+        """The same for a detector whose covariates are known: physical, each a number; of the background that beside `rate`."""
+        own = {name: float(np.ravel(params[name])[0]) for name in (*self.simulator.known, "rate")}
+        return replace(self, simulator=self.simulator.at(own))
+
+    def _of(self, x: ArrayLike) -> Self:
+        """`of` what a summary vector says of its detector; the background is its share of what was incident in the observation."""
+        layout, values = self.simulator.layout, np.asarray(x, dtype=np.float64)
+        ranges = self.simulator.prior.covariates
+        known = {name: float(ranges[name].to_physical(values[layout.slices[name]])[0]) for name in self.simulator.known}
+        rates = [10 ** float(values[s][0]) for name, s in layout.slices.items() if name.startswith("rate_")]
+        alone = self.of({**known, "background_share": 0.0, "rate": 1.0}).detector
+        incident = max(float(alone.incident(np.mean(rates))), 1e-9)  # a recorded rate that cannot be is for `data` to refuse
+        return self.of({**known, "rate": (1 - known.get("background_share", 0.0)) * incident})
 
     @property
     def _averages(self) -> bool:
@@ -236,10 +252,14 @@ class Reference:
 
         Raises: ValueError if x is not finite or its recorded rate is beyond what the dead time allows.
         """
+        if self.simulator.known:
+            return self._of(x).log_likelihood(theta, self.simulator.raw(x))
         return self._evaluate(np.atleast_2d(np.asarray(theta, dtype=np.float64)), self.data(x))
 
     def power(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-        """Expected Leahy powers (n, F) of each channel of the summary; params: physical, each a number or (n,)."""
+        """Expected Leahy powers (n, F) of each channel of the summary; params: physical, each a number or (n,), the detector's a number."""
+        if self.simulator.known:
+            return self.of(params).power(params)
         params = {name: np.atleast_1d(np.asarray(value, dtype=np.float64)) for name, value in params.items()}
         lines = self.source.lines(params)
         log_rate, variance = np.log(params["rate"]), self._variance(params, lines)
@@ -247,8 +267,8 @@ class Reference:
         effective = self._effective(log_rate, variance)
         noise, gains = self._varying(log_rate, variance)
         response = self._table(effective)[:, 1]
-        modules, rate = self.simulator.detector.modules, np.exp(effective)[:, None]
-        recorded = modules * rate / (1 + rate * self.detector.mean_dead_time)
+        modules = self.simulator.detector.modules
+        recorded = modules * self.detector.recorded(np.exp(effective))[:, None]
         signal = noise + recorded * response * self._in_bins(params, gains, lines)
         return {"power": signal} if modules == 1 else {"sum": signal, "difference": np.broadcast_to(noise, signal.shape)}
 
@@ -280,40 +300,49 @@ class Reference:
 
     def _effective(self, log_rate: Floats, variance: Floats) -> Floats:
         """ln of the constant incident rate that is recorded like the mean of a varying one: dead time takes more from its peaks."""
-        tau = self.detector.mean_dead_time
         varying = np.exp(log_rate[:, None] + np.sqrt(variance)[:, None] * NODES - variance[:, None] / 2)
-        recorded = (varying / (1 + varying * tau)) @ WEIGHTS
-        return np.asarray(np.log(recorded / (1 - recorded * tau)))
+        return np.asarray(np.log(self.detector.incident(self.detector.recorded(varying) @ WEIGHTS)))
+
+    def _state(self, log_rate: Floats) -> tuple[Floats, Floats]:
+        """Blind share of the time `u = q/(1 + q)`, q incident events per detector and dead time, and the source's share of the events."""
+        rate = np.exp(log_rate)
+        return 1 - self.detector.live_fraction(self.detector.recorded(rate)), self.detector.source_share(rate)
 
     def _varying(self, log_rate: Floats, variance: Floats) -> tuple[Floats, Floats]:
         """White noise (m, F), and power gain (m, order) of each order of the variability over that of a weak one.
 
         When averaged, for variability that is slow against tau: the noise N is E[R N]/E[R] over the rate's distribution, R being the
-        recorded rate u/tau, u = r tau/(1 + r tau). R is a memoryless function of the Gaussian log rate g, so that the k-th power of g's
-        autocovariance comes through with E[d^k R/dg^k]^2 (Price 1958); u' = u (1 - u), and so on. Without dead time that is E[r]^2.
+        recorded rate, in proportion to the blind share u = q/(1 + q) of the time. R is a memoryless function of the Gaussian log rate g, so
+        that the k-th power of g's autocovariance comes through with E[d^k R/dg^k]^2 (Price 1958). With the source's share s of the events,
+        u' = u (1 - u) s and s' = s (1 - s), and so on. Without dead time and background that is E[r]^2.
         """
         if not self._averages:
             return self._table(self._effective(log_rate, variance))[:, 0], np.ones((len(log_rate), ORDER))
         nodes = log_rate[:, None] + np.sqrt(variance)[:, None] * NODES - variance[:, None] / 2
-        u = expit(nodes + np.log(self.detector.mean_dead_time))
-        share = WEIGHTS * u / (u @ WEIGHTS)[:, None]
-        noise = np.einsum("mi,mif->mf", share, self._table(nodes)[:, :, 0])
-        live = 1 - expit(self._effective(log_rate, variance) + np.log(self.detector.mean_dead_time))
-        orders = np.stack([1 - u, (1 - u) * (1 - 2 * u), (1 - u) * (1 - 6 * u + 6 * u**2)], axis=-1)
-        return noise, (np.einsum("mi,mik->mk", share, orders) / live[:, None]) ** 2
+        u, s = self._state(nodes)
+        weight = WEIGHTS * u / (u @ WEIGHTS)[:, None]
+        noise = np.einsum("mi,mif->mf", weight, self._table(nodes)[:, :, 0])
+        second = s**2 * (1 - 2 * u) + s * (1 - s)
+        third = s**3 * (1 - 6 * u + 6 * u**2) + 3 * s**2 * (1 - s) * (1 - 2 * u) + s * (1 - s) * (1 - 2 * s)
+        orders = (1 - u)[..., None] * np.stack([s, second, third], axis=-1)
+        blind, diluted = self._state(self._effective(log_rate, variance))
+        return noise, (np.einsum("mi,mik->mk", weight, orders) / ((1 - blind) * diluted)[:, None]) ** 2
 
     def data(self, x: ArrayLike) -> Data:
+        """What a summary vector says; for a detector without covariates."""
         layout, values = self.simulator.layout, np.asarray(x, dtype=np.float64)
         part = {name: values[s] for name, s in layout.slices.items()}
         rates = np.array([10 ** part[name].item() for name in part if name.startswith("rate_")])
         segments = round(10 ** part["segments"].item())
         recorded, duration = float(rates.mean()), segments * self.simulator.summary.segment_size
-        live = 1 - recorded * self.detector.mean_dead_time
+        live = float(self.detector.live_fraction(recorded))
         if not (np.isfinite(values).all() and live > 0):
             raise ValueError(f"x is not finite, or its recorded rate of {recorded:g} counts/s per module is above 1/dead time")
-        log_rate = np.log(recorded / live)
-        dispersion = white_noise(np.array([0.01]), recorded / live, self.detector.distribution)[0] / 2  # of counts in long intervals
-        precision = len(rates) * recorded * duration * live**2 / dispersion
+        if not (incident := float(self.detector.incident(recorded))) > 0:
+            raise ValueError(f"its recorded rate of {recorded:g} counts/s per module is not above that of the background alone")
+        log_rate = np.log(incident)
+        dispersion = self.detector.white_noise(np.array([0.01]), incident)[0] / 2  # of counts in long intervals
+        precision = len(rates) * recorded * duration * (float(self.detector.source_share(incident)) * live) ** 2 / dispersion
         variance = np.linspace(0, 1, 17) if self._averages else np.zeros(1)
         mean = np.full(len(variance), log_rate)
         for _ in range(30):  # the mean rate that, with each variance, is recorded as it was
@@ -351,6 +380,8 @@ class Reference:
 
     def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
         """Draws from the posterior of x by emcee; the same for the same seed. A note says so if the chain did not converge."""
+        if self.simulator.known:
+            return replace(self._of(x).fit(self.simulator.raw(x), seed), prior=self.simulator.prior)
         prior, data, rng = self.simulator.prior, self.data(x), np.random.default_rng(seed)
         width = prior.high - prior.low
 
@@ -364,18 +395,23 @@ class Reference:
 
 @dataclass(frozen=True)
 class Naive(Reference):
-    """Whittle's likelihood with Leahy noise 2, and recorded rate = incident rate."""
+    """Whittle's likelihood with Leahy noise 2, and recorded rate = incident rate, but for what is background or was screened away."""
 
     name: ClassVar[str] = "naive"
 
-    @property
-    def detector(self) -> Ideal:
-        return Ideal(self.simulator.detector.modules)
+    @cached_property
+    def detector(self) -> DeadTime:
+        own = super().detector
+        return DeadTime(own.modules, 0.0, background=own.background, counted=own.counted)
 
 
 @dataclass(frozen=True)
 class DeadTimeModel(Reference):
-    """Exact white noise and response |H|^2 of the detector's dead time at the mean rate: first order in the variability."""
+    """Exact white noise and response |H|^2 of the detector's dead time at the mean rate: first order in the variability.
+
+    For any detector of `DeadTime` but paralyzable ones, of which two incident rates give the same recorded one, those with frames, and
+    modules of unequal areas, of which sum and difference are not independent.
+    """
 
     name: ClassVar[str] = "dead-time model"
 
@@ -407,9 +443,11 @@ def applicable(simulator: Simulations, names: Sequence[str] | None) -> tuple[str
     Raises: ValueError for one that is asked for by name and has none.
     """
     known: tuple[str, ...] = ()
+    detector = simulator.detector if isinstance(simulator, Simulator) else None
+    beyond = isinstance(detector, DeadTime) and (detector.paralyzable or detector.frame_time > 0 or detector.area != 1)
     if isinstance(simulator, SpectralSimulator):
         known = tuple(SPECTRAL)
-    elif isinstance(simulator, Simulator) and isinstance(simulator.summary, Periodogram) and simulator.detector.renewal:
+    elif isinstance(simulator, Simulator) and isinstance(simulator.summary, Periodogram) and not beyond:
         known = ("exact",) if isinstance(simulator.detector, Whittle) else tuple(name for name in REFERENCES if name != "exact")
     for name in names or ():
         if name not in known:

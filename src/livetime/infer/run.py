@@ -20,7 +20,7 @@ from livetime.learn.training import load
 from livetime.simulate.energy_spectrum import EnergySpectrum
 from livetime.simulate.pileup import PileUp
 from livetime.simulate.prior import Prior, Samples
-from livetime.simulate.simulator import Simulations, Simulator
+from livetime.simulate.simulator import INCIDENT, LIVE, Simulations, Simulator
 from livetime.simulate.spectral import SpectralSimulator
 from livetime.simulate.spectrum import PhotonSpectrum
 
@@ -274,6 +274,8 @@ class Run:
         warnings = []
         for name, s in self.simulator.layout.slices.items():
             values, lo, hi = np.asarray(x[s], dtype=np.float64), low[s], high[s]
+            if drawn := self.simulator.prior.covariates.get(name) if name in self.simulator.known else None:
+                lo, hi = np.atleast_1d(drawn.to_sampling([drawn.low])), np.atleast_1d(drawn.to_sampling([drawn.high]))
             outside = np.maximum(lo - values, values - hi) / (hi - lo + 1e-9)
             worst = int(outside.argmax())
             if outside[worst] <= 1e-6:
@@ -285,6 +287,13 @@ class Run:
                     "segments": ("number of segments", ""),
                     "exposure": ("exposure", " s"),
                 }.get(name, (f"recorded rate of module {name[-1].upper()}", " counts/s"))
+            elif drawn:
+                value, edges = drawn.to_physical(values)[0], (drawn.low, drawn.high)
+                what, unit = name.replace("_", " "), f" {drawn.unit}".rstrip()
+            elif name == LIVE:
+                value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "live-time fraction", ""
+            elif name == INCIDENT:
+                value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "incident rate of the source", " counts/s"
             elif len(values) == 1:
                 value, edges, what, unit = values[0], (lo[0], hi[0]), name.replace("_", " "), ""
             elif self.simulator.layout.unit == "keV":
@@ -294,6 +303,6 @@ class Run:
                 value, edges = 2 * np.exp(values[worst]), (2 * np.exp(lo[worst]), 2 * np.exp(hi[worst]))
                 count = int((outside > 1e-6).sum())
                 what = f"{name} power at {self.simulator.layout.frequency[worst]:.3g} Hz ({count} of {len(values)} frequencies are outside)"
-                unit = " (Leahy)"
+                unit = " (where 2 is the detector's noise)" if self.simulator.known else " (Leahy)"
             warnings.append(f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the answer is extrapolated")
         return warnings

@@ -96,9 +96,12 @@ def white_noise(
     level = _paralyzable(rate, dead_time) if paralyzable else _renewal(rate, dead_time)
     if dt is None:
         return level(f)
+    images = np.arange(-aliases, aliases + 1)[:, None]
+    if rate.ndim == 0:  # all at once, which for many rates takes too much memory
+        g = f + images / dt
+        return np.asarray(2 + (np.sinc(g * dt) ** 2 * (level(np.abs(g).ravel()).reshape(g.shape) - 2)).sum(axis=0))
     total: Floats = np.full((*rate.shape, *f.shape), 2.0)
-    for k in range(-aliases, aliases + 1):
-        g = f + k / dt
+    for g in f + images / dt:
         total += np.sinc(g * dt) ** 2 * (level(np.abs(g)) - 2)
     return total
 

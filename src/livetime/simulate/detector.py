@@ -1,9 +1,9 @@
 """Detectors: an incident rate becomes recorded events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numba import njit
@@ -13,6 +13,7 @@ from livetime.simulate.dead_time import DeadTimeDistribution, dead_time_distribu
 from livetime.simulate.lightcurve import Rate
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,23 @@ def _tables(dead_time: float | Literal["nustar"], scatter: float) -> tuple[Any, 
     return tau.low, tau.high - tau.low, cumulative, guide
 
 
+COVARIATES = {"dead_time": "dead_time", "detectors": "detectors", "background": "background_share", "counted": "counted"}
+"""Options of `DeadTime` that may differ from observation to observation, and the covariate that an option of null becomes."""
+
+
+def _known(value: T | None) -> T:
+    if value is None:
+        raise ValueError("an option of the detector is a covariate; take the detector that DeadTime.at gives for an observation")
+    return value
+
+
 @dataclass(frozen=True)
 class DeadTime:
     """One or two modules that see the same source, blind for a while after each event.
+
+    What is known of an observation rather than of the instrument is a covariate: where `dead_time`, `detectors`, `background` or
+    `counted` is None, it is one of `parameters`, and `at` gives the detector of an observation. That of the background is its share of
+    the incident events, `background_share`: with b counts/s of it beside a mean rate r, `b = share/(1 - share) r`.
 
     Arguments:
         modules: 1 or 2, with independent photon noise and dead time.
@@ -183,16 +198,14 @@ class DeadTime:
     """
 
     modules: Literal[1, 2] = 2
-    dead_time: float | Literal["nustar"] = "nustar"
+    dead_time: float | Literal["nustar"] | None = "nustar"
     scatter: float = 0.0
     paralyzable: bool = False
-    detectors: int = 1
-    background: float = 0.0
-    counted: float = 1.0
+    detectors: int | None = 1
+    background: float | None = 0.0
+    counted: float | None = 1.0
     area: float = 1.0
     frame_time: float = 0.0
-
-    parameters: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         if self.modules not in (1, 2):
@@ -202,25 +215,48 @@ class DeadTime:
                 raise ValueError(f"dead_time is {self.dead_time!r}, but must be seconds or the word nustar")
             if self.scatter:
                 raise ValueError(f"scatter is {self.scatter}, but the empirical dead time has its own; take it out, or give dead_time in s")
-        elif not 0 <= self.dead_time < 1:
+        elif self.dead_time is not None and not 0 <= self.dead_time < 1:
             raise ValueError(f"dead_time is {self.dead_time}, but must be seconds between 0 and 1")
         bounds = {"scatter": (0, 1), "detectors": (1, 1000), "background": (0, 1e9), "area": (0.01, 100), "frame_time": (0, 10)}
         for name, (low, high) in bounds.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be from {low:g} to {high:g}")
-        if not 0 < self.counted <= 1:
+            if (value := getattr(self, name)) is not None and not low <= value <= high:
+                raise ValueError(f"{name} is {value}, but must be from {low:g} to {high:g}")
+        if self.counted is not None and not 0 < self.counted <= 1:
             raise ValueError(f"counted is {self.counted}, but must be a share above 0, at most 1")
         if self.area != 1 and self.modules == 1:
             raise ValueError(f"area is {self.area}, but a single module has no second one to compare it with; take it out")
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """Covariates: what is None."""
+        return tuple(name for option, name in COVARIATES.items() if getattr(self, option) is None)
+
+    def at(self, params: Mapping[str, float]) -> "DeadTime":
+        """The detector of one observation; params: `parameters` and, for the background, `rate`.
+
+        >>> DeadTime(1, None).at({"dead_time": 1e-3}).dead_time
+        0.001
+        """
+        if not self.parameters:
+            return self
+        given: dict[str, Any] = {name: params[name] for name in self.parameters if name != "background_share"}
+        if "detectors" in given:
+            given["detectors"] = round(given["detectors"])
+        if self.background is None:
+            share = params["background_share"]
+            if not 0 <= share < 1:
+                raise ValueError(f"background_share is {share}, but must be a share from 0 to below 1")
+            given["background"] = share / (1 - share) * params["rate"]
+        return replace(self, **given)
+
+    @property
     def distribution(self) -> DeadTimeDistribution:
-        return dead_time_distribution(self.dead_time, self._scatter)
+        return dead_time_distribution(_known(self.dead_time), self._scatter)
 
     @property
     def _scatter(self) -> float:
         """In s."""
-        return 0.0 if isinstance(self.dead_time, str) else self.scatter * self.dead_time
+        return 0.0 if isinstance(self.dead_time, str) else self.scatter * _known(self.dead_time)
 
     @property
     def mean_dead_time(self) -> float:
@@ -229,7 +265,7 @@ class DeadTime:
     @property
     def renewal(self) -> bool:
         """Whether each module's list is that of one non-paralyzable detector that sees the source alone and is read out event by event."""
-        return self == DeadTime(self.modules, self.dead_time, self.scatter)
+        return not self.parameters and self == DeadTime(self.modules, self.dead_time, self.scatter)
 
     def record(self, rate: Rate, rng: np.random.Generator) -> Events:
         """The recorded events; per detector a mean rate of r/(1 + r tau), paralyzable r exp(-r tau), at a rate of r.
@@ -240,13 +276,13 @@ class DeadTime:
         return Events(times, np.array([[0.0, rate.duration]]))
 
     def _module(self, rate: Rate, area: float, rng: np.random.Generator) -> Floats:
-        incident, tables = (rate.values, rate.dt, area, self.background), _tables(self.dead_time, self._scatter)
+        incident, tables = (rate.values, rate.dt, area, _known(self.background)), _tables(_known(self.dead_time), self._scatter)
         if self.detectors == 1 and not self.paralyzable:
             times: Floats = _record(*incident, *tables, rng)  # type: ignore[call-arg]
         else:
-            times = _sift(*incident, self.detectors, self.paralyzable, *tables, rng)  # type: ignore[call-arg]
-        if self.counted < 1:
-            times = times[(rng.random(len(times)) < self.counted) | np.isnan(times)]
+            times = _sift(*incident, _known(self.detectors), self.paralyzable, *tables, rng)  # type: ignore[call-arg]
+        if (counted := _known(self.counted)) < 1:
+            times = times[(rng.random(len(times)) < counted) | np.isnan(times)]
         if self.frame_time:
             times = (np.floor(times / self.frame_time) + 0.5) * self.frame_time
             times = times[~(times >= rate.duration)]  # of a last frame that is not complete; NaN stays
@@ -258,7 +294,22 @@ class DeadTime:
         """Counts/s that a module records and counts of a constant source, at incident counts/s (...)."""
         each = self._each(rate)
         blind = each * self.mean_dead_time
-        return np.asarray(self.counted * self.detectors * each * (np.exp(-blind) if self.paralyzable else 1 / (1 + blind)))
+        return np.asarray(_known(self.counted) * _known(self.detectors) * each * (np.exp(-blind) if self.paralyzable else 1 / (1 + blind)))
+
+    def live_fraction(self, recorded: ArrayLike) -> Floats:
+        """Share of the time that is not within a dead time of a recorded event, where a module counts (...) counts/s."""
+        each = np.asarray(recorded, dtype=np.float64) / (_known(self.counted) * _known(self.detectors))
+        return np.asarray(1 - each * self.mean_dead_time)
+
+    def incident(self, recorded: ArrayLike) -> Floats:
+        """The inverse of `recorded`, where that is one: non-paralyzable. Not positive where the background alone gives as many counts/s."""
+        recorded = np.asarray(recorded, dtype=np.float64)
+        return np.asarray(recorded / (_known(self.counted) * self.live_fraction(recorded)) - _known(self.background))
+
+    def source_share(self, rate: ArrayLike) -> Floats:
+        """Share of the events that are the source's, at incident counts/s (...)."""
+        rate = np.asarray(rate, dtype=np.float64)
+        return np.asarray(rate / np.maximum(rate + _known(self.background), np.finfo(np.float64).tiny))
 
     def white_noise(self, f: ArrayLike, rate: ArrayLike, dt: float | None = None) -> Floats:
         """Leahy power of a constant source: independent detectors keep the level of one, and screening moves it towards 2 in proportion.
@@ -266,20 +317,19 @@ class DeadTime:
         Arguments and shape as of `dead_time.white_noise`.
         """
         level = white_noise(f, self._each(rate), self.distribution, dt, paralyzable=self.paralyzable)
-        return 2 + self.counted * (level - 2)
+        return 2 + _known(self.counted) * (level - 2)
 
     def response(self, f: ArrayLike, rate: ArrayLike) -> NDArray[np.complex128]:
         """Fractional amplitude with which a weak modulation of the source comes through, diluted by the background.
 
         Arguments and shape as of `dead_time.modulation_response`.
         """
-        rate = np.asarray(rate, dtype=np.float64)
-        share = rate / np.maximum(rate + self.background, np.finfo(np.float64).tiny)
-        return np.asarray(share[..., None] * modulation_response(f, self._each(rate), self.distribution, self.paralyzable))
+        response = modulation_response(f, self._each(rate), self.distribution, self.paralyzable)
+        return np.asarray(self.source_share(rate)[..., None] * response)
 
     def _each(self, rate: ArrayLike) -> Floats:
         """Incident counts/s of one of the detectors."""
-        return np.asarray((np.asarray(rate, dtype=np.float64) + self.background) / self.detectors)
+        return np.asarray((np.asarray(rate, dtype=np.float64) + _known(self.background)) / _known(self.detectors))
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from livetime.simulate.counts import LEAST, MOST, counts, pays
 from livetime.simulate.dead_time import dead_time_distribution
 from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
 from livetime.simulate.features import Features
-from livetime.simulate.lightcurve import LightCurve
+from livetime.simulate.lightcurve import LightCurve, Rate
 from livetime.simulate.prior import Prior
 from livetime.simulate.summary import Layout, Periodogram
 
@@ -24,6 +25,14 @@ VERSION = 1
 
 PRIOR_STREAM = 2**64 - 1
 """Index of the random stream from which parameters are drawn; simulation i has stream i."""
+
+WHOLE = ("segments", "detectors")
+"""Covariates that are whole numbers."""
+
+LIVE, INCIDENT = "live_fraction", "incident_rate"
+"""Entries of the summary vector of a detector with covariates: log10 of the live-time fraction, and of the source's incident counts/s."""
+LEAST_LIVE = 1e-3
+"""Of what a summary takes a detector to be at least live."""
 
 
 def available_cores() -> int:
@@ -50,12 +59,14 @@ class Simulations(ABC):
     prior: Prior
     threads: int | None = field(default=None, kw_only=True)
 
-    WHOLE: ClassVar[tuple[str, ...]] = ()
-    """Covariates that are whole numbers."""
-
     @property
     @abstractmethod
     def layout(self) -> Layout: ...
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Covariates of the detector, which the summary vector ends with."""
+        return ()
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
@@ -80,7 +91,7 @@ class Simulations(ABC):
             if name not in wanted:
                 close = get_close_matches(name, wanted, 1)
                 hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(wanted)}"
-                raise ValueError(f"prior has {name}, which neither source nor summary knows; {hint}")
+                raise ValueError(f"prior has {name}, which neither source, detector nor summary knows; {hint}")
         for name in known:
             if name not in self.prior.covariates:
                 raise ValueError(f"prior.parameters has {name}, which is known for every observation; put it under prior.covariates")
@@ -89,7 +100,7 @@ class Simulations(ABC):
         """Parameters and covariates (n, D + C) of simulations start to stop, in sampling coordinates, and the class where there are any."""
         theta = self.prior.sample(stop, stream(seed, PRIOR_STREAM))[start:]
         for name in self.prior.covariates:
-            if name in self.WHOLE:
+            if name in WHOLE:
                 column = list(self.prior.ranges).index(name)
                 r = self.prior.covariates[name]
                 theta[:, column] = r.to_sampling(np.round(r.to_physical(theta[:, column])))
@@ -133,6 +144,10 @@ class Simulations(ABC):
 class Simulator(Simulations):
     """Of a source that varies: its light curve, through a detector, to periodograms or features.
 
+    What a detector has as covariates is known for every observation: it stands under prior.covariates, and the summary vector ends with
+    it, in sampling coordinates, and with what follows from it and the recorded rate (`LIVE`, `INCIDENT`). Its powers are then over the
+    exact white noise of the detector at the recorded rate, so that a constant source has 2 whatever the detector is; `raw` undoes it.
+
     Arguments:
         prior: its parameters must be those of source and detector, and `segments`, the number of averaged segments, one of its covariates.
         source, detector, summary: see their modules.
@@ -145,16 +160,15 @@ class Simulator(Simulations):
     detector: DeadTime | Ideal | Whittle
     summary: Periodogram | Features
 
-    WHOLE = ("segments",)
-
     def __post_init__(self) -> None:
         wanted = (*self.source.parameters, *self.detector.parameters, *self.summary.parameters, "segments")
         self._check_features()
-        self._refuse_other_parameters(wanted, ("segments",))
+        self._refuse_other_parameters(wanted, ("segments", *self.known))
         if isinstance(self.detector, Whittle) and "rate" not in self.prior.covariates:
             raise ValueError("prior.parameters has rate, which detector=whittle takes as known; put it under prior.covariates")
         if self.prior.covariates["segments"].low < 1:
             raise ValueError("prior.covariates.segments.low is below 1; an observation has at least one segment")
+        self._check_known()
         frequencies = {name: r.low for name, r in self.prior.parameters.items() if name.endswith("_frequency")}
         lowest = min(frequencies, key=lambda name: frequencies[name], default=None)
         if lowest is not None and frequencies[lowest] < 1 / self.summary.segment_size:
@@ -165,6 +179,14 @@ class Simulator(Simulations):
         highest = max((r.high for name, r in self.prior.parameters.items() if name.endswith("_frequency")), default=0.0)
         if 2 * self.source.dt * highest > 1:
             raise ValueError(f"source.dt {self.source.dt:g} s is too coarse for the highest frequency of the prior; take a smaller one")
+
+    def _check_known(self) -> None:
+        ranges = {name: self.prior.covariates[name] for name in self.known}
+        for edge in ("low", "high") if ranges else ():
+            try:
+                self.detector_at({"rate": 1.0, **{name: getattr(r, edge) for name, r in ranges.items()}})
+            except ValueError as error:
+                raise ValueError(f"prior.covariates reaches what no detector has: {error}") from None
 
     def _check_features(self) -> None:
         if not isinstance(self.summary, Features):
@@ -183,26 +205,89 @@ class Simulator(Simulations):
                 "or the wrong noise is subtracted"
             )
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Covariates of the detector, which the summary vector ends with."""
+        return self.detector.parameters if isinstance(self.detector, DeadTime) else ()
+
     @cached_property
     def layout(self) -> Layout:
-        return self.summary.layout(self.detector.modules)
+        own = self.summary.layout(self.detector.modules)
+        return own.extended((*self.known, LIVE, INCIDENT)) if self.known else own
+
+    def detector_at(self, params: Mapping[str, float]) -> DeadTime:
+        """The detector of an observation with the given physical parameters and covariates; ValueError for one that draws no events."""
+        if isinstance(self.detector, Whittle):
+            raise ValueError("detector is Whittle, which draws periodograms and no events; choose another, such as detector=ideal")
+        return DeadTime(self.detector.modules, 0.0) if isinstance(self.detector, Ideal) else self.detector.at(params)
+
+    def at(self, params: Mapping[str, float]) -> "Simulator":
+        """The simulator of observations with the given detector's covariates: its summary vector is the same but for what `known` adds."""
+        covariates = {name: r for name, r in self.prior.covariates.items() if name not in self.known}
+        prior = replace(self.prior, covariates=covariates)
+        return replace(self, prior=prior, detector=self.detector_at(params)) if self.known else self
+
+    def summarise(self, events: Events, params: Mapping[str, float]) -> NDArray[np.float32]:
+        """The vector that `layout` describes, of events that were recorded with the given covariates, as `detector_at` takes them."""
+        return self._with_known(self.summary(events), params)
+
+    def _with_known(self, x: NDArray[np.float32], params: Mapping[str, float]) -> NDArray[np.float32]:
+        """The vector of `summary` as that of `layout`."""
+        if not self.known:
+            return x
+        detector = self.detector_at(params)
+        recorded, live = self._recorded(x, detector)
+        incident = recorded / (live * (detector.counted or 1.0))
+        background = params["background_share"] * incident if "background_share" in self.known else detector.background or 0.0
+        source = max(incident - background, LEAST_LIVE * incident)
+        added = [*(self.prior.covariates[name].to_sampling(params[name]) for name in self.known), *np.log10([live, source])]
+        return np.concatenate([self._over_noise(x, detector, -1), added]).astype(np.float32)
+
+    def raw(self, x: ArrayLike) -> NDArray[np.float64]:
+        """The vector that `summary` gave, of one (X,) that `layout` describes."""
+        values, place = np.asarray(x, dtype=np.float64), self.layout.slices
+        if not self.known:
+            return values
+        params = {name: float(self.prior.covariates[name].to_physical(values[place[name]])[0]) for name in self.known}
+        detector = self.detector_at({**params, "background_share": 0.0, "rate": 0.0})  # the noise is that of all events, whatever they are
+        return self._over_noise(values[: place[self.known[0]].start], detector, 1)
+
+    def _over_noise(self, x: NDArray[Any], detector: DeadTime, sign: int) -> NDArray[np.float64]:
+        """Log powers of a vector of `summary` with `sign` times those of the exact white noise added."""
+        assert isinstance(self.summary, Periodogram)
+        out, detectors = x.astype(np.float64), detector.detectors or 1
+        tau, (_, live) = detector.mean_dead_time, self._recorded(x, detector)
+        incident = (1 - live) / (live * tau) * detectors if tau else 1.0  # of all kinds, in counts/s
+        noise = replace(detector, background=0.0).white_noise(self.layout.frequency, incident, self.summary.dt)
+        for name in self.layout.spectra:
+            out[self.layout.slices[name]] += sign * np.log(noise / 2)
+        return out
+
+    def _recorded(self, x: NDArray[Any], detector: DeadTime) -> tuple[float, float]:
+        """Recorded counts/s of a module, and the live-time fraction that they tell, of a vector of `summary`."""
+        recorded = float(np.mean([10 ** float(x[s.start]) for name, s in self.layout.slices.items() if name.startswith("rate_")]))
+        return recorded, float(np.maximum(detector.live_fraction(recorded), LEAST_LIVE))
 
     def identity(self) -> dict[str, Any]:
         """All that shapes a simulation but the seed, in plain types; dead-time histograms by value."""
         parts = {name: getattr(self, name) for name in ("source", "detector", "summary")}
-        tau = self.detector.distribution
+        tau = None if "dead_time" in self.known else self.detector.distribution
         return {
             **self._prior_identity(),
             **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
-            "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()],
+            "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()] if tau else None,
+            **({"counts": [LEAST, MOST], "known": [*self.known, LIVE, INCIDENT]} if self.known else {}),
         }
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
         """One observation with the given physical parameters and covariates; ValueError if the detector draws no events."""
-        if isinstance(self.detector, Whittle):
-            raise ValueError("detector is Whittle, which draws periodograms and no events; choose another, such as detector=ideal")
-        duration = round(params["segments"]) * self.summary.segment_size
-        events = self.detector.record(self.source.rate(params, duration, rng), rng)
+        return self._events(self.detector_at(params), self._rate(params, rng), params, rng)
+
+    def _rate(self, params: Mapping[str, float], rng: np.random.Generator) -> Rate:
+        return self.source.rate(params, round(params["segments"]) * self.summary.segment_size, rng)
+
+    def _events(self, detector: DeadTime, rate: Rate, params: Mapping[str, float], rng: np.random.Generator) -> Events:
+        events = detector.record(rate, rng)
         if "hardness" not in self.summary.parameters:
             return events
         share = params["hardness"] / (1 + params["hardness"])
@@ -212,13 +297,7 @@ class Simulator(Simulations):
         if isinstance(self.detector, Whittle):
             return self._drawn_by_whittle(self.detector, params)
 
-        def one(i: int, rng: np.random.Generator) -> NDArray[np.float32]:
-            events = self.events({name: float(values[i]) for name, values in params.items()}, rng)
-            if not all(np.isfinite(t).all() for t in events.times):
-                return np.full(self.layout.size, np.nan, dtype=np.float32)
-            return self.summary(events)
-
-        return one
+        return lambda i, rng: self._vector({name: float(values[i]) for name, values in params.items()}, rng)
 
     def _drawn_by_whittle(
         self, detector: Whittle, params: Mapping[str, NDArray[np.float64]]
@@ -233,3 +312,13 @@ class Simulator(Simulations):
             return self.summary.vector([power], [float(params["rate"][i])], segments)
 
         return one
+
+    def _vector(self, params: Mapping[str, float], rng: np.random.Generator) -> NDArray[np.float32]:
+        """The summary of one simulation, NaN if it could not be; without events where the detector is any and that is faster."""
+        detector, rate, summary = self.detector_at(params), self._rate(params, rng), self.summary
+        if not np.isfinite(rate.values).all():
+            return np.full(self.layout.size, np.nan, dtype=np.float32)
+        if self.known and isinstance(summary, Periodogram) and pays(detector, rate, summary.dt, params["rate"]):
+            found = [module.reshape(-1, summary.bins) for module in counts(detector, rate, summary.dt, rng)]
+            return self._with_known(summary.vector(*summary.of_counts(found)), params)
+        return self.summarise(self._events(detector, rate, params, rng), params)

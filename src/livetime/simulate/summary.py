@@ -35,6 +35,11 @@ class Layout:
     def size(self) -> int:
         return int(max(s.stop for s in self.slices.values()))
 
+    def extended(self, names: Sequence[str]) -> "Layout":
+        """The same with further single numbers at the end."""
+        more = {name: slice(self.size + i, self.size + i + 1) for i, name in enumerate(names)}
+        return Layout({**self.slices, **more}, self.frequency, self.averaged)
+
     @property
     def axis(self) -> str:
         """Label of the axis: what it is, and its unit."""
@@ -142,17 +147,23 @@ class Periodogram:
         starts = segment_starts(events.gti, self.segment_size)
         if len(starts) == 0:
             raise ValueError(f"no segment of {self.segment_size} s fits in the good time intervals")
-        transforms, rates = [], []
+        modules = []
         for times in events.times:
-            counts = np.zeros((len(starts), self.bins), dtype=np.float32)
-            bin_counts(times, starts, self.dt, counts)
-            rates.append(float(counts.sum(dtype=np.float64)) / (len(starts) * self.segment_size))
+            modules.append(np.zeros((len(starts), self.bins), dtype=np.float32))
+            bin_counts(times, starts, self.dt, modules[-1])
+        return self.of_counts(modules)
+
+    def of_counts(self, modules: Sequence[NDArray[np.float32]]) -> tuple[list[Floats], list[float], int]:
+        """What `periodograms` gives, of counts in bins of dt, (segments, bins) for each module; they are overwritten."""
+        transforms, rates, segments = [], [], len(modules[0])
+        for counts in modules:
+            rates.append(float(counts.sum(dtype=np.float64)) / (segments * self.segment_size))
             counts -= counts.mean(dtype=np.float64)
             transforms.append(fft.rfft(counts, axis=1, overwrite_x=True))
-        total = np.float64(sum(rates)) * self.segment_size * len(starts)
+        total = np.float64(sum(rates)) * self.segment_size * segments
         pairs = transforms if len(transforms) == 1 else [transforms[0] + transforms[1], transforms[0] - transforms[1]]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return [self._rebin(z) * (2 / total) for z in pairs], rates, len(starts)
+            return [self._rebin(z) * (2 / total) for z in pairs], rates, segments
 
     def _rebin(self, transform: NDArray[Any]) -> Floats:
         """Sum over segments and mean over the Fourier frequencies of each bin, of the squared modulus."""
