@@ -21,6 +21,7 @@ EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml
 SHORT = ["debug=fast_dev_run", "prior.covariates.segments.low=2", "prior.covariates.segments.high=4"]
 SMALL = [*SHORT, "estimator/net=mlp", "estimator.net.widths=[16]", "estimator.hidden_features=[8]", "estimator.num_transforms=1"]
 FLOWS = ("demo", "deadtime_npe", "deadtime_npe_single")
+SPECTRA = ("pileup_npe",)
 STATES = ("states_mlp", "states_perceptron")
 CLASSIFIERS = ("qpo_cnn", "qpo_mlp", "qpo_whittle", "states_mlp", "states_perceptron")
 
@@ -60,6 +61,8 @@ def trained(folder):
         words = (
             SMALL
             if experiment in (*FLOWS, "deadtime_npe_any")
+            else [w.replace("segments.high=4", "exposure.high=6e3") for w in SMALL if "segments.low" not in w]
+            if experiment in SPECTRA
             else [*SHORT, "prior.covariates.rate.high=60"]
             if experiment in STATES
             else SHORT
@@ -77,7 +80,8 @@ def test_run_folder_holds_what_it_must(trained, folder, experiment):
     run_folder = trained(experiment)
     assert run_folder.parent == folder / experiment
     config = json.loads((run_folder / "config.json").read_text())
-    assert config["prior"]["covariates"]["segments"]["high"] == 4
+    name, high = ("exposure", 6e3) if experiment in SPECTRA else ("segments", 4)
+    assert config["prior"]["covariates"][name]["high"] == high
     record = json.loads((run_folder / "run.json").read_text())
     assert record["seed"] == 1
     assert "debug=fast_dev_run" in record["overrides"]
@@ -449,3 +453,23 @@ def test_sweep_makes_one_bank_and_a_run_for_each_value(capsys, tmp_path):
     assert Path(last) == next((tmp_path / "sweeps").iterdir())
     runs = sorted(path.parent for path in (tmp_path / "sweeps").glob("*/*/metrics.json"))
     assert [json.loads((r / "config.json").read_text())["training"]["lr"] for r in runs] == [1e-3, 2e-3]
+
+
+# --- spectra ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_spectrum_goes_from_observe_to_an_answer(trained, folder, capsys):
+    run_folder, observed, answered = trained("pileup_npe"), folder / "spectrum", folder / "spectrum_answer"
+    words = ("truth.exposure=6e3", "truth.powerlaw_norm=3e-4", "truth.alpha=0", f"output={observed}")
+    run(capsys, "observe", "experiment=pileup_npe", *words)
+    assert {p.name for p in observed.iterdir()} == {"source.pha", "arf.fits", "rmf.fits", "truth.json"}
+    asked = ("infer", f"run={run_folder}", f"observation.spectrum={observed / 'source.pha'}", "draws=500")
+    run(capsys, *asked, f"output={answered}")
+    summary = json.loads((answered / "summary.json").read_text())
+    assert set(summary["references"]) == {"naive", "davis"}
+    assert set(summary["parameters"]) == {"n_h", "powerlaw_index", "powerlaw_norm", "alpha", "psf_fraction"}
+    assert summary["observation"]["exposure"] == 6e3
+    assert (answered / "predictive.png").stat().st_size > 10_000
+    assert "is of spectra; give observation.spectrum" in refused(capsys, *asked[:2], "observation.path=[a.evt]", f"output={answered}_no")
+    assert "both path and spectrum" in refused(capsys, *asked, "observation.path=[a.evt]", f"output={answered}_no")
+    assert not Path(f"{answered}_no").exists()

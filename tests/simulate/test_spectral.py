@@ -1,0 +1,144 @@
+"""Spectra behind pile-up: the summary holds the counts, simulations follow Davis's model, and a bank knows the response by its contents."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from livetime.simulate.davis import Davis
+from livetime.simulate.energy_spectrum import EnergySpectrum
+from livetime.simulate.pileup import PileUp
+from livetime.simulate.prior import Prior, Range
+from livetime.simulate.response import analytic_response
+from livetime.simulate.simulator import stream
+from livetime.simulate.spectral import SpectralSimulator
+from livetime.simulate.spectrum import PhotonSpectrum
+
+RESPONSE = analytic_response()
+PARAMETERS = {
+    "n_h": Range(0.05, 10.0, "log"),
+    "powerlaw_index": Range(0.5, 3.0),
+    "powerlaw_norm": Range(3e-6, 3e-3, "log"),
+    "alpha": Range(0.0, 1.0),
+    "psf_fraction": Range(0.85, 1.0),
+}
+EXPOSURE = {"exposure": Range(5e3, 1e5, "log", "s")}
+SIMULATOR = SpectralSimulator(Prior(PARAMETERS, EXPOSURE), PhotonSpectrum({"powerlaw": "powerlaw"}), PileUp(), EnergySpectrum())
+TRUTH = {"n_h": 0.5, "powerlaw_index": 1.7, "powerlaw_norm": 4e-4, "alpha": 0.6, "psf_fraction": 0.9, "exposure": 4e5}
+
+
+def test_groups_are_as_wide_as_asked_and_cover_the_band_once():
+    summary = EnergySpectrum(0.5, 8.0, resolution=0.5)
+    energies = summary.energies(RESPONSE)
+    centre = (energies[1:] + energies[:-1]) / 2
+    width = np.diff(energies)
+    assert energies[0] <= 0.5 + 0.0146
+    assert energies[-1] >= 8.0 - 0.0146
+    assert (np.abs(width - 0.5 * RESPONSE.resolution(centre)) < 2 * 0.0146).all()
+    counts = np.arange(RESPONSE.channels)
+    edges = summary.edges(RESPONSE)
+    assert summary.group(counts, RESPONSE).sum() == counts[edges[0] : edges[-1]].sum()
+
+
+def test_the_resolution_is_that_of_the_gaussian():
+    """Of the analytic response: sigma^2 = w^2 (N^2 + F E/w); channels of 14.6 eV blur the quantiles by no more than two of them."""
+    energy = np.array([1.0, 3.0, 6.0])
+    exact = 2.355 * np.sqrt(3.65e-3**2 * 100 + 0.115 * 3.65e-3 * energy)
+    np.testing.assert_allclose(RESPONSE.resolution(energy), exact, atol=2 * 0.0146)
+
+
+@pytest.mark.parametrize("grades", [False, True])
+@pytest.mark.parametrize("brightness", [0.0, 0.1, 30.0, 3000.0])
+def test_counts_can_be_had_back_from_the_vector(grades, brightness):
+    summary = EnergySpectrum(grades=grades)
+    layout = summary.layout(RESPONSE)
+    counts = np.random.default_rng(1).poisson(brightness, len(layout.frequency)).astype(float)
+    x = summary.vector(counts, 12345.0, bad=3.0)
+    assert x.shape == (layout.size,)
+    back, exposure = summary.counts(x, layout)
+    assert (back == counts).all()
+    assert exposure == pytest.approx(12345.0, rel=1e-5)
+
+
+def test_the_variance_of_a_group_does_not_depend_on_its_counts():
+    rng = np.random.default_rng(2)
+    mean = np.array([4.0, 20.0, 100.0, 1000.0])
+    counts = rng.poisson(mean, (20_000, 4)).astype(float)
+    shares = np.sqrt(counts + 0.375)
+    np.testing.assert_allclose(4 * shares.var(axis=0), 1.0, atol=0.06)
+
+
+def test_simulated_counts_follow_davis():
+    """400,000 s of one photon in two frames; chi-square over groups of 50 counts or more, multinomial core (p > .001)."""
+    events = SIMULATOR.events(TRUTH, stream(3, 0))
+    counts = SIMULATOR.summary.group(events.counts(RESPONSE.channels), RESPONSE)
+    model, rate = Davis(SIMULATOR.detector), SIMULATOR.rate(TRUTH)
+    core, wings = (SIMULATOR.summary.group(p, RESPONSE) for p in (model.core(rate, TRUTH), model.wings(rate, TRUTH)))
+    trials = model.trials(TRUTH["exposure"])
+    mean = trials * core + TRUTH["exposure"] * wings
+    use = mean > 50
+    covariance = np.diag(mean[use]) - trials * np.outer(core[use], core[use])
+    d = (counts - mean)[use]
+    assert use.sum() > 80
+    assert stats.chi2.sf(d @ np.linalg.solve(covariance, d), use.sum()) > 0.001
+
+
+def test_a_simulation_depends_on_seed_and_number_alone():
+    theta, x = SIMULATOR.simulate(0, 8, 5)
+    later = replace(SIMULATOR, threads=1).simulate(4, 8, 5)
+    assert (x[4:] == later[1]).all()
+    assert (theta[4:] == later[0]).all()
+    assert np.isfinite(x).all()
+
+
+def test_bad_grades_rise_with_the_flux():
+    graded = replace(SIMULATOR, summary=EnergySpectrum(grades=True))
+    place = graded.layout.slices["bad"]
+    theta = graded.prior.theta({name: np.array([value, value]) for name, value in {**TRUTH, "exposure": 5e4}.items()})
+    column = list(graded.prior.ranges).index("powerlaw_norm")
+    theta[:, column] = [-5.0, -3.0]
+    bad = graded.draw(theta, 1)[:, place].ravel()
+    assert bad[1] > bad[0] + 1
+
+
+def test_two_fluxes_can_give_the_same_counts():
+    """With alpha = 0 a region reads `mu exp(-mu)` events a frame: below and above one photon a flux has a twin, told by its shape alone."""
+    params = {**TRUTH, "alpha": 0.0, "psf_fraction": 1.0}
+    model = Davis(SIMULATOR.detector)
+    norms = np.geomspace(1e-4, 2e-2, 60)
+    total = np.array([model.core(SIMULATOR.rate({**params, "powerlaw_norm": n}), params).sum() for n in norms])
+    top = total.argmax()
+    assert 0 < top < len(norms) - 1
+    low = np.interp(total[top] / 2, total[: top + 1], norms[: top + 1])
+    high = np.interp(-total[top] / 2, -total[top:], norms[top:])
+    assert high > 5 * low
+
+
+def test_the_identity_is_of_contents():
+    assert SIMULATOR.identity() == replace(SIMULATOR, threads=2).identity()
+    assert SIMULATOR.identity()["detector"]["response"] == RESPONSE.digest
+    assert "arf" not in SIMULATOR.identity()["detector"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"prior": Prior({k: v for k, v in PARAMETERS.items() if k != "alpha"}, EXPOSURE)}, "prior.parameters lacks alpha"),
+        ({"prior": Prior(PARAMETERS)}, "prior.covariates lacks exposure"),
+        ({"prior": Prior({**PARAMETERS, **EXPOSURE})}, "known for every observation"),
+        ({"prior": Prior({**PARAMETERS, "alpha": Range(0.0, 1.5)}, EXPOSURE)}, "between 0 and 1"),
+        ({"prior": Prior({**PARAMETERS, "n_h": Range(-1.0, 1.5)}, EXPOSURE)}, "must not be negative"),
+        ({"prior": Prior(PARAMETERS, {"exposure": Range(1.0, 2.0)})}, "no frame"),
+        ({"summary": EnergySpectrum(0.5, 20.0)}, "does not lie within the response's channels"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused(change, said):
+    with pytest.raises(ValueError, match=said):
+        replace(SIMULATOR, **change)
+
+
+@pytest.mark.parametrize(("low", "high", "resolution"), [(2.0, 1.0, 0.5), (-1.0, 1.0, 0.5), (0.5, 8.0, 0.0), (0.5, float("inf"), 0.5)])
+def test_a_summary_that_cannot_be_is_refused(low, high, resolution):
+    with pytest.raises(ValueError, match="but must"):
+        EnergySpectrum(low, high, resolution)
