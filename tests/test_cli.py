@@ -167,6 +167,10 @@ OBSERVE = [
     (["truth.rate=inf"], ["truth.rate is inf"]),
     (["truth.rate=bright"], ["truth.rate", "bright"]),
     (["truth.segments=0"], ["truth.segments is 0"]),
+    (
+        ["detector=whittle", "~prior.parameters.rate", "+prior.covariates.rate={low: 1, high: 9}"],
+        ["draws periodograms and no events; choose"],
+    ),
     (["detector=constant", "detector.frame_time=0.01"], ["non-paralyzable detector without frames", "detector.paralyzable"]),
     (["output=taken"], ["output=taken", "exists", "overwrite=true"]),
     (["output=file", "overwrite=true"], ["output=file", "is a file"]),

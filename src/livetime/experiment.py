@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from livetime.infer.run import Run
     from livetime.learn.module import LitEstimator
     from livetime.simulate.bank import Bank
-    from livetime.simulate.simulator import Simulations
+    from livetime.simulate.detector import Events
+    from livetime.simulate.simulator import Simulations, Simulator
 
 Config = Mapping[str, Any]
 TEST_SEED = 2**32
@@ -330,14 +331,14 @@ def observe(config: Config) -> Path:
 
     Parameters that `truth` does not give are drawn from the prior.
     """
-    from livetime.infer import ogip, pha
+    from livetime.infer import pha
     from livetime.infer.run import build_simulator
-    from livetime.simulate.detector import COVARIATES, DeadTime
+    from livetime.simulate.detector import COVARIATES, DeadTime, Events
+    from livetime.simulate.pileup import FrameEvents
     from livetime.simulate.simulator import WHOLE, Simulator, stream
     from livetime.simulate.spectral import SpectralSimulator
 
     simulator = build_simulator(config)
-    plain = isinstance(simulator, Simulator) and simulator.detector.renewal
     if isinstance(simulator.detector, DeadTime) and (simulator.detector.paralyzable or simulator.detector.frame_time):
         raise UserError(
             "observe writes the live time of a non-paralyzable detector without frames; leave detector.paralyzable and frame_time"
@@ -356,26 +357,21 @@ def observe(config: Config) -> Path:
     truth = {name: float(given.get(name, value)) for name, value in drawn.items()}
     truth.update({name: float(max(1, round(truth[name]))) for name in WHOLE if name in truth})
     folder = Path(config["output"] or outputs(config) / config["name"] / f"observation_{stamp()}")
+    try:
+        events = simulator.events(truth, stream(seed, 0))
+    except ValueError as error:
+        raise UserError(str(error)) from None
     with new_folder(folder, config["overwrite"]) as aside:
-        try:
-            if isinstance(simulator, SpectralSimulator):
-                pha.write(simulator.events(truth, stream(seed, 0)), truth["exposure"], simulator.detector, aside)
-            else:
-                events, detector = simulator.events(truth, stream(seed, 0)), simulator.detector_at(truth)
-                paths = [aside / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
-                named = ("NuSTAR", ("FPMA", "FPMB")) if plain else ("", ("SIMA", "SIMB"))  # whose numbers no mission's are to be taken for
-                dead_time = float(1 - detector.live_fraction(1.0))
-                ogip.write(events, paths, dead_time=dead_time, telescope=named[0], instruments=named[1])
-        except UserError:
-            raise
-        except ValueError as error:
-            raise UserError(f"truth cannot be observed: {error}; change it") from None
+        if isinstance(simulator, Simulator) and isinstance(events, Events):
+            _write_events(events, simulator, truth, aside)
+        elif isinstance(simulator, SpectralSimulator) and isinstance(events, FrameEvents):
+            pha.write(events, truth["exposure"], simulator.detector, aside)
         write_json(aside / "truth.json", {**truth, **of_class})
     if of_class:
         say(f"drawn from the class {of_class['class']}; another seed=<n> draws another")
     if "hardness" in truth:
         say("hard events have PI 310, soft ones 110; tell them apart with observation.hard=210")
-    if isinstance(simulator, Simulator) and simulator.known:
+    if isinstance(events, Events) and simulator.known:
         recorded = len(events.times[0]) / float(np.diff(events.gti).sum())
         told = {**truth, "background_share": truth.get("background_share", 0.0) * recorded}  # is asked for in counts/s
         say("infer from it with " + " ".join(f"observation.{o}={told[c]:.6g}" for o, c in COVARIATES.items() if c in simulator.known))
@@ -383,6 +379,21 @@ def observe(config: Config) -> Path:
     if drawn_names:
         say("drawn from the prior: " + ", ".join(f"{name} = {truth[name]:.4g}" for name in drawn_names))
     return folder
+
+
+def _write_events(events: "Events", simulator: "Simulator", truth: Mapping[str, float], folder: Path) -> None:
+    from livetime.infer.ogip import write
+
+    paths = [folder / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
+    # A mission's name would stand for the mission's numbers.
+    telescope, instruments = ("NuSTAR", ("FPMA", "FPMB")) if simulator.detector.renewal else ("", ("SIMA", "SIMB"))
+    dead_time = 1 - float(
+        simulator.detector_at(truth).live_fraction(1.0)
+    )  # for each row of what several detectors record and screening leaves
+    try:
+        write(events, paths, dead_time=dead_time, telescope=telescope, instruments=instruments)
+    except ValueError as error:
+        raise UserError(f"truth.rate is {truth['rate']:g} counts/s: {error}; take a lower one") from None
 
 
 # --- infer ---------------------------------------------------------------------------------------------------------------
