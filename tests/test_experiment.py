@@ -23,6 +23,11 @@ SMALL = [*SHORT, "estimator/net=mlp", "estimator.net.widths=[16]", "estimator.hi
 FLOWS = ("demo", "deadtime_npe", "deadtime_npe_single")
 SPECTRA = ("pileup_npe",)
 STATES = ("states_mlp", "states_perceptron")
+MINIATURES = {
+    **dict.fromkeys((*FLOWS, "deadtime_npe_any"), SMALL),
+    **{name: ["debug=fast_dev_run", "prior.covariates.exposure.high=6e3", *SMALL[len(SHORT) :]] for name in SPECTRA},
+    **{name: [*SHORT, "prior.covariates.rate.high=60"] for name in STATES},
+}
 CLASSIFIERS = ("qpo_cnn", "qpo_mlp", "qpo_whittle", "states_mlp", "states_perceptron")
 
 
@@ -58,17 +63,8 @@ def trained(folder):
     @cache
     def of(experiment):
         out = io.StringIO()
-        words = (
-            SMALL
-            if experiment in (*FLOWS, "deadtime_npe_any")
-            else [w.replace("segments.high=4", "exposure.high=6e3") for w in SMALL if "segments.low" not in w]
-            if experiment in SPECTRA
-            else [*SHORT, "prior.covariates.rate.high=60"]
-            if experiment in STATES
-            else SHORT
-        )
         with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as stop:
-            main(["train", f"experiment={experiment}", *words, f"outputs={folder}"])
+            main(["train", f"experiment={experiment}", *MINIATURES.get(experiment, SHORT), f"outputs={folder}"])
         assert stop.value.code == 0
         return Path(out.getvalue().splitlines()[-1])
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import qpo_noise
 from scipy import stats
 
 from livetime.infer.reference import AveragedDeadTimeModel, DeadTimeModel, Naive, applicable
@@ -14,23 +15,8 @@ from livetime.simulate.simulator import Simulator
 from livetime.simulate.summary import Periodogram
 
 TAU = 2.5e-3
-TRUTH = {
-    "qpo_rms": 0.06,
-    "qpo_frequency": 3.0,
-    "qpo_quality": 8.0,
-    "noise_rms": 0.06,
-    "noise_frequency": 1.0,
-    "rate": 1000.0,
-    "segments": 16.0,
-}
-RANGES = {
-    "qpo_rms": Range(0.03, 0.5, "log"),
-    "qpo_frequency": Range(0.5, 20, "log"),
-    "qpo_quality": Range(2, 20, "log"),
-    "noise_rms": Range(0.03, 0.5, "log"),
-    "noise_frequency": Range(0.2, 5, "log"),
-    "rate": Range(20, 3000, "log"),
-}
+TRUTH = {**qpo_noise.TRUTH, "qpo_rms": 0.06, "noise_rms": 0.06}
+RANGES = {**qpo_noise.RANGES, "rate": Range(20, 3000, "log")}
 SEGMENTS = {"segments": Range(4, 64, "log")}
 KNOWN = {
     "dead_time": Range(1e-6, 5e-3, "log"),
