@@ -59,7 +59,7 @@ def test_what_is_written_is_read(written):
     events = SIMULATOR.events(TRUTH, stream(1, 0))
     assert (seen.counts == SIMULATOR.summary.group(events.counts(1024), SIMULATOR.detector.response)).all()
     assert seen.covariates == {"exposure": TRUTH["exposure"]}
-    assert seen.warnings == ()
+    assert seen.doubts(SIMULATOR.detector) == []
     assert seen.background is None
     _, x = pha.of_run(SIMULATOR, ObservationFiles(spectrum=str(written / "source.pha")), "pileup_npe")
     assert (x == SIMULATOR.summary(events, SIMULATOR.detector.response, TRUTH["exposure"])).all()
@@ -74,12 +74,12 @@ def test_a_background_is_scaled_to_the_source_and_warned_of_where_it_matters(fol
     seen = read(folder, background=str(folder / "back.pha"))
     per_channel = counts[0] / 20 / (2 * TRUTH["exposure"])
     assert seen.background.sum() == pytest.approx(per_channel * SIMULATOR.layout.averaged.sum())
-    assert bool(seen.warnings) == warned
+    assert bool(seen.doubts(SIMULATOR.detector)) == warned
 
 
 def test_other_frames_are_warned_of(folder):
     edit(folder / "source.pha", TIMEDEL=0.44)
-    assert "frames of 3.241 s, but the file's TIMEDEL is 0.44 s" in read(folder).warnings[0]
+    assert "frames of 3.241 s, but the file's TIMEDEL is 0.44 s" in read(folder).doubts(SIMULATOR.detector)[0]
 
 
 @pytest.mark.parametrize(

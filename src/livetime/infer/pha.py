@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from livetime.config import ObservationFiles, UserError
 from livetime.infer.fault import counted
 from livetime.infer.fitsfile import column, local_file, opened
+from livetime.simulate.detector import DeadTime, Ideal, Whittle
 from livetime.simulate.energy_spectrum import EnergySpectrum
 from livetime.simulate.pileup import FrameEvents, PileUp
 from livetime.simulate.response import Response, read_response
@@ -32,16 +33,12 @@ class SpectrumObservation:
         exposure: s.
         background: counts/s expected in each group of the source's region, (G,); None where no background is known.
         info: what the files say, in plain JSON types.
-        notes: one sentence for each thing that is to be known.
-        warnings: reasons not to trust an answer.
     """
 
     counts: Floats
     exposure: float
     background: Floats | None
     info: dict[str, Any]
-    notes: tuple[str, ...]
-    warnings: tuple[str, ...]
 
     @property
     def covariates(self) -> dict[str, float]:
@@ -52,8 +49,31 @@ class SpectrumObservation:
     def length(self) -> str:
         return f"{int(self.counts.sum())} counts in {self.exposure:g} s"
 
-    def doubts(self, detector: object) -> list[str]:
-        return list(self.warnings)
+    @property
+    def _background_words(self) -> str:
+        return f"{self.info['background_share']:.2g} of the counts are expected to be background"
+
+    @property
+    def _background_matters(self) -> bool:
+        """The network was trained without one: what is less than half of the counts' scatter does no harm."""
+        total = float(self.counts.sum())
+        return self.background is not None and self.info["background_share"] * total > 0.5 * np.sqrt(total)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for each thing that is to be known."""
+        if self.background is None:
+            return ("no background is named: it is taken to be none",)
+        return () if self._background_matters else (f"{self._background_words}, which the network leaves out and the references take in",)
+
+    def doubts(self, detector: DeadTime | Ideal | Whittle | PileUp) -> list[str]:
+        """A background that the network does not know, and a frame time other than the run's by 2% or more, deserve a word."""
+        assert isinstance(detector, PileUp)  # `read` takes no other run
+        said = [f"{self._background_words}, of which the network knows nothing"] if self._background_matters else []
+        own, trained = self.info["timedel"], detector.frame_time + detector.transfer_time
+        if isinstance(own, (int, float)) and own > 0 and abs(own / trained - 1) > 0.02:
+            said.append(f"the network takes frames of {trained:.4g} s, but the file's TIMEDEL is {own:.4g} s")
+        return said
 
 
 @dataclass(frozen=True)
@@ -117,7 +137,6 @@ def read(
         raise UserError(f"{spectrum.path} has no counts from {summary.low:g} to {summary.high:g} keV, where the run looks: give another")
     off = _background(spectrum, response, background)
     expected = None if off is None else summary.group(off, response)
-    share = 0.0 if expected is None else float(expected.sum() * exposure / counts.sum())
     info = {
         "files": [str(spectrum.path)],
         **{key.lower(): spectrum.header.get(key) for key in ("TELESCOP", "INSTRUME", "OBJECT", "TIMEDEL")},
@@ -125,11 +144,10 @@ def read(
         "band": [summary.low, summary.high],
         "counts": int(counts.sum()),
         "counts_outside_band": int(spectrum.counts.sum() - counts.sum()),
-        "background_share": share if expected is not None else None,
+        "background_share": None if expected is None else float(expected.sum() * exposure / counts.sum()),
         "response": response.digest,
     }
-    notes, warnings = _background_notes(expected is not None, share, float(counts.sum()))
-    return SpectrumObservation(counts, exposure, expected, info, tuple(notes), (*warnings, *_other_frames(spectrum, simulator.detector)))
+    return SpectrumObservation(counts, exposure, expected, info)
 
 
 def _load(path: Path) -> _Spectrum:
@@ -229,24 +247,6 @@ def _background(spectrum: _Spectrum, response: Response, given: str | None) -> F
     _refuse_other_channels(off, response)
     scales = [s.number("BACKSCAL", 1.0) * s.number("AREASCAL", 1.0) for s in (spectrum, off)]
     return np.asarray(off.counts * scales[0] / (scales[1] * off.number("EXPOSURE")))
-
-
-def _background_notes(known: bool, share: float, counts: float) -> tuple[list[str], list[str]]:
-    """The network was trained without background: what is less than half of the counts' scatter does no harm."""
-    if not known:
-        return ["no background is named: it is taken to be none"], []
-    text = f"{share:.2g} of the counts are expected to be background"
-    if share * counts > 0.5 * np.sqrt(counts):
-        return [], [f"{text}, of which the network knows nothing"]
-    return [f"{text}, which the network leaves out and the references take in"], []
-
-
-def _other_frames(spectrum: _Spectrum, detector: PileUp) -> list[str]:
-    """A frame time other than the run's by 2% or more deserves a word."""
-    own, trained = spectrum.header.get("TIMEDEL"), detector.frame_time + detector.transfer_time
-    if isinstance(own, (int, float)) and own > 0 and abs(own / trained - 1) > 0.02:
-        return [f"the network takes frames of {trained:.4g} s, but the file's TIMEDEL is {own:.4g} s"]
-    return []
 
 
 # The writer.

@@ -51,14 +51,9 @@ class SpectralReference:
         response = self.simulator.detector.response
         return self.simulator.summary.group(response.matrix.toarray(), response)
 
-    def parts(self, params: Mapping[str, ArrayLike], exposure: float) -> tuple[Floats, Floats]:
-        """Probability that a region reads an event in each group per frame, and Poisson counts expected in an exposure in s; (n, G)."""
-        raise NotImplementedError
-
     def expected(self, params: Mapping[str, ArrayLike], exposure: float) -> Floats:
-        """Counts per group, (n, G), background included."""
-        core, poisson = self.parts(params, exposure)
-        return self._trials(exposure) * core + poisson
+        """Counts per group in an exposure in s, (n, G), background included."""
+        raise NotImplementedError
 
     def log_likelihood(self, theta: ArrayLike, x: ArrayLike) -> Floats:
         """Log probability (n,) of the counts of x given theta (n, D) in sampling coordinates, up to a constant that depends on x alone."""
@@ -68,20 +63,16 @@ class SpectralReference:
     def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
         """Draws from the posterior of x by emcee; the same for the same seed. A note says so if the chain did not converge."""
         prior, rng = self.simulator.prior, np.random.default_rng(seed)
-        place = rng.random((POPULATION, prior.dim))
-        lengths = (self.walkers, self.steps, self.max_steps)
-        return posterior(self.name, lambda theta: self.log_likelihood(theta, x), prior, place, rng, *lengths, self.draws)
+        counts, exposure = self.simulator.summary.counts(np.asarray(x), self.simulator.layout)
+        place, lengths = rng.random((POPULATION, prior.dim)), (self.walkers, self.steps, self.max_steps)
+        return posterior(self.name, lambda theta: self._evaluate(theta, counts, exposure), prior, place, rng, *lengths, self.draws)
 
-    def _trials(self, exposure: float) -> int:
-        return self.simulator.detector.regions * self.simulator.detector.frames(exposure)
-
-    def _with_background(self, poisson: Floats, exposure: float) -> Floats:
-        return poisson if self.background is None else poisson + self.background * exposure
+    def _background(self, exposure: float) -> Floats | float:
+        """Counts per group."""
+        return 0.0 if self.background is None else self.background * exposure
 
     def _evaluate(self, theta: Floats, counts: NDArray[Any], exposure: float) -> Floats:
-        core, poisson = self.parts(self.simulator.prior.physical(theta), exposure)
-        value = log_likelihood(counts, core, poisson, self._trials(exposure))
-        return np.where(np.isfinite(value), value, -1e30)
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -90,12 +81,11 @@ class NaiveSpectrum(SpectralReference):
 
     name: ClassVar[str] = "naive"
 
-    def parts(self, params: Mapping[str, ArrayLike], exposure: float) -> tuple[Floats, Floats]:
-        poisson = exposure * (self.simulator.rate(params) @ self._grouped)
-        return np.zeros_like(poisson), self._with_background(poisson, exposure)
+    def expected(self, params: Mapping[str, ArrayLike], exposure: float) -> Floats:
+        return np.asarray(exposure * (self.simulator.rate(params) @ self._grouped) + self._background(exposure))
 
     def _evaluate(self, theta: Floats, counts: NDArray[Any], exposure: float) -> Floats:
-        expected = self.parts(self.simulator.prior.physical(theta), exposure)[1]
+        expected = self.expected(self.simulator.prior.physical(theta), exposure)
         return np.asarray(np.maximum(xlogy(counts, expected) - expected - gammaln(counts + 1), -1e30).sum(axis=-1))
 
 
@@ -109,9 +99,19 @@ class DavisModel(SpectralReference):
     def _davis(self) -> Davis:
         return Davis(self.simulator.detector, STEP)
 
-    def parts(self, params: Mapping[str, ArrayLike], exposure: float) -> tuple[Floats, Floats]:
+    def expected(self, params: Mapping[str, ArrayLike], exposure: float) -> Floats:
+        core, poisson = self._parts(params, exposure)
+        return self._davis.trials(exposure) * core + poisson
+
+    def _parts(self, params: Mapping[str, ArrayLike], exposure: float) -> tuple[Floats, Floats]:
+        """Probability that a region reads an event in each group per frame, and Poisson counts expected in the exposure; (n, G) each."""
         core, wings = self._davis.events(self.simulator.rate(params), params)
-        return core @ self._grouped, self._with_background(exposure * (wings @ self._grouped), exposure)
+        return core @ self._grouped, exposure * (wings @ self._grouped) + self._background(exposure)
+
+    def _evaluate(self, theta: Floats, counts: NDArray[Any], exposure: float) -> Floats:
+        core, poisson = self._parts(self.simulator.prior.physical(theta), exposure)
+        value = log_likelihood(counts, core, poisson, self._davis.trials(exposure))
+        return np.where(np.isfinite(value), value, -1e30)
 
 
 SPECTRAL: dict[str, type[SpectralReference]] = {"naive": NaiveSpectrum, "davis": DavisModel}

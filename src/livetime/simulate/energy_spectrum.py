@@ -69,8 +69,9 @@ class EnergySpectrum:
 
     def __call__(self, events: FrameEvents, response: Response, exposure: float) -> NDArray[np.float32]:
         """The vector of one exposure in s."""
-        counts, bad = (np.bincount(events.channel[of], minlength=response.channels) for of in (events.good, ~events.good))
-        return self.vector(self.group(counts, response), exposure, self.group(bad, response).sum())
+        edges = self.edges(response)
+        bad = ((events.channel >= edges[0]) & (events.channel < edges[-1]) & ~events.good).sum() if self.grades else 0
+        return self.vector(self.group(events.counts(response.channels), response), exposure, float(bad))
 
     def vector(self, counts: Floats, exposure: float, bad: float = 0.0) -> NDArray[np.float32]:
         """The vector of counts per group (G,), and of so many events of bad grades in the band."""
