@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -163,6 +164,14 @@ def _powers(layout: Layout) -> dict[str, Callable[[Floats], Floats]]:
     return {"sum": a, "difference": b, "cospectrum": lambda x: cospectrum(a(x), b(x))}
 
 
+def _bands(axes: Axes, at: Floats, predicted: Floats) -> Floats:
+    """The central 95% and 68% of what is predicted (P, F); returns the upper edge of the former (F,)."""
+    lowest, low, high, highest = np.quantile(predicted, [0.025, 0.16, 0.84, 0.975], axis=0)
+    axes.fill_between(at, lowest, highest, color=COLOURS["network"], alpha=0.2, lw=0, label="posterior predictive, 95% and 68%")
+    axes.fill_between(at, low, high, color=COLOURS["network"], alpha=0.3, lw=0)
+    return np.asarray(highest)
+
+
 def predictive(x: Floats, layout: Layout, predicted: Floats, references: Mapping[str, Mapping[str, Floats]]) -> Figure:
     """The data's Leahy powers, bands of summaries simulated from the posterior, and the references' curves.
 
@@ -182,9 +191,7 @@ def predictive(x: Floats, layout: Layout, predicted: Floats, references: Mapping
     figure = Figure((8, 3.4 * len(powers)), layout="constrained")
     axes = figure.subplots(len(powers), 1, sharex=True, squeeze=False)
     for ax, (channel, power) in zip(axes[:, 0], powers.items(), strict=True):
-        bands = np.quantile(power(predicted), [0.025, 0.16, 0.84, 0.975], axis=0)
-        ax.fill_between(f, bands[0], bands[3], color=COLOURS["network"], alpha=0.2, lw=0, label="posterior predictive, 95% and 68%")
-        ax.fill_between(f, bands[1], bands[2], color=COLOURS["network"], alpha=0.3, lw=0)
+        _bands(ax, f, power(predicted))
         for name, expected in references.items():
             curve = cospectrum(expected["sum"], expected["difference"]) if channel == "cospectrum" else expected[channel]
             ax.plot(f, curve, color=COLOURS[name], lw=1.2, label=LABELS[name])
@@ -209,18 +216,14 @@ def spectrum(edges: Floats, counts: Floats, predicted: Floats, references: Mappi
     figure = Figure((8, 6), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     energy, scale = (edges[:-1] + edges[1:]) / 2, exposure * np.diff(edges)
-    bands = np.quantile(predicted, [0.025, 0.16, 0.5, 0.84, 0.975], axis=0)
-    median = np.maximum(bands[2], 0.5)
+    median = np.maximum(np.median(predicted, axis=0), 0.5)
     for ax, unit in ((top, scale), (bottom, median)):
-        ax.fill_between(
-            energy, bands[0] / unit, bands[4] / unit, color=COLOURS["network"], alpha=0.2, lw=0, label="posterior predictive, 95% and 68%"
-        )
-        ax.fill_between(energy, bands[1] / unit, bands[3] / unit, color=COLOURS["network"], alpha=0.3, lw=0)
+        highest = _bands(ax, energy, predicted / unit)
         for name, expected in references.items():
             ax.plot(energy, expected / unit, color=COLOURS[name], lw=1.2, label=LABELS[name])
         ax.plot(energy, counts / unit, ".", ms=3, color="black", label="observed")
     top.set(yscale="log", ylabel="counts/s/keV", ylim=(0.3 / scale.max(), None))
-    bottom.set(xscale="log", xlabel="energy [keV]", ylabel="over the median", ylim=(0, float(np.quantile(bands[4] / median, 0.9)) * 1.2))
+    bottom.set(xscale="log", xlabel="energy [keV]", ylabel="over the median", ylim=(0, float(np.quantile(highest, 0.9)) * 1.2))
     top.legend(fontsize="small")
     return figure
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import ndtr
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 Floats = NDArray[np.float64]
 
@@ -144,7 +146,7 @@ def read_response(arf: str | Path, rmf: str | Path) -> Response:
 
 @dataclass(frozen=True)
 class _Table:
-    header: fits.Header
+    header: "Header"
     data: Any
 
 
@@ -161,6 +163,8 @@ def _columns(path: str | Path, extensions: Sequence[str], columns: Sequence[str]
 
 
 def _table(path: str | Path, extensions: Sequence[str]) -> _Table | None:
+    from astropy.io import fits  # late: most simulations have no response
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -172,7 +176,7 @@ def _table(path: str | Path, extensions: Sequence[str]) -> _Table | None:
         raise ValueError(f"{path} cannot be read as a FITS file: copy or download it again") from None
 
 
-def _keyword(header: fits.Header, column: str, prefix: str, default: int) -> int:
+def _keyword(header: "Header", column: str, prefix: str, default: int) -> int:
     """TLMIN and its like of one column."""
     index = next(i for i in range(1, header["TFIELDS"] + 1) if header[f"TTYPE{i}"].strip() == column)
     return int(header.get(f"{prefix}{index}", default))

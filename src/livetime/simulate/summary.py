@@ -1,7 +1,7 @@
 """Summaries: events become one vector. Simulated and observed events go through the same one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -38,7 +38,7 @@ class Layout:
     def extended(self, names: Sequence[str]) -> "Layout":
         """The same with further single numbers at the end."""
         more = {name: slice(self.size + i, self.size + i + 1) for i, name in enumerate(names)}
-        return Layout({**self.slices, **more}, self.frequency, self.averaged)
+        return replace(self, slices={**self.slices, **more})
 
     @property
     def axis(self) -> str:
