@@ -8,8 +8,9 @@ from livetime.simulate.prior import Prior, Range, Samples
 
 PRIOR = Prior(
     {"rms": Range(0.03, 0.5, "log"), "offset": Range(-2.0, 3.0, "linear", "keV"), "rate": Range(20.0, 2000.0, "log", "counts/s")},
-    {"segments": Range(8.0, 64.0, "log")},
+    {"segments": Range(8.0, 64.0, "log"), "dead_time": Range(1e-6, 5e-3, "sqrt", "s")},
 )
+TO_SAMPLING = {"log": np.log10, "sqrt": np.sqrt, "linear": np.asarray}
 
 
 def draws(n=4000, seed=0):
@@ -19,9 +20,9 @@ def draws(n=4000, seed=0):
 def test_physical_and_theta_are_inverse():
     theta = draws()
     values = PRIOR.physical(theta)
-    assert list(values) == ["rms", "offset", "rate", "segments"]
+    assert list(values) == ["rms", "offset", "rate", "segments", "dead_time"]
     np.testing.assert_allclose(PRIOR.theta(values), theta, rtol=1e-12, atol=1e-12)
-    del values["segments"]
+    del values["segments"], values["dead_time"]
     np.testing.assert_allclose(PRIOR.theta(values), theta[:, :3], rtol=1e-12, atol=1e-12)
     assert list(PRIOR.physical(theta[:, :3])) == PRIOR.names
 
@@ -36,7 +37,7 @@ def test_shapes():
 def test_samples_are_flat_in_the_sampling_coordinates():
     theta = draws()
     for i, r in enumerate(PRIOR.ranges.values()):
-        low, high = np.log10([r.low, r.high]) if r.scale == "log" else (r.low, r.high)
+        low, high = TO_SAMPLING[r.scale]([r.low, r.high])
         assert stats.kstest((theta[:, i] - low) / (high - low), "uniform").pvalue > 1e-4
     off_diagonal = np.corrcoef(theta.T)[np.triu_indices(theta.shape[1], 1)]
     assert np.abs(off_diagonal).max() < 4 / np.sqrt(len(theta))
@@ -88,6 +89,7 @@ def test_intervals_are_equal_tailed_quantiles_in_physical_units():
         ((0.0, np.inf), "high is inf"),
         ((0.0, 1.0, "log"), "must start above zero"),
         ((-1.0, 1.0, "log"), r"low is -1\.0"),
+        ((-1.0, 1.0, "sqrt"), r"low is -1\.0, but a range on a scale of square roots"),
     ],
 )
 def test_ranges_that_are_none_are_refused(args, match):

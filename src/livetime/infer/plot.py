@@ -39,7 +39,7 @@ def axis_label(name: str, prior: Prior) -> str:
     """`log10 qpo frequency [Hz]`: what a sampling coordinate is."""
     r = prior.ranges[name]
     text = name.replace("_", " ") + (f" [{r.unit}]" if r.unit else "")
-    return f"log10 {text}" if r.scale == "log" else text
+    return {"log": f"log10 {text}", "sqrt": f"square root of {text}"}.get(r.scale, text)
 
 
 def coverage(calibration: Calibration) -> Figure:

@@ -16,15 +16,15 @@ class Range:
 
     Arguments:
         low, high: in physical units.
-        scale: `log` makes log10 of the value the sampling coordinate.
+        scale: `log` makes log10 of the value the sampling coordinate, `sqrt` its square root.
         unit: for people.
 
-    Raises: ValueError if low >= high, or for a log scale that is not above zero.
+    Raises: ValueError if low >= high, for a log scale that is not above zero, or for a square root of what is below zero.
     """
 
     low: float
     high: float
-    scale: Literal["linear", "log"] = "linear"
+    scale: Literal["linear", "log", "sqrt"] = "linear"
     unit: str = ""
     __pydantic_config__ = {"extra": "forbid"}
 
@@ -33,14 +33,16 @@ class Range:
             raise ValueError(f"low is {self.low} and high is {self.high}, but low must be below high")
         if self.scale == "log" and not self.low > 0:
             raise ValueError(f"low is {self.low}, but a range on a log scale must start above zero")
+        if self.scale == "sqrt" and self.low < 0:
+            raise ValueError(f"low is {self.low}, but a range on a scale of square roots must not start below zero")
 
     def to_sampling(self, value: ArrayLike) -> Floats:
         value = np.asarray(value, dtype=np.float64)
-        return np.log10(value) if self.scale == "log" else value
+        return np.asarray(np.log10(value) if self.scale == "log" else np.sqrt(value) if self.scale == "sqrt" else value)
 
     def to_physical(self, value: ArrayLike) -> Floats:
         value = np.asarray(value, dtype=np.float64)
-        return np.asarray(10**value, dtype=np.float64) if self.scale == "log" else value
+        return np.asarray(10**value if self.scale == "log" else value**2 if self.scale == "sqrt" else value)
 
 
 @dataclass(frozen=True)
