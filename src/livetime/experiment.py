@@ -526,5 +526,6 @@ def compare(config: Config) -> Path:
             run, cells, n, references, config["seed"], config["processes"], run.folder.resolve().parents[1] / "references"
         )
         rows = comparison.rows(run, cells, list(grid), fits, target)
-        comparison.write(rows, list(grid), target, {"fixed": fixed, "n": n, "seed": config["seed"], "run": str(run.folder)}, aside)
+        settings = {"fixed": fixed, "n": n, "seed": config["seed"], "run": str(run.folder)}
+        comparison.write(rows, list(grid), target, prior, settings, aside)
     return folder

@@ -17,6 +17,7 @@ from livetime.infer.reference import Answering, references
 from livetime.infer.run import Run, build_simulator
 from livetime.outputs import provenance, write_json
 from livetime.progress import progress, say
+from livetime.simulate.prior import Prior
 from livetime.simulate.simulator import available_cores
 
 Floats = NDArray[np.floating[Any]]
@@ -105,13 +106,15 @@ def _fit(task: tuple[str, Floats, int]) -> tuple[Floats, tuple[str, ...]]:
 
 
 def rows(run: Run, cells: Sequence[Cell], grid: Sequence[str], fits: Mapping[str, Floats], target: str) -> list[dict[str, Any]]:
-    """One row for each cell and method, of the natural logarithm of the target: bias of the median and its standard error, scatter of
-    the median, mean half-width of the 68% interval, and the share of the 68% and 95% intervals that hold the truth."""
+    """One row for each cell and method, of what `quantity` says: bias of the median and its standard error, scatter of the median, mean
+    half-width of the 68% interval, and the share of the 68% and 95% intervals that hold the truth."""
     prior = run.simulator.prior
     column, out = prior.names.index(target), []
+    scale = prior.parameters[target]
     for i, cell in enumerate(cells):
         for method, quantiles in fits.items():
-            lo95, lo68, median, hi68, hi95 = np.log(prior.parameters[target].to_physical(quantiles[i, :, :, column]) / cell[target]).T
+            off = quantiles[i, :, :, column] - scale.to_sampling(cell[target])
+            lo95, lo68, median, hi68, hi95 = (off * (np.log(10) if scale.scale == "log" else 1)).T
             scatter = float(median.std(ddof=1))
             out.append(
                 {
@@ -128,28 +131,38 @@ def rows(run: Run, cells: Sequence[Cell], grid: Sequence[str], fits: Mapping[str
     return out
 
 
-def write(table: Sequence[Mapping[str, Any]], grid: Sequence[str], target: str, settings: Mapping[str, Any], folder: Path) -> None:
+def quantity(prior: Prior, target: str) -> str:
+    """What a bias is of: the natural logarithm of a parameter that the prior has on a log scale, else the parameter, which may be zero."""
+    return f"ln {target}" if prior.parameters[target].scale == "log" else target
+
+
+def write(
+    table: Sequence[Mapping[str, Any]], grid: Sequence[str], target: str, prior: Prior, settings: Mapping[str, Any], folder: Path
+) -> None:
     """comparison.json, comparison.md and comparison.png; prints the table."""
     methods = list(dict.fromkeys(row["method"] for row in table))
     pooled = {}
     for m in methods:
         own = [row for row in table if row["method"] == m]
         pooled[m] = {level: float(np.mean([row[f"coverage{level}"] for row in own])) for level in ("68", "95")}
-    write_json(folder / "comparison.json", {"target": target, **settings, "rows": list(table), "pooled": pooled, **provenance()})
-    text = markdown(table, grid, target)
+    told = quantity(prior, target)
+    write_json(
+        folder / "comparison.json", {"target": target, "quantity": told, **settings, "rows": list(table), "pooled": pooled, **provenance()}
+    )
+    text = markdown(table, grid, told)
     text += "\n" + "\n".join(f"Pooled, {plot.LABELS[m]}: 68% holds {p['68']:.3f}, 95% holds {p['95']:.3f}." for m, p in pooled.items())
     (folder / "comparison.md").write_text(text + "\n")
     say(text)
     along = next((name for name in reversed(grid) if name != target), grid[0])
     by = next((name for name in grid if name != along), None)
-    figure = plot.comparison(table, target, along, by, {m: p["68"] for m, p in pooled.items()})
+    figure = plot.comparison(table, told, along, by, {m: p["68"] for m, p in pooled.items()})
     figure.savefig(folder / "comparison.png", dpi=110)
 
 
-def markdown(table: Sequence[Mapping[str, Any]], grid: Sequence[str], target: str) -> str:
-    """A row for each cell, with bias (standard error), 68% half-width and 68% coverage of each method."""
+def markdown(table: Sequence[Mapping[str, Any]], grid: Sequence[str], told: str) -> str:
+    """A row for each cell, with bias (standard error) of a quantity, its 68% half-width and 68% coverage, of each method."""
     methods = list(dict.fromkeys(row["method"] for row in table))
-    head = [*grid, *(f"{plot.LABELS[m]}: {what}" for m in methods for what in (f"bias of ln {target}", "width", "in 68%"))]
+    head = [*grid, *(f"{plot.LABELS[m]}: {what}" for m in methods for what in (f"bias of {told}", "width", "in 68%"))]
     lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     for start in range(0, len(table), len(methods)):
         cell = table[start : start + len(methods)]

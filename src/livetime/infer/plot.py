@@ -228,12 +228,14 @@ def spectrum(edges: Floats, counts: Floats, predicted: Floats, references: Mappi
     return figure
 
 
-def comparison(rows: Sequence[Mapping[str, Any]], target: str, along: str, by: str | None, coverage_pooled: Mapping[str, float]) -> Figure:
-    """Bias of the posterior median of ln target in each cell of a grid, with its standard error, and the mean 68% half-width.
+def comparison(
+    rows: Sequence[Mapping[str, Any]], quantity: str, along: str, by: str | None, coverage_pooled: Mapping[str, float]
+) -> Figure:
+    """Bias of the posterior median of a quantity in each cell of a grid, with its standard error, and the mean 68% half-width.
 
     Arguments:
         rows: one for each cell and method, as `compare` makes them.
-        target: the parameter.
+        quantity: as `compare` tells it, such as `ln rate`.
         along: parameter of the horizontal axis.
         by: parameter that has a panel for each value, or None.
         coverage_pooled: method -> share of truths in the central 68%.
@@ -257,7 +259,7 @@ def comparison(rows: Sequence[Mapping[str, Any]], target: str, along: str, by: s
         ax.set(xscale="log", xlabel=axis_text(along), title=f"{axis_text(by)} = {panel:g}" if by else "")
         ax.set_yscale("symlog", linthresh=0.05)  # the naive fit is off by orders of magnitude more than the others
         ax.axhspan(-0.05, 0.05, color="0.93", lw=0, zorder=0)
-    axes[0, 0].set_ylabel(f"bias of the median of ln {target.replace('_', ' ')}")
+    axes[0, 0].set_ylabel(f"bias of the median of {axis_text(quantity)}")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
     return figure
 

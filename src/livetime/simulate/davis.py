@@ -97,8 +97,11 @@ class Davis:
         there, back, length, damping = self._grid
         x = fft.rfft(there(photons) * damping, length)
         y = alpha * x
-        with np.errstate(invalid="ignore", divide="ignore"):
-            piled = np.where(np.abs(y) < 1e-3, x * y / 2 * (1 + y / 3 * (1 + y / 4)), (np.exp(y) - 1 - y) / alpha)  # no cancellation
+        x, alpha = np.broadcast_to(x, y.shape), np.broadcast_to(alpha, y.shape)
+        few = np.abs(y) < 1e-3  # no cancellation there; most of the transform, and far cheaper than an exponential
+        many, piled = ~few, np.empty_like(y)
+        piled[few] = x[few] * (z := y[few]) / 2 * (1 + z / 3 * (1 + z / 4))
+        piled[many] = (np.exp(z := y[many]) - 1 - z) / alpha[many]
         sums = fft.irfft(piled, length)[..., : len(damping)] / damping
         return back(np.maximum(sums, 0))
 

@@ -171,9 +171,9 @@ class PhotonSpectrum:
             norm, second = (np.asarray(params[f"{name}_{field}"], dtype=np.float64)[..., None] for field in SHAPES[shape].fields)
             density = weights * SHAPES[shape].density(nodes, np.ones(1), second[..., None])
             if shape == "powerlaw":
-                total = total + power_law_photons(low, high, norm, second) * ((density * through).sum(-1) / density.sum(-1))
+                total = total + power_law_photons(low, high, norm, second) * ((density * through).sum(-2) / density.sum(-2))
             else:
-                total = total + norm * (density * through).sum(-1)
+                total = total + norm * (density * through).sum(-2)
         return total
 
     def flux(self, low: float, high: float, params: Mapping[str, ArrayLike]) -> Floats:
@@ -192,9 +192,9 @@ class PhotonSpectrum:
         return np.asarray((weights * nodes * total * self._transmission(nodes, params)).sum((-1, -2)) * ERG_PER_KEV)
 
     def _nodes(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        """Gauss-Legendre nodes in keV and weights in keV of each bin, (E, 3)."""
-        half = (high - low)[:, None] / 2
-        return (high + low)[:, None] / 2 + half * _NODES, half * _WEIGHTS
+        """Gauss-Legendre nodes in keV and weights in keV of each bin, (3, E): three rows are far faster to add up than three columns."""
+        half = (high - low) / 2
+        return (high + low) / 2 + half * _NODES[:, None], half * _WEIGHTS[:, None]
 
     def _transmission(self, energy: Floats, params: Mapping[str, ArrayLike]) -> Floats:
         if self.absorption is None:

@@ -1,0 +1,99 @@
+"""Bias of the photon index of piled-up spectra by the share of events that more than one photon makes: network, naive, Davis model.
+
+An absorbed power law of photon index 1.7 behind n_h = .5, with alpha = .7 and a PSF fraction of .95, in 30 ks, and in 100 ks where
+hardly anything is piled up; the norm is what makes that share. Bias of the posterior median under the run's own prior, with its
+standard error. Writes outputs/benchmark/piled_fraction.png. Fits without a network are kept: what was stopped goes on, and the next
+network is held against the same ones.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import row
+from livetime.config import ROOT, UserError
+
+TRUTH = {"powerlaw_index": 1.7, "n_h": 0.5, "alpha": 0.7, "psf_fraction": 0.95}
+TARGET = "powerlaw_index"
+EXPOSURE, FAINT = 3e4, 1e5
+SHARES = (0.002, 0.05, 0.1, 0.2, 0.4)
+"""The first stands for none: with less, the prior's faintest sources have too few counts to tell a bias."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--n", type=int, default=200, help="observations of each share")
+    parser.add_argument("--seed", type=int, default=6)
+    parser.add_argument("--processes", type=int, default=None, help="one a core if not given")
+
+
+def rows(args: argparse.Namespace) -> list[dict]:
+    import torch
+
+    from livetime.infer import compare
+    from livetime.infer.run import Run
+    from livetime.simulate.spectral import SpectralSimulator
+
+    torch.set_num_threads(1)
+    run = Run.open(args.run)
+    run.refuse_classifier()
+    simulator = run.simulator
+    if not isinstance(simulator, SpectralSimulator) or set(simulator.prior.ranges) != {*TRUTH, "powerlaw_norm", "exposure"}:
+        raise UserError(f"{args.run} is not a run of pileup_npe; train one: livetime train experiment=pileup_npe")
+    if args.n < 2:
+        raise UserError(f"--n is {args.n}, but a bias cannot be told from fewer than 2 observations")
+    cells = [_cell(simulator, share) for share in SHARES]
+    kept = run.folder.resolve().parents[1] / "references"
+    fits = compare.fit(run, cells, args.n, ("naive", "davis"), args.seed, args.processes, kept)
+    table = compare.rows(run, cells, ["powerlaw_norm", "exposure"], fits, TARGET)
+    shares = np.repeat(SHARES, len(fits))
+    _figure(table, shares).savefig(ROOT / "outputs" / "benchmark" / "piled_fraction.png", dpi=110)
+    return [_row(one, share, args.n) for one, share in zip(table, shares, strict=True)]
+
+
+def _cell(simulator, share: float) -> dict[str, float]:
+    """Parameters with which such a share of the events is piled up, the fainter of two sources with the same."""
+    from scipy.optimize import brentq
+
+    from livetime.simulate.davis import Davis
+
+    davis, norm = Davis(simulator.detector), simulator.prior.parameters["powerlaw_norm"]
+
+    def excess(log_norm: float) -> float:
+        params = {**TRUTH, "powerlaw_norm": 10**log_norm}
+        return float(davis.piled_fraction(simulator.rate(params), params)) - share
+
+    grid = np.linspace(np.log10(norm.low), np.log10(norm.high), 200)
+    above = next((i for i, at in enumerate(grid) if excess(at) > 0), 0)
+    if above == 0:
+        raise UserError(f"no norm of the run's prior, {norm.low:g} to {norm.high:g}, makes {share:.1%} of the events piled up: widen it")
+    exposure = FAINT if share < 0.01 else EXPOSURE
+    return {**TRUTH, "powerlaw_norm": 10 ** float(brentq(excess, *grid[above - 1 : above + 1])), "exposure": exposure}
+
+
+def _row(one: dict, share: float, n: int) -> dict:
+    from livetime.infer.plot import LABELS
+
+    at = f"{share:.2g} piled (norm {one['cell']['powerlaw_norm']:.3g}): {LABELS[one['method']]}"
+    unit = f"+- {one['bias_error']:.4f}"
+    return row(at, one["bias"], unit, f"scatter {one['scatter']:.3f}, 68% holds {one['coverage68']:.3f}", n=n, share=share, **one)
+
+
+def _figure(table: list[dict], shares: np.ndarray):
+    from matplotlib.figure import Figure
+
+    from livetime.infer.plot import COLOURS, LABELS
+
+    figure = Figure((6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for k, method in enumerate(dict.fromkeys(one["method"] for one in table)):
+        own = [(100 * share, one) for one, share in zip(table, shares, strict=True) if one["method"] == method]
+        at, bias = np.array([share for share, _ in own]) + 0.5 * (k - 1), [one["bias"] for _, one in own]
+        axes.errorbar(at, bias, [one["scatter"] for _, one in own], fmt="none", ecolor=COLOURS[method], alpha=0.25, lw=4)
+        axes.errorbar(at, bias, [one["bias_error"] for _, one in own], fmt="o-", ms=4, lw=1, color=COLOURS[method], label=LABELS[method])
+    axes.axhline(0, color="black", lw=1)
+    axes.axhspan(-0.03, 0.03, color="0.93", lw=0, zorder=0)
+    axes.set(xlabel="share of the events that are piled up [%]", ylabel="bias of the median of the photon index")
+    axes.legend(title="pale: scatter of the medians; dark: error of their mean", fontsize="small", title_fontsize="small")
+    return figure

@@ -1,0 +1,142 @@
+"""Pile-up: observations simulated per second, and evaluations of Davis's model per second beside sherpa's JDPileup.
+
+Observations are those of pileup_npe: photon spectrum, frames, response and summary are all in the time. Davis's model is timed without the
+photon spectrum and without the redistribution, both of which sherpa's caller does apart: photons per energy bin go in (for sherpa on its
+own grid), good events per energy bin come out. Ours has the step of the reference that `infer` and `compare` fit; another row tells
+how well the two agree, in groups of 8 channels after the redistribution. Rates of one thread are in CPU time, so that what else
+runs on the machine hardly counts; each is the best of several turns.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks import row
+from livetime.config import ROOT
+
+MEANS = (0.1, 0.5, 1.0, 2.0)
+"""Photons per frame and region."""
+TRUTH = {"powerlaw_index": 1.7, "n_h": 0.5, "alpha": 0.5, "psf_fraction": 0.95, "exposure": 3e4}
+GROUPS = {"source": "absorbed_powerlaw", "detector": "acis", "summary": "energy_spectrum", "prior": "pileup"}
+"""Of the experiment pileup_npe."""
+BATCH = 100
+SHERPA_CELL = 15 / 4096
+"""keV; of the grid on which sherpa adds photons up. Sums of p of them come out (p - 1)/2 cells too high."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--n", type=int, default=4000, help="observations simulated over the prior")
+    parser.add_argument("--turns", type=int, default=7)
+
+
+def rows(args: argparse.Namespace) -> list[dict]:
+    return [*_simulated(args.n, args.turns), *_davis(args.turns)]
+
+
+def _per_second(work: Callable[[], object], n: int, turns: int, clock: Callable[[], float] = time.process_time) -> float:
+    work()  # compiles, and fills caches
+    spent = []
+    for _ in range(turns):
+        started = clock()
+        work()
+        spent.append(clock() - started)
+    return n / min(spent)
+
+
+def _simulated(n: int, turns: int) -> list[dict]:
+    """Observations per second at stated brightness, and over the prior on one thread and on two."""
+    from omegaconf import OmegaConf
+
+    from livetime.infer.run import build_simulator
+
+    files = {group: ROOT / "configs" / group / f"{name}.yaml" for group, name in GROUPS.items()}
+    config = {group: OmegaConf.to_container(OmegaConf.load(path)) for group, path in files.items()}
+    one, two = (build_simulator(config, threads) for threads in (1, 2))
+    out = []
+    for mean in MEANS:
+        photons = {**TRUTH, "powerlaw_norm": 1e-4}
+        photons["powerlaw_norm"] *= mean / float(one.detector.mean_photons(one.rate(photons), TRUTH["psf_fraction"]))
+        theta = one.prior.theta({name: np.full(n // 20, value) for name, value in photons.items()})
+        rate = _per_second(lambda theta=theta: one.draw(theta, 1), len(theta), turns)
+        out.append(row(f"observations of {TRUTH['exposure'] / 1e3:g} ks, {mean:g} photons per frame", rate, "per s of one core"))
+    theta = one.theta(0, n, 1)
+    alone = _per_second(lambda: one.draw(theta, 1), n, 2)
+    out.append(row("observations over the prior of pileup_npe, one thread", alone, "per s of one core"))
+    for threads, simulator in ((1, one), (2, two)):
+        rate = _per_second(lambda simulator=simulator: simulator.draw(theta, 1), n, 2, time.perf_counter)
+        out.append(row(f"the same, {threads} thread{'s' * (threads > 1)}, as the clock goes", rate, "per s"))
+    return out
+
+
+def _davis(turns: int) -> list[dict]:
+    """Evaluations per second of Davis's model, one rate vector at a time and in batches, beside sherpa's on the same energies."""
+    from livetime.infer.spectral_reference import STEP
+    from livetime.simulate.davis import Davis
+    from livetime.simulate.pileup import PileUp
+
+    detector = PileUp(alpha=0.5, psf_fraction=0.95)
+    davis, response = Davis(detector, STEP), detector.response
+    photons = _photons(response.low, response.high)
+    out = []
+    for mean in MEANS:
+        norm = mean / float(detector.mean_photons(photons, 0.95))
+        batch = np.tile(norm * photons, (BATCH, 1))
+        peer = _sherpa(detector, norm, turns)
+        name = f"Davis, {mean:g} photons per frame"
+        for many, rate in ((1, batch[0]), (BATCH, batch)):
+            work = lambda rate=rate: [davis.events(rate, {}) for _ in range(BATCH // len(np.atleast_2d(rate)))]  # noqa: E731
+            ours = _per_second(work, BATCH, turns)
+            label = f"{name}, {'one' if many == 1 else many} at a time"
+            told = f"sherpa JDPileup {peer[0]:.0f}" if peer else "sherpa is not installed: no peer"
+            out.append(row(label, ours, "per s of one core", told, ours / peer[0] if peer else None))
+        if peer:
+            out.append(row(f"{name}, greatest difference from sherpa", peer[1], "of a group's counts", ".5 to 8 keV"))
+    return out
+
+
+def _photons(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Counts/s A S between .2 and 12 keV: a power law times the area, the same smooth function on any grid."""
+    from livetime.simulate.spectrum import power_law_photons
+
+    low, high = np.clip(low, 0.2, 12.0), np.clip(high, 0.2, 12.0)
+    out, inside = np.zeros(len(low)), high > low
+    middle = (low[inside] + high[inside]) / 2
+    photons = power_law_photons(low[inside], high[inside], np.ones(1), np.array([TRUTH["powerlaw_index"]]))
+    out[inside] = photons * 600 * np.exp(-(np.log(middle / 1.6) ** 2) / (2 * 0.8**2))
+    return out
+
+
+def _sherpa(detector, norm: float, turns: int) -> tuple[float, float] | None:
+    """Evaluations per second of sherpa's model, and the greatest difference of ours, shifted as its sums are; None where it is absent."""
+    try:
+        from sherpa.astro.models import JDPileup
+    except ImportError:
+        return None
+    from livetime.infer.spectral_reference import STEP
+    from livetime.simulate.davis import Davis
+
+    response, exposure, ready = detector.response, 3.2 * 20_000, {}
+
+    def source(low: np.ndarray, high: np.ndarray, *_: object) -> np.ndarray:
+        if len(low) not in ready:
+            ready[len(low)] = norm * _photons(low, high)
+        return ready[len(low)]
+
+    model, flat = JDPileup(), np.ones(len(response.low))
+    pars = [detector.alpha, detector.g0, detector.psf_fraction, detector.regions, detector.frame_time, detector.fracexp, 30]
+
+    def once() -> np.ndarray:
+        return model.calc(pars, flat, exposure, response.low, response.high, flat, source)
+
+    speed = _per_second(lambda: [once() for _ in range(20)], 20, turns)
+    moved = replace(detector)
+    shift = SHERPA_CELL / 2
+    vars(moved)["response"] = replace(response, low=response.low + shift, high=response.high + shift)
+    ours = Davis(moved, STEP).expected(norm * _photons(response.low, response.high), exposure, {})
+    band = (response.e_min > 0.5) & (response.e_max < 8)
+    group = np.arange(response.channels)[band] // 8
+    ours, theirs = (np.bincount(group, x[band])[np.unique(group)] for x in (ours, response.redistribute(once())))
+    return speed, float(np.abs(ours / theirs - 1).max())
