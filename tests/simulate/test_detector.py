@@ -371,3 +371,36 @@ def test_a_distribution_of_one_bin_without_width_is_a_constant():
     tau = DeadTimeDistribution(np.array([TAU]), np.array([TAU]), np.ones(1))
     assert tau.mean == TAU
     assert spread(tau) == pytest.approx(0, abs=1e-18)
+
+
+@pytest.mark.parametrize("dead_time", [TAU, "nustar"])
+@pytest.mark.parametrize("kind", [{}, {"detectors": 3}, {"paralyzable": True}], ids=["one", "several", "paralyzable"])
+def test_a_list_that_must_grow_holds_the_same_events(monkeypatch, kind, dead_time):
+    """As that of a list that was long enough: nothing is drawn twice or left out where it is full."""
+    import livetime.simulate.detector as module
+
+    rate, whole = Rate(np.full(640, 500.0, dtype=np.float32), 1 / 64), module._drawn
+    first, second = (DeadTime(1, dead_time, **kind) for _ in range(2))
+    known = first.record(rate, np.random.default_rng(3)).times[0]
+    monkeypatch.setattr(module, "_drawn", lambda kernel, expected, *args: whole(kernel, 0.0, *args))
+    np.testing.assert_array_equal(second.record(rate, np.random.default_rng(3)).times[0], known)
+
+
+def test_draws_in_compiled_loops_are_those_of_the_generator():
+    from numba import njit
+
+    from livetime.simulate.draws import exponential, poisson, uniform
+
+    @njit
+    def compiled(rng, n):
+        bits, out = rng.bit_generator, np.empty((n, 4))
+        for i in range(n):
+            out[i, 0] = exponential(bits)
+            out[i, 1] = uniform(bits)
+            out[i, 2] = poisson(bits, 3.0)
+            out[i, 3] = poisson(bits, 30.0)
+        return out
+
+    rng = np.random.Generator(np.random.Philox(7))
+    expected = [(rng.standard_exponential(), rng.random(), rng.poisson(3.0), rng.poisson(30.0)) for _ in range(2000)]
+    np.testing.assert_allclose(compiled(np.random.Generator(np.random.Philox(7)), 2000), expected, rtol=1e-14)

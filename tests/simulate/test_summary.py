@@ -292,3 +292,23 @@ def test_the_layout_names_every_entry_of_the_vector_once(modules):
 def test_refusals_name_the_argument(change, match):
     with pytest.raises(ValueError, match=match):
         Periodogram(**{"segment_size": 4.0, "dt": 1 / 64, **change})
+
+
+@pytest.mark.parametrize("modules", [1, 2])
+def test_powers_do_not_depend_on_how_many_segments_are_transformed_at_once(monkeypatch, modules):
+    """And they are those of the definition: the squared modulus of the transform of what each module counts above its mean."""
+    import livetime.simulate.summary as module
+
+    summary = Periodogram(4.0, 1 / 64, 0.1)
+    counts = np.random.default_rng(4).poisson(3.0, (modules, 9, summary.bins)).astype(np.float32)
+    found = []
+    for block in (1, 4 * summary.bins, 2**20):
+        monkeypatch.setattr(module, "BLOCK", block)
+        found.append(np.array(summary.of_counts(list(counts.copy()))[0]))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+    z = np.fft.rfft(counts - counts.mean(axis=(1, 2), dtype=np.float64, keepdims=True))
+    pairs = [z[0]] if modules == 1 else [z[0] + z[1], z[0] - z[1]]
+    edges = summary._edges
+    expected = [np.add.reduceat((np.abs(pair) ** 2).sum(axis=0)[: edges[-1]], edges[:-1]) / np.diff(edges) for pair in pairs]
+    np.testing.assert_allclose(found[0], np.array(expected) * 2 / counts.sum(), rtol=1e-5)

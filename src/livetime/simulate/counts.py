@@ -5,6 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from livetime.simulate.detector import DeadTime
+from livetime.simulate.draws import poisson, uniform
 from livetime.simulate.lightcurve import Rate
 
 LEAST = 0.4
@@ -15,12 +16,12 @@ MOST = 0.5
 
 
 @njit(nogil=True, cache=True)
-def _still_blind(length, n, tau, share, rng, tail):  # type: ignore[no-untyped-def] # pragma: no cover
+def _still_blind(length, n, tau, share, bits, tail):  # type: ignore[no-untyped-def] # pragma: no cover
     """Of n events in the live time `length`, how many are lost beyond its end, and for how long the detector is blind after it.
 
     Only what lies in the last n tau of it can be: a binomial number of the n, of which `share` is the probability, at uniform places.
     """
-    m, u = 0, rng.random()
+    m, u = 0, uniform(bits)
     if share >= 1:
         m = n
     elif u >= 1 - n * share:  # else none: (1 - share)^n >= 1 - n share
@@ -35,7 +36,7 @@ def _still_blind(length, n, tau, share, rng, tail):  # type: ignore[no-untyped-d
     if m > len(tail):
         tail = np.empty(m)
     for j in range(m):  # sorted as they come
-        place, i = length * (1 - share * rng.random()), j
+        place, i = length * (1 - share * uniform(bits)), j
         while i > 0 and tail[i - 1] > place:
             tail[i] = tail[i - 1]
             i -= 1
@@ -52,16 +53,17 @@ def _still_blind(length, n, tau, share, rng, tail):  # type: ignore[no-untyped-d
 @njit(nogil=True, cache=True)
 def _count(values, repeat, dt, scale, offset, tau, rng, counts):  # type: ignore[no-untyped-def] # pragma: no cover
     """Adds the recorded events of one detector that sees `scale values + offset` to counts in bins of dt, `repeat` of them a value."""
+    bits = rng.bit_generator
     blind, tail = 0.0, np.empty(64)
     for k in range(len(counts)):
         if blind >= dt:
             blind -= dt
             continue
         length = dt - blind
-        n = rng.poisson((scale * values[k // repeat] + offset) * length)
+        n = poisson(bits, (scale * values[k // repeat] + offset) * length)
         lost, blind = 0, 0.0
         if n > 0 and tau > 0:
-            lost, blind = _still_blind(length, n, tau, min(1.0, n * tau / length), rng, tail)
+            lost, blind = _still_blind(length, n, tau, min(1.0, n * tau / length), bits, tail)
         counts[k] += n - lost
 
 

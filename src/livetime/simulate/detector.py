@@ -1,6 +1,6 @@
 """Detectors: an incident rate becomes recorded events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, TypeVar
@@ -10,6 +10,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from livetime.simulate.dead_time import DeadTimeDistribution, dead_time_distribution, modulation_response, white_noise
+from livetime.simulate.draws import exponential, uniform
 from livetime.simulate.lightcurve import Rate
 
 Floats = NDArray[np.float64]
@@ -31,42 +32,17 @@ class Events:
     hard: tuple[NDArray[np.bool_], ...] | None = None
 
 
-@njit(nogil=True, cache=True)
-def _dead_time(low, width, cumulative, guide, rng):  # type: ignore[no-untyped-def] # pragma: no cover
-    """One dead time of a histogram."""
-    if len(low) == 1:
-        return low[0]
-    u = rng.random()
-    j = guide[int(u * len(guide))]
-    while u >= cumulative[j + 1]:
-        j += 1
-    return low[j] + width[j] * (u - cumulative[j]) / (cumulative[j + 1] - cumulative[j])
+# The loops below draw dead times in place, and leave a list that is full to their caller: in a call with arrays, and for an array that
+# may be replaced, numba counts references at every event, which costs more than all else.
 
 
 @njit(nogil=True, cache=True)
-def _grown(times, n):  # type: ignore[no-untyped-def] # pragma: no cover
-    longer = np.empty(2 * n)
-    longer[:n] = times
-    return longer
-
-
-@njit(nogil=True, cache=True)
-def _record(values, dt, scale, offset, low, width, cumulative, guide, rng):  # type: ignore[no-untyped-def] # pragma: no cover
+def _record(out, n, k, t, values, dt, scale, offset, low, width, cumulative, guide, bits):  # type: ignore[no-untyped-def] # pragma: no cover
     """Recorded events of one detector that sees `scale values + offset`, drawn directly: after each, tau and then an exponential wait in
-    the integrated rate."""
-    bins = len(values)
-    total = bins * offset
-    for v in values:
-        total += scale * v
-    if not np.isfinite(total):
-        return np.full(1, np.nan)
-    expected = total * dt
-    if low[0] > 0:
-        expected = min(expected, bins * dt / low[0])
-    out = np.empty(int(expected + 8 * np.sqrt(expected) + 16))
-    n, k, t = 0, 0, 0.0
-    while True:
-        need = rng.standard_exponential()
+    the integrated rate. They go to `out` from number n on, until it is full, from time t in step k on; returns n, k and t."""
+    bins, single, tau = len(values), len(low) == 1, low[0]
+    while n < len(out):
+        need = exponential(bits)
         while k < bins:
             room = (scale * values[k] + offset) * ((k + 1) * dt - t)
             if need < room:
@@ -75,32 +51,29 @@ def _record(values, dt, scale, offset, low, width, cumulative, guide, rng):  # t
             k += 1
             t = k * dt
         if k == bins:
-            return out[:n]
+            break
         t += need / (scale * values[k] + offset)
-        if n == len(out):
-            out = _grown(out, n)
         out[n] = t
         n += 1
-        t += _dead_time(low, width, cumulative, guide, rng)
+        if not single:
+            u = uniform(bits)
+            j = guide[int(u * len(guide))]
+            while u >= cumulative[j + 1]:
+                j += 1
+            tau = low[j] + width[j] * (u - cumulative[j]) / (cumulative[j + 1] - cumulative[j])
+        t += tau
         while k < bins and t >= (k + 1) * dt:
             k += 1
+    return n, k, t
 
 
 @njit(nogil=True, cache=True)
-def _sift(values, dt, scale, offset, detectors, paralyzable, low, width, cumulative, guide, rng):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Recorded events of several detectors, merged, that share `scale values + offset`: every incident event is drawn, falls on one of
-    them, and is kept if that one is not blind."""
-    bins = len(values)
-    total = bins * offset
-    for v in values:
-        total += scale * v
-    if not np.isfinite(total):
-        return np.full(1, np.nan)
-    out = np.empty(int(total * dt + 16))
-    free = np.zeros(detectors)
-    n, k, t = 0, 0, 0.0
-    while True:
-        need = rng.standard_exponential()
+def _sift(out, n, k, t, values, dt, scale, offset, low, width, cumulative, guide, bits, free, paralyzable):  # type: ignore[no-untyped-def] # pragma: no cover
+    """As `_record`, of several detectors, merged: every incident event is drawn, falls on one of them, and is kept if that one is not
+    blind. `free` is from when on each is not, (detectors,)."""
+    bins, single, tau = len(values), len(low) == 1, low[0]
+    while n < len(out):
+        need = exponential(bits)
         while k < bins:
             room = (scale * values[k] + offset) * ((k + 1) * dt - t)
             if need < room:
@@ -109,17 +82,32 @@ def _sift(values, dt, scale, offset, detectors, paralyzable, low, width, cumulat
             k += 1
             t = k * dt
         if k == bins:
-            return out[:n]
+            break
         t += need / (scale * values[k] + offset)
-        d = int(rng.random() * detectors) if detectors > 1 else 0
+        d = int(uniform(bits) * len(free)) if len(free) > 1 else 0
         if t >= free[d]:
-            if n == len(out):
-                out = _grown(out, n)
             out[n] = t
             n += 1
-            free[d] = t + _dead_time(low, width, cumulative, guide, rng)
-        elif paralyzable:
-            free[d] = max(free[d], t + _dead_time(low, width, cumulative, guide, rng))
+        elif not paralyzable:
+            continue
+        if not single:
+            u = uniform(bits)
+            j = guide[int(u * len(guide))]
+            while u >= cumulative[j + 1]:
+                j += 1
+            tau = low[j] + width[j] * (u - cumulative[j]) / (cumulative[j + 1] - cumulative[j])
+        free[d] = max(free[d], t + tau)
+    return n, k, t
+
+
+def _drawn(kernel: Callable[..., tuple[int, int, float]], expected: float, *args: Any) -> Floats:
+    """All events of a kernel, of which so many are expected."""
+    out, n, k, t = np.empty(int(expected + 8 * np.sqrt(expected) + 16)), 0, 0, 0.0
+    while True:
+        n, k, t = kernel(out, n, k, t, *args)
+        if n < len(out):
+            return out[:n]
+        out = np.concatenate([out, np.empty_like(out)])
 
 
 @njit(nogil=True, cache=True)
@@ -157,7 +145,7 @@ def filter_dead_time(times: Floats, dead_time: ArrayLike, paralyzable: bool = Fa
 
 @lru_cache(maxsize=1024)
 def _tables(dead_time: float | Literal["nustar"], scatter: float) -> tuple[Any, ...]:
-    """What `_dead_time` draws from."""
+    """What dead times are drawn from: edges, widths and cumulative probabilities of a histogram, and where in it to look for a number."""
     tau = dead_time_distribution(dead_time, scatter)
     cumulative = np.concatenate([[0.0], np.cumsum(tau.probability)])
     cumulative[-1] = 1.0
@@ -276,11 +264,16 @@ class DeadTime:
         return Events(times, np.array([[0.0, rate.duration]]))
 
     def _module(self, rate: Rate, area: float, rng: np.random.Generator) -> Floats:
-        incident, tables = (rate.values, rate.dt, area, _known(self.background)), _tables(_known(self.dead_time), self._scatter)
-        if self.detectors == 1 and not self.paralyzable:
-            times: Floats = _record(*incident, *tables, rng)  # type: ignore[call-arg]
+        background, detectors, tables = _known(self.background), _known(self.detectors), _tables(_known(self.dead_time), self._scatter)
+        expected = area * float(rate.values.sum(dtype=np.float64)) * rate.dt + background * rate.duration
+        args = (rate.values, rate.dt, area, background, *tables, rng.bit_generator)
+        if not np.isfinite(expected):
+            return np.full(1, np.nan)
+        if detectors == 1 and not self.paralyzable:
+            shortest = float(tables[0][0])
+            times = _drawn(_record, min(expected, rate.duration / shortest) if shortest else expected, *args)
         else:
-            times = _sift(*incident, _known(self.detectors), self.paralyzable, *tables, rng)  # type: ignore[call-arg]
+            times = _drawn(_sift, expected, *args, np.zeros(detectors), self.paralyzable)
         if (counted := _known(self.counted)) < 1:
             times = times[(rng.random(len(times)) < counted) | np.isnan(times)]
         if self.frame_time:

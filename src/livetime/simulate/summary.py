@@ -13,6 +13,8 @@ from scipy import fft
 from livetime.simulate.detector import Events
 
 Floats = NDArray[np.float64]
+BLOCK = 2**16
+"""Numbers that are transformed at once for each module: what fits in a core's cache, and several segments where they are short."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,34 @@ def bin_counts(times, starts, dt, counts):  # type: ignore[no-untyped-def] # pra
                 break
             counts[s, k] += 1
             i += 1
+
+
+@njit(nogil=True, cache=True)
+def _total(counts):  # type: ignore[no-untyped-def] # pragma: no cover
+    total = np.int64(0)  # counts are whole: integers are added many at a time
+    for s in range(counts.shape[0]):
+        for k in range(counts.shape[1]):
+            total += np.int64(counts[s, k])
+    return float(total)
+
+
+@njit(nogil=True, cache=True)
+def _subtract(counts, mean):  # type: ignore[no-untyped-def] # pragma: no cover
+    for s in range(counts.shape[0]):
+        for k in range(counts.shape[1]):
+            counts[s, k] -= mean  # in float64
+
+
+@njit(nogil=True, cache=True)
+def _add_power(a, b, power):  # type: ignore[no-untyped-def] # pragma: no cover
+    """Adds the squares of the numbers in a (S, P), summed over S, to power (1, P); to power (2, P) those of a + b and of a - b."""
+    for s in range(a.shape[0]):
+        for k in range(power.shape[1]):
+            if len(power) == 1:
+                power[0, k] += np.float64(a[s, k]) ** 2
+            else:
+                power[0, k] += np.float64(a[s, k] + b[s, k]) ** 2
+                power[1, k] += np.float64(a[s, k] - b[s, k]) ** 2
 
 
 def segment_starts(gti: Floats, segment_size: float) -> Floats:
@@ -155,21 +185,26 @@ class Periodogram:
 
     def of_counts(self, modules: Sequence[NDArray[np.float32]]) -> tuple[list[Floats], list[float], int]:
         """What `periodograms` gives, of counts in bins of dt, (segments, bins) for each module; they are overwritten."""
-        transforms, rates, segments = [], [], len(modules[0])
-        for counts in modules:
-            rates.append(float(counts.sum(dtype=np.float64)) / (segments * self.segment_size))
-            counts -= counts.mean(dtype=np.float64)
-            transforms.append(fft.rfft(counts, axis=1, overwrite_x=True))
-        total = np.float64(sum(rates)) * self.segment_size * segments
-        pairs = transforms if len(transforms) == 1 else [transforms[0] + transforms[1], transforms[0] - transforms[1]]
+        segments, block = len(modules[0]), max(1, BLOCK // self.bins)
+        totals = [_total(counts) for counts in modules]
+        power = np.zeros((len(modules), 2 * int(self._edges[-1])))
+        for at in range(0, segments, block):
+            parts = [self._transform(counts[at : at + block], total / counts.size) for counts, total in zip(modules, totals, strict=True)]
+            _add_power(parts[0], parts[-1], power)
+        rates = [total / (segments * self.segment_size) for total in totals]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return [self._rebin(z) * (2 / total) for z in pairs], rates, segments
+            scale = 2 / (np.float64(sum(rates)) * self.segment_size * segments)
+            return [self._rebin(p) * scale for p in power], rates, segments
 
-    def _rebin(self, transform: NDArray[Any]) -> Floats:
-        """Sum over segments and mean over the Fourier frequencies of each bin, of the squared modulus."""
-        parts = transform.view(np.float32)
-        power = np.einsum("sk,sk->k", parts, parts, dtype=np.float64).reshape(-1, 2).sum(axis=1)
-        return np.add.reduceat(power[: self._edges[-1]], self._edges[:-1]) / np.diff(self._edges)
+    @staticmethod
+    def _transform(counts: NDArray[np.float32], mean: float) -> NDArray[np.float32]:
+        """Fourier transforms (S, 2 F) of counts (S, N) less their mean: real and imaginary parts in turn."""
+        _subtract(counts, mean)
+        return np.asarray(fft.rfft(counts, axis=1)).view(np.float32)
+
+    def _rebin(self, power: Floats) -> Floats:
+        """Mean over the Fourier frequencies of each bin, of the squares (2 F,) of real and imaginary parts in turn."""
+        return np.asarray(np.add.reduceat(power[::2] + power[1::2], self._edges[:-1]) / np.diff(self._edges))
 
     def __call__(self, events: Events) -> NDArray[np.float32]:
         """The vector described by `layout`, float32. It is not finite where there are no counts."""
