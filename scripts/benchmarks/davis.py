@@ -19,9 +19,9 @@ import numpy as np
 from benchmarks import row
 from livetime.config import ROOT, UserError
 
-SWEEPS = 40
+SWEEPS = 20
 """Moves of every draw at the end."""
-CENTRES, WIDTH = 3000, 0.2
+CENTRES, WIDTH = 1500, 0.2
 """Of the kernels that propose; five to fifteen times as far a move as differential evolution's."""
 CHUNK = 100
 """Draws that are evaluated at a time, as many as stay near the processor."""
