@@ -113,8 +113,9 @@ def rows(run: Run, cells: Sequence[Cell], grid: Sequence[str], fits: Mapping[str
     scale = prior.parameters[target]
     for i, cell in enumerate(cells):
         for method, quantiles in fits.items():
-            off = quantiles[i, :, :, column] - scale.to_sampling(cell[target])
-            lo95, lo68, median, hi68, hi95 = (off * (np.log(10) if scale.scale == "log" else 1)).T
+            values = scale.to_physical(quantiles[i, :, :, column])
+            off = np.log(values / cell[target]) if scale.scale == "log" else values - cell[target]
+            lo95, lo68, median, hi68, hi95 = off.T
             scatter = float(median.std(ddof=1))
             out.append(
                 {
