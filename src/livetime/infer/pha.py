@@ -132,6 +132,10 @@ def read(
     summary, exposure = simulator.summary, spectrum.number("EXPOSURE")
     if summary.grades:
         raise UserError("the run's summary counts bad grades, which a spectrum does not hold: train with summary.grades=false")
+    if summary.annuli:
+        raise UserError(
+            "the run's summary tells core and outer annulus apart, but a spectrum is of one place: train with summary.annuli=false"
+        )
     _refuse_bad_channels(spectrum, response, summary)
     counts = summary.group(spectrum.counts, response)
     if counts.sum() == 0:
