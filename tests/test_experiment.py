@@ -24,7 +24,7 @@ FLOWS = ("demo", "deadtime_npe", "deadtime_npe_single")
 SPECTRA = ("pileup_npe",)
 STATES = ("states_mlp", "states_perceptron")
 MINIATURES = {
-    **dict.fromkeys((*FLOWS, "deadtime_npe_any"), SMALL),
+    **dict.fromkeys((*FLOWS, "deadtime_npe_any", "pileup_timing_npe"), SMALL),
     **{name: ["debug=fast_dev_run", "prior.covariates.exposure.high=6e3", *SMALL[len(SHORT) :]] for name in SPECTRA},
     **{name: [*SHORT, "prior.covariates.rate.high=60"] for name in STATES},
 }
@@ -166,6 +166,26 @@ def test_a_run_for_any_detector_is_told_of_each(trained, capsys, tmp_path):
     assert "fixed.detectors" in refused(capsys, *compare[:-3], "fixed.detectors=2.5", *compare[-2:])
     answer = run(capsys, *compare, "reference.names=[dead_time_model]", f"output={tmp_path}/comparison")
     assert {row["method"] for row in json.loads(Path(answer, "comparison.json").read_text())["rows"]} == {"network", "dead_time_model"}
+
+
+def test_a_light_curve_of_frames_that_pile_up(trained, capsys, tmp_path):
+    run_folder, truth = trained("pileup_timing_npe"), {"qpo_rms": 0.3, "rate": 300.0, "alpha": 0.3, "segments": 3.0}
+    words = [f"truth.{k}={v}" for k, v in truth.items()]
+    files = run(capsys, "observe", "experiment=pileup_timing_npe", *words, f"output={tmp_path}/mine")
+    infer = ["infer", f"run={run_folder}", f"observation.path={files}/A.evt", "draws=200", f"output={tmp_path}/answer"]
+    assert "it can be naive, frame_model" in refused(capsys, *infer, "reference.names=[dead_time_model]")
+    answer = run(capsys, *infer, "reference.names=[naive]")
+    summary = json.loads(Path(answer, "summary.json").read_text())
+    assert set(summary["parameters"]) == {*truth, "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency", "psf_fraction"} - {
+        "segments"
+    }
+    assert summary["observation"]["time_step"] == pytest.approx(5.6718e-3, rel=1e-4)
+    assert summary["observation"]["live_time_fraction"] == [pytest.approx(0.71, abs=1e-4)]
+    assert not any("frames" in w for w in summary["warnings"])
+    wide = run(capsys, "observe", "experiment=pileup_timing_npe", *words, "detector.frame_time=9.6988e-3", f"output={tmp_path}/wide")
+    answer = run(capsys, *infer[:2], f"observation.path={wide}/A.evt", *infer[3:], "overwrite=true", "reference.names=[]")
+    warnings = json.loads(Path(answer, "summary.json").read_text())["warnings"]
+    assert any("takes frames of 0.005672 s, but the file has 0.01134 s" in w for w in warnings)
 
 
 def test_other_detectors_are_observed_but_for_those_whose_live_time_is_not_known(capsys, tmp_path):

@@ -114,7 +114,7 @@ class Reference:
         names: which ones; may be empty; null for all that apply to the run's detector.
     """
 
-    names: tuple[Literal["naive", "dead_time_model", "averaged_dead_time_model", "exact", "davis"], ...] | None = None
+    names: tuple[Literal["naive", "dead_time_model", "averaged_dead_time_model", "frame_model", "exact", "davis"], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -383,15 +383,18 @@ def observe(config: Config) -> Path:
 
 def _write_events(events: "Events", simulator: "Simulator", truth: Mapping[str, float], folder: Path) -> None:
     from livetime.infer.ogip import write
+    from livetime.simulate.frame_pileup import FramePileUp
 
     paths = [folder / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
     # A mission's name would stand for the mission's numbers.
     telescope, instruments = ("NuSTAR", ("FPMA", "FPMB")) if simulator.detector.renewal else ("", ("SIMA", "SIMB"))
-    dead_time = 1 - float(
-        simulator.detector_at(truth).live_fraction(1.0)
-    )  # for each row of what several detectors record and screening leaves
+    frames = simulator.detector if isinstance(simulator.detector, FramePileUp) else None
+    # for each row of what several detectors record and screening leaves
+    dead_time = 0.0 if frames else 1 - float(simulator.detector_at(truth).live_fraction(1.0))
+    exposed = frames.exposed * float(np.diff(events.gti).sum()) if frames else 0.0
+    told = {"TIMEDEL": frames.cycle, "EXPOSURE": exposed, "LIVETIME": exposed, "DEADC": frames.exposed} if frames else None
     try:
-        write(events, paths, dead_time=dead_time, telescope=telescope, instruments=instruments)
+        write(events, paths, dead_time=dead_time, telescope=telescope, instruments=instruments, keywords=told)
     except ValueError as error:
         raise UserError(f"truth.rate is {truth['rate']:g} counts/s: {error}; take a lower one") from None
 

@@ -1,5 +1,7 @@
 """Spectra on disk: what is written is read, and what cannot be used is refused in one sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -125,3 +127,10 @@ def test_rates_light_curves_and_events_are_refused(folder):
         pha.of_run(SIMULATOR, ObservationFiles(path=("a.evt",)), "x")
     with pytest.raises(UserError, match=r"observation.band is of events"):
         pha.of_run(SIMULATOR, ObservationFiles(spectrum="a.pha", band=(1.0, 2.0)), "x")
+
+
+@pytest.mark.parametrize("option", ["grades", "annuli"])
+def test_a_run_that_asks_for_more_than_a_spectrum_holds_is_refused(written, option):
+    more = replace(SIMULATOR, summary=EnergySpectrum(**{option: True}))
+    with pytest.raises(UserError, match=f"train with summary.{option}=false"):
+        pha.read(written / "source.pha", more, "pileup_npe")

@@ -69,3 +69,10 @@ def test_which_references_apply():
     assert set(references(SIMULATOR, ("davis",))) == {"davis"}
     with pytest.raises(ValueError, match="it can be naive, davis"):
         applicable(replace(SIMULATOR, threads=1), ["exact"])
+
+
+def test_references_take_annuli_together():
+    apart = replace(SIMULATOR, summary=replace(SIMULATOR.summary, annuli=True))
+    (theta, x), (_, both) = (one(s, powerlaw_index=1.7, powerlaw_norm=1e-4, exposure=1e4) for s in (SIMULATOR, apart))
+    for reference in (NaiveSpectrum, DavisModel):
+        assert reference(apart).log_likelihood(theta, both) == pytest.approx(reference(SIMULATOR).log_likelihood(theta, x))

@@ -61,6 +61,47 @@ def test_counts_can_be_had_back_from_the_vector(grades, brightness):
     assert exposure == pytest.approx(12345.0, rel=1e-5)
 
 
+@pytest.mark.parametrize("grades", [False, True])
+def test_counts_of_two_annuli_come_back_together(grades):
+    summary = EnergySpectrum(grades=grades, annuli=True)
+    layout = summary.layout(RESPONSE)
+    inner, outer = np.random.default_rng(1).poisson([[30.0], [2.0]], (2, len(layout.frequency))).astype(float)
+    x = summary.vector(inner, 12345.0, 3.0, outer)
+    assert x.shape == (layout.size,)
+    assert list(layout.slices) == ["spectrum", "outer", "rate", "rate_outer", *(["bad"] if grades else []), "exposure"]
+    assert layout.spectra == ["spectrum", "outer"]
+    assert (summary.counts(x, layout)[0] == inner + outer).all()
+    with pytest.raises(ValueError, match="counts of two annuli must be given"):
+        summary.vector(inner, 1.0)
+    with pytest.raises(ValueError, match="counts of one place must be given"):
+        EnergySpectrum().vector(inner, 1.0, outer=outer)
+
+
+def test_the_core_piles_up_and_the_outer_annulus_does_not():
+    """Both against Davis's model, and together they are what is seen without annuli."""
+    truth = {**TRUTH, "psf_fraction": 0.85}
+    events, model, rate = SIMULATOR.events(truth, stream(3, 0)), Davis(SIMULATOR.detector), SIMULATOR.rate(truth)
+    inner, outer = (events.counts(RESPONSE.channels, place) for place in (False, True))
+    assert (inner + outer == events.counts(RESPONSE.channels)).all()
+    assert (events.photons[events.outer] == 1).all()
+    trials, core = model.trials(truth["exposure"]), model.core(rate, truth)
+    wings = truth["exposure"] * model.wings(rate, truth)
+    assert stats.binomtest(int(inner.sum()), trials, float(core.sum())).pvalue > 0.001
+    use = wings > 30
+    assert stats.chi2.sf(((outer - wings)[use] ** 2 / wings[use]).sum(), use.sum()) > 0.001
+    summary = EnergySpectrum(annuli=True)
+    both, alone = (s(events, RESPONSE, truth["exposure"]) for s in (summary, SIMULATOR.summary))
+    back, plain = (s.counts(x, s.layout(RESPONSE))[0] for s, x in ((summary, both), (SIMULATOR.summary, alone)))
+    assert (back == plain).all()
+
+
+def test_background_is_of_the_outer_annulus():
+    background = np.full(RESPONSE.channels, 1e-3)
+    events = SIMULATOR.detector.record(SIMULATOR.rate(TRUTH), 1e4, TRUTH, stream(4, 0), background=background)
+    assert events.outer[events.photons == 0].all()
+    assert not events.outer[events.photons > 1].any()
+
+
 def test_the_variance_of_a_group_does_not_depend_on_its_counts():
     rng = np.random.default_rng(2)
     mean = np.array([4.0, 20.0, 100.0, 1000.0])
@@ -119,6 +160,8 @@ def test_the_identity_is_of_contents():
     assert SIMULATOR.identity() == replace(SIMULATOR, threads=2).identity()
     assert SIMULATOR.identity()["detector"]["response"] == RESPONSE.digest
     assert "arf" not in SIMULATOR.identity()["detector"]
+    assert "annuli" not in SIMULATOR.identity()["summary"]  # banks from before there were any keep their names
+    assert replace(SIMULATOR, summary=EnergySpectrum(annuli=True)).identity()["summary"]["annuli"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from livetime.simulate.summary import segment_starts
 
 if TYPE_CHECKING:
     from livetime.simulate.detector import DeadTime, Ideal, Whittle
+    from livetime.simulate.frame_pileup import FramePileUp
     from livetime.simulate.pileup import PileUp
 
 Floats = NDArray[np.float64]
@@ -55,8 +56,12 @@ class Observation:
     def length(self) -> str:
         return f"{self.segments} segments of {self.info['segment_size']:g} s"
 
-    def doubts(self, detector: "DeadTime | Ideal | Whittle | PileUp") -> list[str]:
-        """A dead time other than that of the file's instrument by a quarter or more deserves a word, where the run has but one."""
+    def doubts(self, detector: "DeadTime | Ideal | Whittle | PileUp | FramePileUp") -> list[str]:
+        """A dead time other than that of the file's instrument by a quarter or more deserves a word, where the run has but one; of frames
+        that pile up, a frame time other than the file's by 2%."""
+        cycle, frame = getattr(detector, "cycle", None), self.info.get("time_step")
+        if cycle and not (frame and abs(frame / cycle - 1) < 0.02):
+            return [f"the network takes frames of {cycle:.4g} s, but {f'the file has {frame:.4g} s' if frame else 'the file tells none'}"]
         tau = 0.0 if "dead_time" in detector.parameters else getattr(detector, "mean_dead_time", 0.0)
         mission, own, telescope = self.info.get("mission"), self.info.get("dead_time"), self.info.get("telescope")
         if not telescope or tau == 0 or (own and 0.75 < own / tau < 1.25):
@@ -246,6 +251,7 @@ def _describe(parts: Sequence[EventFile], times: Sequence[Floats], exposure: flo
         "mjdref": _mjdref(parts[0]),
         "barycentred": barycentred(parts[0]),
         "dead_time": parts[0].dead_time,
+        "time_step": measured_step(parts[0]) or parts[0].timedel,
         "detectors": [None if p.detectors is None and p.mission and p.mission.detector else p.detector_count for p in parts],
         "share_in_band": [len(part.times) / part.total for part in parts],
         "exposure": exposure,

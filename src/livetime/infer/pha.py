@@ -14,6 +14,7 @@ from livetime.infer.fault import counted
 from livetime.infer.fitsfile import column, local_file, opened
 from livetime.simulate.detector import DeadTime, Ideal, Whittle
 from livetime.simulate.energy_spectrum import EnergySpectrum
+from livetime.simulate.frame_pileup import FramePileUp
 from livetime.simulate.pileup import FrameEvents, PileUp
 from livetime.simulate.response import Response, read_response
 from livetime.simulate.spectral import SpectralSimulator
@@ -66,7 +67,7 @@ class SpectrumObservation:
             return ("no background is named: it is taken to be none",)
         return () if self._background_matters else (f"{self._background_words}, which the network leaves out and the references take in",)
 
-    def doubts(self, detector: DeadTime | Ideal | Whittle | PileUp) -> list[str]:
+    def doubts(self, detector: DeadTime | Ideal | Whittle | PileUp | FramePileUp) -> list[str]:
         """A background that the network does not know, and a frame time other than the run's by 2% or more, deserve a word."""
         assert isinstance(detector, PileUp)  # `read` takes no other run
         said = [f"{self._background_words}, of which the network knows nothing"] if self._background_matters else []
@@ -131,6 +132,10 @@ def read(
     summary, exposure = simulator.summary, spectrum.number("EXPOSURE")
     if summary.grades:
         raise UserError("the run's summary counts bad grades, which a spectrum does not hold: train with summary.grades=false")
+    if summary.annuli:
+        raise UserError(
+            "the run's summary tells core and outer annulus apart, but a spectrum is of one place: train with summary.annuli=false"
+        )
     _refuse_bad_channels(spectrum, response, summary)
     counts = summary.group(spectrum.counts, response)
     if counts.sum() == 0:

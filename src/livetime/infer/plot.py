@@ -22,6 +22,7 @@ COLOURS = {
     "averaged_dead_time_model": "#cc79a7",
     "exact": "#009e73",
     "davis": "#009e73",
+    "frame_model": "#009e73",
     "truth": "black",
 }
 LABELS = {
@@ -31,6 +32,7 @@ LABELS = {
     "averaged_dead_time_model": "averaged dead-time model",
     "exact": "exact",
     "davis": "Davis model",
+    "frame_model": "frame model",
     "truth": "truth",
 }
 

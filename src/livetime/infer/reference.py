@@ -3,7 +3,7 @@
 A power averaged over M segments and W Fourier frequencies is Gamma-distributed with shape M W about its expectation (Whittle's
 likelihood; Vaughan 2010, Barret & Vaughan 2012). What is expected is white noise plus the source's power as a segment of finite length
 shows it, behind the detector. `Naive` takes the detector for an ideal one. `DeadTimeModel` gives it the exact white noise and response of
-a source that varies weakly; `AveragedDeadTimeModel` averages both over the rate's own distribution.
+a source that varies weakly; `AveragedDeadTimeModel` averages both over the rate's own distribution, and `FrameModel` does so for pile-up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from livetime.infer.exact import Exact
 from livetime.infer.sampler import posterior
 from livetime.infer.spectral_reference import SPECTRAL, SpectralReference
 from livetime.simulate.detector import DeadTime, Whittle
+from livetime.simulate.frame_pileup import FramePileUp
 from livetime.simulate.prior import Samples
 from livetime.simulate.psd import SHAPES, Spectrum
 from livetime.simulate.simulator import Simulations, Simulator
@@ -401,6 +402,8 @@ class Naive(Reference):
 
     @cached_property
     def detector(self) -> DeadTime:
+        if isinstance(frames := self.simulator.detector, FramePileUp):
+            return DeadTime(1, 0.0, counted=frames.exposed)
         own = super().detector
         return DeadTime(own.modules, 0.0, background=own.background, counted=own.counted)
 
@@ -424,10 +427,72 @@ class AveragedDeadTimeModel(DeadTimeModel):
     averaged: ClassVar[bool] = True
 
 
+@dataclass(frozen=True)
+class FrameModel(Reference):
+    """Pile-up frame by frame: exact white noise and response of `FramePileUp`, both averaged over the rate's own distribution.
+
+    Counts of a frame depend on the rate in that frame alone, so that for a log-normal source the average is exact up to the series' order:
+    with C(g) the mean counts at a log rate g, the k-th power of g's autocovariance comes through with `E[d^k C/dg^k]^2` (Price 1958), and
+    the noise is `2 E[variance]/E[C]`. The recorded rate scatters about its mean by noise and by the variability at less than 1/duration.
+    Counts are not monotonic in the rate: the posterior may have two modes.
+    """
+
+    name: ClassVar[str] = "frame model"
+
+    def power(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+        own: dict[str, Floats] = {name: np.atleast_1d(np.asarray(value, dtype=np.float64)) for name, value in params.items()}
+        recorded, noise, gains, lines = self._seen(own)
+        return {"power": noise[:, None] + recorded[:, None] * self._shown * self._in_bins(own, gains, lines)}
+
+    @property
+    def _frames(self) -> FramePileUp:
+        assert isinstance(self.simulator.detector, FramePileUp)  # `applicable` names no other
+        return self.simulator.detector
+
+    @cached_property
+    def _shown(self) -> Floats:
+        """Share of the power (F,) that is left of a rate which is constant over steps, in bins; where one is a multiple of the other."""
+        f, (short, long) = self.simulator.layout.frequency, sorted((self.simulator.source.dt, self.simulator.summary.dt))
+        return np.asarray((np.sinc(f * long) / np.sinc(f * short)) ** 2)
+
+    def _seen(self, params: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats, Lines]:
+        """Recorded counts/s (n,), white noise (n,), gains (n, order), and the source's lines."""
+        lines, frames = self.source.lines(params), self._frames
+        variance = self._variance(params, lines)[:, None] * self.simulator.source.log_normal
+        nodes = params["rate"][:, None] * np.exp(np.sqrt(variance) * NODES - variance / 2)
+        own = {name: params[name][:, None] for name in frames.parameters}
+        counts = np.stack([frames.counts(nodes, own, k) @ WEIGHTS for k in range(ORDER + 1)], axis=1)
+        gains = (counts[:, 1:] / counts[:, :1]) ** 2
+        return counts[:, 0] / frames.cycle, 2 * (frames.variance(nodes, own) @ WEIGHTS) / counts[:, 0], gains, lines
+
+    def log_likelihood(self, theta: ArrayLike, x: ArrayLike) -> Floats:
+        return self._of_powers(np.atleast_2d(np.asarray(theta, dtype=np.float64)), np.asarray(x, dtype=np.float64))
+
+    def _of_powers(self, theta: Floats, x: Floats) -> Floats:
+        layout, params = self.simulator.layout, self.simulator.prior.physical(theta)
+        power, observed, segments = (x[layout.slices[name]] for name in ("power", "rate_a", "segments"))
+        segments, total = np.round(10**segments), 10**observed
+        recorded, noise, gains, lines = self._seen(params)
+        expected = noise[:, None] + total * self._shown * self._in_bins(params, gains, lines)
+        value: Floats = -(2 * np.exp(power) / expected + np.log(expected)) @ (segments * layout.averaged)
+        duration = float(segments[0] * self.simulator.summary.segment_size)
+        slow = self.source(np.array([0.5 / duration]), params, duration, gains, lines)[:, 0] / (2 * duration)
+        variance = slow + noise / (2 * recorded * duration)
+        d = observed[0] * np.log(10) - np.log(recorded) + variance / 2
+        value = value - d**2 / (2 * variance) - np.log(variance) / 2
+        return np.where(np.isfinite(value), value, -1e30)  # no counts at all are expected of far too bright a core
+
+    def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
+        prior, rng, values = self.simulator.prior, np.random.default_rng(seed), np.asarray(x, dtype=np.float64)
+        place, lengths = rng.random((POPULATION, prior.dim)), (self.walkers, self.steps, self.max_steps)
+        return posterior(self.name, lambda theta: self._of_powers(theta, values), prior, place, rng, *lengths, self.draws)
+
+
 REFERENCES: dict[str, type[Reference] | type[Exact]] = {
     "naive": Naive,
     "dead_time_model": DeadTimeModel,
     "averaged_dead_time_model": AveragedDeadTimeModel,
+    "frame_model": FrameModel,
     "exact": Exact,
 }
 """By the name that a config gives."""
@@ -448,7 +513,8 @@ def applicable(simulator: Simulations, names: Sequence[str] | None) -> tuple[str
     if isinstance(simulator, SpectralSimulator):
         known = tuple(SPECTRAL)
     elif isinstance(simulator, Simulator) and isinstance(simulator.summary, Periodogram) and not beyond:
-        known = ("exact",) if isinstance(simulator.detector, Whittle) else tuple(name for name in REFERENCES if name != "exact")
+        of_events = ("naive", "frame_model") if isinstance(detector, FramePileUp) else tuple(REFERENCES)[:3]
+        known = ("exact",) if isinstance(detector, Whittle) else of_events
     for name in names or ():
         if name not in known:
             there = f"it can be {', '.join(known)}" if known else "say reference.names=[]"

@@ -22,11 +22,14 @@ class EnergySpectrum:
     The vector holds `spectrum`: `sqrt((k + 3/8)/(N + 1/2))` of the counts k of each group and N of all, whose variance is 1/(4 N)
     whatever k is (Anscombe 1948); `rate`: log10 of (N + 1/2)/exposure in counts/s; with `grades`, `bad`: log10 of
     (bad + 1/2)/(good + 1/2) events, for pile-up makes bad grades; and `exposure`: log10 of that in s. Counts can be had back from it.
+    With `annuli` these are of the PSF's core, where photons pile up, and the same of an outer annulus, where they do not (its wings and
+    all background), stands in `outer` after the spectrum and in `rate_outer` after the rate (Koenig et al. 2025).
 
     Arguments:
         low, high: keV, the channels whose nominal energies lie between are used.
         resolution: width of a group over the response's full width at half maximum.
         grades: whether events of bad grades are counted too.
+        annuli: whether core and outer annulus are told apart.
 
     Raises: ValueError for a band that is none, or a width that is not positive.
     """
@@ -35,6 +38,7 @@ class EnergySpectrum:
     high: float = 8.0
     resolution: float = 0.5
     grades: bool = False
+    annuli: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high < np.inf:
@@ -56,8 +60,10 @@ class EnergySpectrum:
 
     def layout(self, response: Response) -> Layout:
         edges = self.edges(response)
-        slices = {"spectrum": slice(0, at := len(edges) - 1)}
-        for name in ("rate", *(["bad"] if self.grades else []), "exposure"):
+        slices, at, groups = {}, 0, len(edges) - 1
+        for name in ("spectrum", "outer") if self.annuli else ("spectrum",):
+            slices[name] = slice(at, at := at + groups)
+        for name in ("rate", *(["rate_outer"] if self.annuli else []), *(["bad"] if self.grades else []), "exposure"):
             slices[name] = slice(at, at := at + 1)
         energy = self.group((response.e_min + response.e_max) / 2, response) / np.diff(edges)
         return Layout(slices, energy, np.diff(edges), "keV")
@@ -70,19 +76,26 @@ class EnergySpectrum:
     def __call__(self, events: FrameEvents, response: Response, exposure: float) -> NDArray[np.float32]:
         """The vector of one exposure in s."""
         edges = self.edges(response)
-        bad = ((events.channel >= edges[0]) & (events.channel < edges[-1]) & ~events.good).sum() if self.grades else 0
-        return self.vector(self.group(events.counts(response.channels), response), exposure, float(bad))
+        wrong = (events.channel >= edges[0]) & (events.channel < edges[-1]) & ~events.good
+        bad = float((wrong & ~events.outer if self.annuli else wrong).sum())
+        places = (False, True) if self.annuli else (None,)
+        counts = [self.group(events.counts(response.channels, place), response) for place in places]
+        return self.vector(counts[0], exposure, bad, *counts[1:])
 
-    def vector(self, counts: Floats, exposure: float, bad: float = 0.0) -> NDArray[np.float32]:
-        """The vector of counts per group (G,), and of so many events of bad grades in the band."""
-        total = counts.sum() + 0.5
-        ratio = [np.log10((bad + 0.5) / total)] if self.grades else []
-        numbers = [np.log10(total / exposure), *ratio, np.log10(exposure)]
-        return np.concatenate([np.sqrt((counts + 0.375) / total), numbers]).astype(np.float32)
+    def vector(self, counts: Floats, exposure: float, bad: float = 0.0, outer: Floats | None = None) -> NDArray[np.float32]:
+        """The vector of counts per group (G,), of so many events of bad grades in the band, and with `annuli` of those of the outer one."""
+        if self.annuli != (outer is not None):
+            raise ValueError(f"annuli is {self.annuli}, with which counts of {'two annuli' if self.annuli else 'one place'} must be given")
+        places = [counts] if outer is None else [counts, outer]
+        totals = [place.sum() + 0.5 for place in places]
+        spectra = [np.sqrt((place + 0.375) / total) for place, total in zip(places, totals, strict=True)]
+        ratio = [np.log10((bad + 0.5) / totals[0])] if self.grades else []
+        numbers = [*(np.log10(total / exposure) for total in totals), *ratio, np.log10(exposure)]
+        return np.concatenate([*spectra, numbers]).astype(np.float32)
 
     @staticmethod
     def counts(x: NDArray[Any], layout: Layout) -> tuple[Integers, float]:
-        """Counts per group (G,) and exposure in s of a vector (X,), the inverse of `vector`.
+        """Counts per group (G,), of annuli together, and exposure in s of a vector (X,), the inverse of `vector`.
 
         >>> summary = EnergySpectrum()
         >>> layout = Layout({"spectrum": slice(0, 2), "rate": slice(2, 3), "exposure": slice(3, 4)}, np.ones(2), np.ones(2))
@@ -91,8 +104,12 @@ class EnergySpectrum:
         """
         part = {name: np.asarray(x[s], dtype=np.float64) for name, s in layout.slices.items()}
         exposure = float(10 ** part["exposure"].item())
-        total = round(10 ** part["rate"].item() * exposure - 0.5) + 0.5
-        return np.asarray(np.round(part["spectrum"] ** 2 * total - 0.375), dtype=np.int64), exposure
+        counts = np.zeros(len(part["spectrum"]), dtype=np.int64)
+        for name, rate in (("spectrum", "rate"), ("outer", "rate_outer")):
+            if name in part:
+                total = round(10 ** part[rate].item() * exposure - 0.5) + 0.5
+                counts += np.round(part[name] ** 2 * total - 0.375).astype(np.int64)
+        return counts, exposure
 
 
 @lru_cache(maxsize=64)

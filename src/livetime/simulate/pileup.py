@@ -33,6 +33,7 @@ class FrameEvents:
         photons: how many photons the event is made of; 0 for background.
         energy: their summed energy in keV, before the response; NaN for background.
         good: whether the event has a good grade.
+        outer: whether it was read in an outer annulus, where nothing piles up: the PSF's wings, and the background, for the core is small.
     """
 
     frame: Integers
@@ -40,10 +41,12 @@ class FrameEvents:
     photons: Integers
     energy: Floats
     good: NDArray[np.bool_]
+    outer: NDArray[np.bool_]
 
-    def counts(self, channels: int) -> Integers:
-        """Good events per channel, (C,)."""
-        return np.bincount(self.channel[self.good], minlength=channels)
+    def counts(self, channels: int, outer: bool | None = None) -> Integers:
+        """Good events per channel, (C,): all, or those of the outer annulus, or of the core, alone."""
+        chosen = self.good if outer is None else self.good & (self.outer == outer)
+        return np.bincount(self.channel[chosen], minlength=channels)
 
 
 @njit(nogil=True, cache=True)
@@ -307,17 +310,20 @@ class PileUp:
         parts = []
         if mean > 0:
             grades = (self.g0, alpha, threshold)
-            parts.append(_read_core(mean, profile, frames, self.regions, *grades, rate, response.edges, self._tables, rng))
+            core = _read_core(mean, profile, frames, self.regions, *grades, rate, response.edges, self._tables, rng)
+            parts.append((*core, np.zeros(len(core[0]), dtype=bool)))
         frame = self._frames_of((1 - fraction) * total * exposure, frames, profile, rng)
         if len(frame):
             channel, energy, good = _read_wings(frame, self.g0, threshold, rate, response.edges, self._tables, rng)
             seen = channel >= 0
-            parts.append((frame[seen], channel[seen], np.ones(seen.sum(), dtype=np.int64), energy[seen], good[seen]))
+            one, outer = np.ones(seen.sum(), dtype=np.int64), np.ones(seen.sum(), dtype=bool)
+            parts.append((frame[seen], channel[seen], one, energy[seen], good[seen], outer))
         if background is not None:
             counts = rng.poisson(background * exposure)
             n = int(counts.sum())
             channel = np.repeat(np.arange(len(counts)), counts)
-            parts.append((rng.integers(0, frames, n), channel, np.zeros(n, dtype=np.int64), np.full(n, np.nan), np.ones(n, dtype=bool)))
+            none, yes = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
+            parts.append((rng.integers(0, frames, n), channel, none, np.full(n, np.nan), yes, yes))
         return _in_order(parts)
 
     def times(self, events: FrameEvents) -> Floats:
@@ -336,7 +342,7 @@ class PileUp:
 def _in_order(parts: list[tuple[NDArray[np.generic], ...]]) -> FrameEvents:
     if not parts:
         empty = np.zeros(0, dtype=np.int64)
-        return FrameEvents(empty, empty, empty, np.zeros(0), np.zeros(0, dtype=bool))
+        return FrameEvents(empty, empty, empty, np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     if len(parts) > 1:
         order = np.argsort(columns[0], kind="stable")

@@ -17,6 +17,7 @@ from livetime.simulate.counts import LEAST, MOST, counts, pays
 from livetime.simulate.dead_time import dead_time_distribution
 from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
 from livetime.simulate.features import Features
+from livetime.simulate.frame_pileup import FramePileUp
 from livetime.simulate.lightcurve import LightCurve, Rate
 from livetime.simulate.prior import Prior
 from livetime.simulate.summary import Layout, Periodogram
@@ -167,7 +168,7 @@ class Simulator(Simulations):
     """
 
     source: LightCurve
-    detector: DeadTime | Ideal | Whittle
+    detector: DeadTime | Ideal | Whittle | FramePileUp
     summary: Periodogram | Features
 
     def __post_init__(self) -> None:
@@ -179,6 +180,7 @@ class Simulator(Simulations):
         if self.prior.covariates["segments"].low < 1:
             raise ValueError("prior.covariates.segments.low is below 1; an observation has at least one segment")
         self._check_known()
+        self._check_frames()
         frequencies = {name: r.low for name, r in self.prior.parameters.items() if name.endswith("_frequency")}
         lowest = min(frequencies, key=lambda name: frequencies[name], default=None)
         if lowest is not None and frequencies[lowest] < 1 / self.summary.segment_size:
@@ -197,6 +199,20 @@ class Simulator(Simulations):
                 self.detector_at({"rate": 1.0, **{name: getattr(r, edge) for name, r in ranges.items()}})
             except ValueError as error:
                 raise ValueError(f"prior.covariates reaches what no detector has: {error}") from None
+
+    def _check_frames(self) -> None:
+        if not isinstance(self.detector, FramePileUp):
+            return
+        for name in self.detector.parameters:
+            r = self.prior.ranges[name]
+            if not 0 <= r.low < r.high <= 1:
+                raise ValueError(f"prior.parameters.{name} goes from {r.low:g} to {r.high:g}, but must lie between 0 and 1")
+        frames, cycle = self.summary.dt / self.detector.cycle, self.detector.cycle
+        if round(frames) < 1 or abs(frames - round(frames)) > 1e-6:
+            raise ValueError(
+                f"summary.dt is {self.summary.dt:g} s, but must be a whole number of frames, or bins beat with them: frames of {cycle:g} s "
+                f"ask for summary.dt={max(1, round(frames)) * cycle:.9g}, and a segment_size that is a multiple of it"
+            )
 
     def _check_features(self) -> None:
         if not isinstance(self.summary, Features):
@@ -229,7 +245,13 @@ class Simulator(Simulations):
         """The detector of an observation with the given physical parameters and covariates; ValueError for one that draws no events."""
         if isinstance(self.detector, Whittle):
             raise ValueError("detector is Whittle, which draws periodograms and no events; choose another, such as detector=ideal")
+        if isinstance(self.detector, FramePileUp):
+            raise ValueError("detector is FramePileUp, which has frames and no dead time; choose another, such as detector=ideal")
         return DeadTime(self.detector.modules, 0.0) if isinstance(self.detector, Ideal) else self.detector.at(params)
+
+    def _recorder(self, params: Mapping[str, float]) -> DeadTime | FramePileUp:
+        """What draws the events of an observation; params and errors as of `detector_at`."""
+        return self.detector.at(params) if isinstance(self.detector, FramePileUp) else self.detector_at(params)
 
     def at(self, params: Mapping[str, float]) -> "Simulator":
         """The simulator of observations with the given detector's covariates: its summary vector is the same but for what `known` adds."""
@@ -291,12 +313,12 @@ class Simulator(Simulations):
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
         """One observation with the given physical parameters and covariates; ValueError if the detector draws no events."""
-        return self._events(self.detector_at(params), self._rate(params, rng), params, rng)
+        return self._events(self._recorder(params), self._rate(params, rng), params, rng)
 
     def _rate(self, params: Mapping[str, float], rng: np.random.Generator) -> Rate:
         return self.source.rate(params, round(params["segments"]) * self.summary.segment_size, rng)
 
-    def _events(self, detector: DeadTime, rate: Rate, params: Mapping[str, float], rng: np.random.Generator) -> Events:
+    def _events(self, detector: DeadTime | FramePileUp, rate: Rate, params: Mapping[str, float], rng: np.random.Generator) -> Events:
         events = detector.record(rate, rng)
         if "hardness" not in self.summary.parameters:
             return events
@@ -325,10 +347,15 @@ class Simulator(Simulations):
 
     def _vector(self, params: Mapping[str, float], rng: np.random.Generator) -> NDArray[np.float32]:
         """The summary of one simulation, NaN if it could not be; without events where the detector is any and that is faster."""
-        detector, rate, summary = self.detector_at(params), self._rate(params, rng), self.summary
+        detector, rate, summary = self._recorder(params), self._rate(params, rng), self.summary
         if not np.isfinite(rate.values).all():
             return np.full(self.layout.size, np.nan, dtype=np.float32)
-        if self.known and isinstance(summary, Periodogram) and pays(detector, rate, summary.dt, params["rate"]):
+        if (
+            isinstance(detector, DeadTime)
+            and self.known
+            and isinstance(summary, Periodogram)
+            and pays(detector, rate, summary.dt, params["rate"])
+        ):
             found = [module.reshape(-1, summary.bins) for module in counts(detector, rate, summary.dt, rng)]
             return self._with_known(summary.vector(*summary.of_counts(found)), params)
         return self.summarise(self._events(detector, rate, params, rng), params)
