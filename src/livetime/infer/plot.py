@@ -23,6 +23,7 @@ COLOURS = {
     "exact": "#009e73",
     "davis": "#009e73",
     "truth": "black",
+    "original": "black",
 }
 LABELS = {
     "network": "network",
@@ -32,6 +33,7 @@ LABELS = {
     "exact": "exact",
     "davis": "Davis model",
     "truth": "truth",
+    "original": "original, no dead time",
 }
 
 
