@@ -230,6 +230,13 @@ OWN = {
         (["reference=other"], ["reference=other", "default"]),
     ],
     "compare": [],
+    "inject": [
+        (["inject.path=nothing.lc", "draws=3", "run=half a run"], ["draws is 3"]),
+        (["inject.rates=[]"], ["inject", "rates is []"]),
+        (["inject.rates=[bright]"], ["inject.rates", "bright"]),
+        (["inject.band=[10,3]"], ["inject", "band is 10 to 3"]),
+        (["+inject.paths=x"], ["inject.paths", "did you mean path?"]),
+    ],
 }
 OF_A_RUN = [(command, words, named) for command in OWN for words, named in [*RUNS, *OWN[command]]]
 
@@ -242,6 +249,8 @@ def test_commands_that_take_a_run_refuse(capsys, elsewhere, half_a_run, command,
         (elsewhere / name / "config.json").write_text(text)
     if command == "infer" and not any(w.startswith("observation.") for w in words):
         words = [*words, "observation.path=A.evt"]
+    if command == "inject" and not any(w.startswith("inject.path") for w in words):
+        words = [*words, "inject.path=A.evt"]
     refused(capsys, elsewhere, [command, *words], named)
 
 

@@ -10,6 +10,7 @@ import pytest
 from livetime import config as config_module
 from livetime.config import (
     CONFIGS,
+    Injection,
     ObservationFiles,
     Reference,
     Root,
@@ -23,10 +24,10 @@ from livetime.config import (
 )
 
 NAN, INF = float("nan"), float("inf")
-SETTINGS = {"training": Training, "trainer": Trainer, "reference": Reference, "observation": ObservationFiles}
+SETTINGS = {"training": Training, "trainer": Trainer, "reference": Reference, "observation": ObservationFiles, "inject": Injection}
 PARTS = ("source", "detector", "summary", "prior", "estimator")
 EXTRA = {"estimator": {"shapes": {"low": [-1.0, 0.0], "high": [1.0, 2.0], "x_dim": 7, "classes": ["a", "b"]}}}
-ROOTS = {"reference": "run", "observation": "run"}
+ROOTS = {"reference": "run", "observation": "run", "inject": "run"}
 
 
 def files(*groups):

@@ -1,4 +1,4 @@
-"""`livetime simulate|train|evaluate|infer|observe|compare`, each a Hydra application, and `livetime doctor`, which is none."""
+"""`livetime simulate|train|evaluate|infer|observe|compare|inject`, each a Hydra application, and `livetime doctor`, which is none."""
 
 import os
 import re
@@ -61,6 +61,12 @@ COMMANDS = {
         "livetime compare run=outputs/<name>/<run> grid.rate=[50,500] fixed.qpo_rms=.15 ... n=100",
         "the folder of the table and the figure",
     ),
+    "inject": Command(
+        "pass a bright source's own variability through a run's detector, and compare with its answer without dead time",
+        "run",
+        "livetime inject run=outputs/<name>/<run> inject.path=bright.lc inject.rates=[300,1000] output=my_injection",
+        "the folder of the table and the figure",
+    ),
     "doctor": Command(
         "every fault of event files, and what it does to a measurement",
         "",
@@ -75,7 +81,7 @@ DOCTOR = {
 }
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i")
 FLAGS = (*FLAGS_WITH_VALUE, "-m", "--multirun", "--resolve", "--version", "--hydra-help")
-PATHS = ("observation.path", "run", "resume", "output", "outputs")
+PATHS = ("observation.path", "inject.path", "run", "resume", "output", "outputs")
 FREE = ("truth", "fixed", "grid")
 """Mappings whose keys are named by the user, not by the schema."""
 

@@ -164,6 +164,31 @@ class ObservationFiles:
             raise ValueError(f"hard is {self.hard}, but a PI channel is a number from 0")
 
 
+@dataclass(frozen=True)
+class Injection:
+    """What is passed through a run's detector, with a known answer.
+
+    Arguments:
+        path: event file, or OGIP light curve (RATE or COUNTS), of a bright source.
+        rates: incident counts/s per module to which it is scaled; null for three inside the run's prior.
+        gti, start, stop, band: as of `ObservationFiles`.
+
+    Raises: ValueError for no rates, rates that are not positive, or a band that is none.
+    """
+
+    path: str | None = None
+    rates: tuple[float, ...] | None = None
+    gti: Literal["file", "full"] = "file"
+    start: float | None = None
+    stop: float | None = None
+    band: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.rates is not None and not (self.rates and all(0 < rate < math.inf for rate in self.rates)):
+            raise ValueError(f"rates is {list(self.rates)}, but must be one or more positive numbers of counts/s")
+        ObservationFiles(band=self.band)
+
+
 @dataclass
 class Root:
     """Top-level keys of `config.yaml`, for simulate, train and observe. Hydra refuses any other."""
@@ -189,12 +214,13 @@ class Root:
 
 @dataclass
 class RunRoot:
-    """Top-level keys of `run.yaml`, for evaluate, infer and compare."""
+    """Top-level keys of `run.yaml`, for evaluate, infer, compare and inject."""
 
     run: str | None = None
     seed: int = 2
     observation: dict[str, Any] = field(default_factory=dict)
     reference: dict[str, Any] = field(default_factory=dict)
+    inject: dict[str, Any] = field(default_factory=dict)
     draws: int = 10_000
     n: int | None = None
     fixed: dict[str, float] = field(default_factory=dict)

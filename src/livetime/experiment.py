@@ -1,4 +1,4 @@
-"""The typed spine: simulate, train, evaluate, observe, infer, compare.
+"""The typed spine: simulate, train, evaluate, observe, infer, compare, inject.
 
 Heavy packages are imported when a stage starts, so that `--help` and a bad key answer at once.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from livetime.config import ROOT, ObservationFiles, Reference, Trainer, Training, UserError, check, hint
+from livetime.config import ROOT, Injection, ObservationFiles, Reference, Trainer, Training, UserError, check, hint
 from livetime.outputs import new_folder, provenance, refuse_existing, stamp, write_json
 from livetime.progress import progress, say
 
@@ -531,4 +531,31 @@ def compare(config: Config) -> Path:
         rows = comparison.rows(run, cells, list(grid), fits, target)
         settings = {"fixed": fixed, "n": n, "seed": config["seed"], "run": str(run.folder)}
         comparison.write(rows, list(grid), target, prior, settings, aside)
+    return folder
+
+
+# --- inject --------------------------------------------------------------------------------------------------------------
+
+
+def inject(config: Config) -> Path:
+    """A bright source's own variability through the run's detector, beside its answer without dead time; returns the folder."""
+    settings, which = check(Injection, config["inject"], "inject"), check(Reference, config["reference"], "reference")
+    if not settings.path:
+        raise UserError("inject.path is missing; say inject.path=<event file or light curve of a bright source>")
+    if not 100 <= config["draws"] <= 1_000_000:
+        raise UserError(f"draws is {config['draws']}, but must be from 100 to 1000000")
+    folder = Path(config["output"] or ROOT / "outputs" / "inject" / f"{Path(settings.path).stem}_{stamp()}")
+    refuse_existing(folder, config["overwrite"], [Path(settings.path)])
+    run = _open(config, for_posterior=True)
+
+    from livetime.infer import inject as injection
+    from livetime.infer.original import open_original
+
+    fixed, rates = dict(config["fixed"]), settings.rates or injection.default_rates(run)
+    summary, most = injection.refuse(run, rates, fixed)
+    names = _references(run, which)
+    original = open_original(settings, summary, most)
+    with new_folder(folder, config["overwrite"], [Path(settings.path), run.folder]) as aside:
+        injected = injection.inject(run, original, rates, fixed, names, config["draws"], config["seed"])
+        injection.write(injected, {"run": str(run.folder), "seed": config["seed"], "fixed": fixed}, aside)
     return folder

@@ -20,7 +20,7 @@ def stamp() -> str:
     return f"{time.strftime('%Y-%m-%d_%H%M%S')}_{uuid.uuid4().hex[:6]}"
 
 
-RESULTS = ("summary.json", "evaluation.json", "comparison.json", "truth.json")
+RESULTS = ("summary.json", "evaluation.json", "comparison.json", "inject.json", "truth.json")
 """A folder with one of these is a result of livetime's, and may be overwritten; any other may not."""
 
 

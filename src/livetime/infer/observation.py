@@ -108,8 +108,7 @@ def read(
     _consistent(parts, said)
     common = _common(parts, said)
     origin, names = float(common[0, 0]), " with ".join(map(str, files))
-    whole = _whole(_part(common - origin, start, stop, names), segment_size, names, said)
-    used = _first(whole, segment_size, max_segments, said)
+    whole, used = segments_of(common - origin, segment_size, max_segments, start, stop, names, said)
     start_time, intervals = origin + float(used[0, 0]), used - used[0, 0]
     chosen = [inside(part.times - start_time, intervals) for part in parts]
     times = tuple((part.times - start_time)[rows] for part, rows in zip(parts, chosen, strict=True))
@@ -185,6 +184,14 @@ def _common(parts: Sequence[EventFile], notes: list[str]) -> Floats:
         both = " and ".join(f"{exposure:.6g}" for exposure in each)
         notes.append(f"the modules have {both} s of good time, their {shared:.6g} s in common are used")
     return common
+
+
+def segments_of(
+    gti: Floats, segment_size: float, max_segments: int | None, start: float | None, stop: float | None, names: str, notes: list[str]
+) -> tuple[Floats, Floats]:
+    """The good time intervals from start to stop that hold a segment, and of these what is used; see `read`."""
+    whole = _whole(_part(gti, start, stop, names), segment_size, names, notes)
+    return whole, _first(whole, segment_size, max_segments, notes)
 
 
 def _part(gti: Floats, start: float | None, stop: float | None, names: str) -> Floats:

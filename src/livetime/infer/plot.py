@@ -24,6 +24,7 @@ COLOURS = {
     "davis": "#009e73",
     "frame_model": "#009e73",
     "truth": "black",
+    "original": "black",
 }
 LABELS = {
     "network": "network",
@@ -34,6 +35,7 @@ LABELS = {
     "davis": "Davis model",
     "frame_model": "frame model",
     "truth": "truth",
+    "original": "original, no dead time",
 }
 
 

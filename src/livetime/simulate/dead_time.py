@@ -34,6 +34,11 @@ class DeadTimeDistribution:
     def mean(self) -> float:
         return float(self.probability @ (self.low + self.high) / 2)
 
+    def draw(self, n: int, rng: np.random.Generator) -> Floats:
+        """Dead times (n,) in s."""
+        k = rng.choice(len(self.low), size=n, p=self.probability) if len(self.low) > 1 else np.zeros(n, dtype=np.int64)
+        return np.asarray(self.low[k] + (self.high - self.low)[k] * rng.random(n))
+
     def phi(self, f: ArrayLike) -> NDArray[np.complex128]:
         """Characteristic function E[exp(-2 pi i f tau)], shape of f."""
         f = np.asarray(f, dtype=np.float64)[..., None]

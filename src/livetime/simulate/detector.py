@@ -274,12 +274,32 @@ class DeadTime:
             times = _drawn(_record, min(expected, rate.duration / shortest) if shortest else expected, *args)
         else:
             times = _drawn(_sift, expected, *args, np.zeros(detectors), self.paralyzable)
+        return self._read_out(times, rate.duration, rng)
+
+    def _read_out(self, times: Floats, end: float, rng: np.random.Generator) -> Floats:
+        """What screening and frames leave of the recorded events."""
         if (counted := _known(self.counted)) < 1:
             times = times[(rng.random(len(times)) < counted) | np.isnan(times)]
         if self.frame_time:
             times = (np.floor(times / self.frame_time) + 0.5) * self.frame_time
-            times = times[~(times >= rate.duration)]  # of a last frame that is not complete; NaN stays
+            times = times[~(times >= end)]  # of a last frame that is not complete; NaN stays
         return times
+
+    def sift(self, incident: Floats, gti: Floats, rng: np.random.Generator) -> Floats:
+        """The events of a module that are recorded, of a list of incident ones of the source.
+
+        Arguments:
+            incident: sorted times in s, (N,), within good time intervals (G, 2) in s: background falls into these.
+        """
+        lengths = np.diff(gti)[:, 0]
+        of = np.repeat(np.arange(len(gti)), rng.poisson(_known(self.background) * lengths))
+        times = np.sort(np.concatenate([incident, gti[of, 0] + lengths[of] * rng.random(len(of))]))
+        tau, place = self.distribution.draw(len(times), rng), rng.integers(_known(self.detectors), size=len(times))
+        keep = np.zeros(len(times), dtype=np.bool_)
+        for detector in range(_known(self.detectors)):
+            own = np.flatnonzero(place == detector)
+            keep[own] = filter_dead_time(times[own], tau[own], self.paralyzable)
+        return self._read_out(times[keep], float(gti[-1, 1]), rng)
 
     # What the exact laws of dead time say of a module's list of counted events, but for the frames of a readout.
 
