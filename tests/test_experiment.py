@@ -27,7 +27,7 @@ MINIATURES = {
     **dict.fromkeys((*FLOWS, "deadtime_npe_any", "pileup_timing_npe"), SMALL),
     **{name: ["debug=fast_dev_run", "prior.covariates.exposure.high=6e3", *SMALL[len(SHORT) :]] for name in SPECTRA},
     **{name: [*SHORT, "prior.covariates.rate.high=60"] for name in STATES},
-    "rednoise_npe": [*SHORT, "prior.parameters.rate.low=5", "prior.parameters.rate.high=10"],  # hours of a faint source
+    "lightcurve_npe": [*SHORT, "prior.parameters.rate.low=5", "prior.parameters.rate.high=10"],  # hours of a faint source
 }
 CLASSIFIERS = ("qpo_cnn", "qpo_mlp", "qpo_whittle", "states_mlp", "states_perceptron")
 
