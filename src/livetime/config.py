@@ -226,6 +226,7 @@ class RunRoot:
     fixed: dict[str, float] = field(default_factory=dict)
     grid: dict[str, list[float]] = field(default_factory=dict)
     target: str | None = None
+    stress: list[str] = field(default_factory=list)
     processes: int | None = None
     threads: int | None = None
     output: str | None = None

@@ -246,11 +246,12 @@ def _hparams(config: Config, overrides: list[str]) -> dict[str, Any]:
     return shown
 
 
-def _held_out(run: "Run", bank: Callable[[], Any], n: int, seed: int, threads: int | None) -> "Outcome":
-    """What n simulations that are made for this and kept nowhere say of a run; `bank` gives theta and x that it was trained on."""
-    from livetime.infer import outcome
+def _held_out(run: "Run", bank: Callable[[], Any], n: int, seed: int, threads: int | None, others: Sequence[str] = ()) -> "Outcome":
+    """What n simulations that are made for this and kept nowhere say of a run, and those of other sources with the same parameters; `bank`
+    gives theta and x that it was trained on."""
+    from livetime.infer import outcome, stress
     from livetime.infer.diagnose import calibrate
-    from livetime.simulate.simulator import LIVE
+    from livetime.simulate.simulator import LIVE, Simulator
 
     simulator = replace(run.simulator, threads=threads)
     with progress("simulate held-out", n, "simulations") as bar:
@@ -266,7 +267,9 @@ def _held_out(run: "Run", bank: Callable[[], Any], n: int, seed: int, threads: i
         if LIVE in simulator.layout.slices:
             covariates[LIVE] = x[:, simulator.layout.slices[LIVE].start]
         with progress("calibrate", len(x), "posteriors") as bar:
-            result = outcome.of_posterior(calibrate(run.posterior, theta[:, :dim], x, seed, progress=bar.advance, covariates=covariates))
+            normal = calibrate(run.posterior, theta[:, :dim], x, seed, progress=bar.advance, covariates=covariates)
+        told = {name: stress.ask(run, simulator, name, normal, theta, x, seed) for name in others if isinstance(simulator, Simulator)}
+        result = outcome.stressed(outcome.of_posterior(normal, simulator), told)
     return outcome.interpreted(result, run, theta, x, seed)
 
 
@@ -282,10 +285,12 @@ def evaluate(config: Config) -> tuple[Path, float]:
     if config["seed"] in (run.config["seed"], run.config["seed"] + TEST_SEED):
         raise UserError(f"seed is {config['seed']}, with which this run was trained or tested; choose another")
     folder = Path(config["output"] or run.folder / f"evaluate_{stamp()}")
+    from livetime.infer import stress
+
+    stress.refuse(run, config["stress"])
     with new_folder(folder, config["overwrite"]) as aside:
-        result = _held_out(
-            run, lambda: _bank(run.config, run.simulator).load(run.config["simulations"]), n, config["seed"], config["threads"]
-        )
+        bank = lambda: _bank(run.config, run.simulator).load(run.config["simulations"])  # noqa: E731
+        result = _held_out(run, bank, n, config["seed"], config["threads"], config["stress"])
 
         from livetime.infer import outcome
 

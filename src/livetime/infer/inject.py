@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from livetime.config import UserError
 from livetime.infer import plot, plot_checks
+from livetime.infer.cells import powerlaw_rms
 from livetime.infer.original import Original
 from livetime.infer.reference import Naive, references
 from livetime.infer.report import interval
@@ -168,12 +169,10 @@ def quantities(simulator: Simulator, samples: Samples) -> dict[str, tuple[Floats
 
     Of a power law, whose norm is an extrapolation to 1 Hz: the fractional rms in the summary's band, and the index.
     """
-    values, out, layout = samples.physical(), dict[str, tuple[Floats, bool]](), simulator.layout
+    values, out = samples.physical(), dict[str, tuple[Floats, bool]]()
     for name, shape in simulator.source.spectrum.components.items():
         if shape == "powerlaw":
-            norm, index = (values[f"{name}_{field}"][:, None] for field in SHAPES[shape].fields)
-            variance = SHAPES[shape].power(layout.frequency, norm, index) @ layout.averaged / simulator.summary.segment_size
-            out |= {f"{name}_rms": (np.sqrt(variance), True), f"{name}_index": (index[:, 0], False)}
+            out |= {f"{name}_rms": (powerlaw_rms(simulator, name, values), True), f"{name}_index": (values[f"{name}_index"], False)}
         else:
             out |= {f"{name}_{field}": (values[f"{name}_{field}"], True) for field in SHAPES[shape].fields if field != "quality"}
     return out

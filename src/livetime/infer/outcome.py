@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from livetime.infer import interpret, plot, report
+from livetime.infer import cells, interpret, plot, plot_checks, report, stress
 from livetime.infer.classical import LikelihoodRatio, Threshold, learned
 from livetime.infer.diagnose import LEVELS, Calibration, Classification
 from livetime.infer.exact import Exact
@@ -61,9 +61,10 @@ class Outcome:
     files: dict[str, Any] = field(default_factory=dict)
 
 
-def of_posterior(calibration: Calibration) -> Outcome:
-    """Calibration of a posterior estimator."""
+def of_posterior(calibration: Calibration, simulator: Simulations | None = None) -> Outcome:
+    """Calibration of a posterior estimator; in cells of two quantities too, where the simulator tells which."""
     n = calibration.numbers()
+    maps = cells.of_calibration(calibration, simulator) if simulator else []
     lines = [f"held-out log probability {n['log_prob']:.3f} +- {n['log_prob_standard_error']:.3f} on {n['n']} simulations"]
     for level, shares in n["coverage"].items():
         lines.append(f"{float(level):.0%} regions hold: " + ", ".join(f"{name} {share:.3f}" for name, share in shares.items()))
@@ -83,6 +84,7 @@ def of_posterior(calibration: Calibration) -> Outcome:
         lines.append(
             f"of thirds, joint {float(level):.0%} regions hold: {shares[least]:.3f} (where {least}) to {shares[most]:.3f} ({most})"
         )
+    lines += [found.words() for found in maps]
     here = [where for where, row in parts if any(_far_below(row, level) for level in LEVELS)]
     mend = "train longer, on more simulations, or with more members"
     if over:
@@ -97,8 +99,13 @@ def of_posterior(calibration: Calibration) -> Outcome:
     good = not (over or here)
     by_third = [[where, f"{digits(row['low'])} to {digits(row['high'])}", *_third(row)] for where, row in parts]
     return Outcome(
-        {**n, "verdict": verdict, "good": good},
-        {"coverage": plot.coverage(calibration), "coverage_of_thirds": plot.thirds(calibration), "sbc_ranks": plot.sbc_ranks(calibration)},
+        {**n, "cells": [found.plain() for found in maps], "verdict": verdict, "good": good},
+        {
+            "coverage": plot.coverage(calibration),
+            "coverage_of_thirds": plot.thirds(calibration),
+            **({"coverage_of_cells": plot_checks.heat_map(maps)} if maps else {}),
+            "sbc_ranks": plot.sbc_ranks(calibration),
+        },
         {"test/log_prob": n["log_prob"], **{f"test/joint_coverage_{level}": c["joint"] for level, c in n["coverage"].items()}},
         "\n".join([*lines, verdict]),
         {
@@ -110,6 +117,19 @@ def of_posterior(calibration: Calibration) -> Outcome:
         },
         -float(n["log_prob"]),
         (verdict, good),
+    )
+
+
+def stressed(outcome: Outcome, told: Mapping[str, Mapping[str, Any]]) -> Outcome:
+    """The same with what `stress.ask` told of other sources, by name."""
+    if not told:
+        return outcome
+    lines = [line for name, row in told.items() for line in stress.words(name, row)]
+    return replace(
+        outcome,
+        numbers={**outcome.numbers, "stress": dict(told)},
+        words="\n".join([outcome.words, *lines]),
+        tables={**outcome.tables, **stress.tables(told)},
     )
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from livetime.infer.cells import Cells
 from livetime.infer.plot import COLOURS, LABELS, axis_text
+from livetime.infer.report import digits
 
 
 def injection(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -36,4 +39,28 @@ def injection(rows: Sequence[Mapping[str, Any]]) -> Figure:
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xlabel("incident counts/s per module")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
+    return figure
+
+
+def heat_map(maps: Sequence[Cells]) -> Figure:
+    """Coverage of the joint regions in cells of two quantities, coloured by how many binomial standard deviations it is off.
+
+    Arguments:
+        maps: a row of panels for each, a column for each level.
+    """
+    levels = list(maps[0].inside)
+    figure = Figure((5.2 * len(levels), 4.4 * len(maps)), layout="constrained")
+    axes = figure.subplots(len(maps), len(levels), squeeze=False)
+    for row, cells in zip(axes, maps, strict=True):
+        for ax, level in zip(row, levels, strict=True):
+            share = cells.coverage(level)
+            ticks = [np.arange(len(edge)) for edge in cells.edges]
+            mesh = ax.pcolormesh(*ticks, np.ma.masked_invalid(cells.z(level)).T, cmap="RdBu", vmin=-4, vmax=4, edgecolors="white")
+            for i, j in zip(*np.nonzero(np.isfinite(share)), strict=True):
+                ax.text(i + 0.5, j + 0.5, f"{share[i, j]:.2f}\n({cells.n[i, j]})", ha="center", va="center", fontsize="small")
+            for name, axis, tick, edge in zip(cells.names, (ax.xaxis, ax.yaxis), ticks, cells.edges, strict=True):
+                axis.set_ticks(tick, [digits(v) for v in edge])
+                axis.set_label_text(name)
+            ax.set_title(f"{level:.0%} regions hold (simulations)")
+    figure.colorbar(mesh, ax=axes, label="standard deviations from what they say; red: overconfident", shrink=0.6)
     return figure
