@@ -421,9 +421,19 @@ def test_what_is_wrong_with_a_finished_run_is_said_and_how_to_mend_it(trained, c
 
 def test_evaluate(trained, capsys, tmp_path):
     run_folder = trained("demo")
-    answer = run(capsys, "evaluate", f"run={run_folder}", "n=100", f"output={tmp_path}/evaluation")
+    words = ["stress=[linear,drift,no_qpo]", f"output={tmp_path}/evaluation"]
+    answer = run(capsys, "evaluate", f"run={run_folder}", "n=200", *words)
     numbers = json.loads(Path(answer, "evaluation.json").read_text())
-    assert numbers["n"] == 100
+    assert numbers["n"] == 200
+    assert Path(answer, "coverage_of_cells.png").exists()
+    assert [found["along"] for found in numbers["cells"]] == [["rate x dead time", "rms"], ["rate x dead time", "segments"]]
+    told = numbers["stress"]
+    assert told["drift"]["n"] == 200
+    assert told["drift"]["own_coverage"] == numbers["coverage"]  # all of them have the same parameters
+    assert 0 < told["linear"]["left_out"] < 1
+    assert 0 <= told["no_qpo"]["qpos"]["qpo_rms"]["claimed"] <= 1
+    assert "of a rate that drifts" in Path(answer, "report.html").read_text()
+    assert "stress has flare" in refused(capsys, "evaluate", f"run={run_folder}", "stress=[flare]")
     assert "seed" in refused(capsys, "evaluate", f"run={run_folder}", "seed=1")
 
 

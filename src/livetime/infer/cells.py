@@ -82,9 +82,10 @@ class Cells:
         return np.asarray((self.coverage(level) - level) / np.sqrt(level * (1 - level) / np.maximum(self.n, 1)))
 
     def p_value(self, level: float) -> float:
-        """Of chi2 of all cells: small if they are off by more than chance has it."""
+        """Of chi2 of all cells: small if they are off by more than chance has it; 1 where all are blank."""
         z = self.z(level)
-        return float(stats.chi2.sf(np.nansum(z**2), np.isfinite(z).sum()))
+        told = z[np.isfinite(z)]
+        return float(stats.chi2.sf((told**2).sum(), len(told))) if len(told) else 1.0
 
     def plain(self) -> dict[str, Any]:
         """Plain types for metrics.json; null for blank cells."""
