@@ -23,55 +23,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def rows(args: argparse.Namespace) -> list[dict]:
     import torch
-    from sbi.inference import NPE
-    from sbi.utils import BoxUniform
-    from torch.utils.tensorboard import SummaryWriter
 
     from livetime.infer.run import Run
 
     torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
     run = Run.open(args.run)
     run.refuse_classifier()
     simulator, prior = run.simulator, run.simulator.prior
-    (ROOT / "outputs" / "benchmark").mkdir(parents=True, exist_ok=True)
-    bank = bank_of(run)
-    theta, x = (torch.as_tensor(a, dtype=torch.float32) for a in bank.load(run.config["simulations"]))
-    box = BoxUniform(torch.as_tensor(prior.low, dtype=torch.float32), torch.as_tensor(prior.high, dtype=torch.float32))
-
-    class Timed(NPE):
-        """Stops as sbi does, or when the time is over."""
-
-        timed_out = False
-
-        def _converged(self, epoch: int, stop_after_epochs: int) -> bool:
-            if epoch:
-                print(
-                    f"sbi: {epoch} epochs, {time.monotonic() - started:.0f} s, loss {self.summary['validation_loss'][-1]:.3f}", flush=True
-                )
-            self.timed_out = time.monotonic() - started > 3600 * args.hours
-            converged = super()._converged(epoch, stop_after_epochs)
-            if self.timed_out and not converged:
-                self._neural_net.load_state_dict(self._best_model_state_dict)
-            return converged or self.timed_out
-
-    kept = ROOT / "outputs" / "benchmark" / f"npe_peer_{bank.folder.name}_{len(x)}.pt"
-    if kept.exists():  # hours of work, and the same for every run on these simulations
-        estimator, seconds, epochs, timed_out = torch.load(kept, weights_only=False)
-    else:
-        logs = SummaryWriter(str(ROOT / "outputs" / "benchmark" / "sbi"))
-        peer = Timed(prior=box, density_estimator="nsf", show_progress_bars=False, summary_writer=logs)
-        peer.append_simulations(theta[:, : prior.dim], x)
-        started = time.monotonic()
-        estimator = peer.train()
-        seconds, epochs, timed_out = time.monotonic() - started, peer.summary["epochs_trained"][-1], peer.timed_out
-        torch.save((estimator, seconds, epochs, timed_out), kept)
+    estimator, seconds, epochs, timed_out = peer(run, args.seed, args.hours)
     truth, seen = simulator.simulate(0, args.n, args.seed)
     truth = truth[:, : prior.dim]
     ours = log_prob(run, truth, seen)
-    with torch.no_grad():
-        t, s = torch.as_tensor(truth, dtype=torch.float32), torch.as_tensor(seen)
-        theirs = torch.cat([estimator.log_prob(a[None], b)[0] for a, b in zip(t.split(200), s.split(200), strict=True)]).numpy()
+    theirs = log_prob_of_peer(estimator, truth, seen)
     difference = ours - theirs
     error = float(difference.std() / np.sqrt(args.n))
     peer_name = f"sbi NPE.train(), nsf, {epochs} epochs{' (stopped by --hours)' if timed_out else ''}"
@@ -82,3 +45,55 @@ def rows(args: argparse.Namespace) -> list[dict]:
         row("mean difference", difference.mean(), f"nat (+- {error:.3f})", peer_name),
         row("sbi training", seconds, "s", peer_name),
     ]
+
+
+def peer(run, seed: int, hours: float = 1.0):
+    """sbi's own estimator, trained by `NPE.train()` (nsf, all defaults) on one thread on a run's simulations; the seconds that it took, its
+    epochs, and whether it was stopped by the time."""
+    import torch
+    from sbi.inference import NPE
+    from sbi.utils import BoxUniform
+    from torch.utils.tensorboard import SummaryWriter
+
+    class Timed(NPE):
+        """Stops as sbi does, or when the time is over."""
+
+        timed_out = False
+
+        def _converged(self, epoch: int, stop_after_epochs: int) -> bool:
+            if epoch:
+                loss = self.summary["validation_loss"][-1]
+                print(f"sbi: {epoch} epochs, {time.monotonic() - started:.0f} s, loss {loss:.3f}", flush=True)
+            self.timed_out = time.monotonic() - started > 3600 * hours
+            converged = super()._converged(epoch, stop_after_epochs)
+            if self.timed_out and not converged:
+                self._neural_net.load_state_dict(self._best_model_state_dict)
+            return converged or self.timed_out
+
+    bank, prior = bank_of(run), run.simulator.prior
+    n = run.config["simulations"]
+    kept = ROOT / "outputs" / "benchmark" / f"npe_peer_{bank.folder.name}_{n}.pt"
+    if kept.exists():  # hours of work, and the same for every run on these simulations
+        return torch.load(kept, weights_only=False)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    theta, x = (torch.as_tensor(a, dtype=torch.float32) for a in bank.load(n))
+    box = BoxUniform(torch.as_tensor(prior.low, dtype=torch.float32), torch.as_tensor(prior.high, dtype=torch.float32))
+    logs = SummaryWriter(str(ROOT / "outputs" / "benchmark" / "sbi"))
+    timed = Timed(prior=box, density_estimator="nsf", show_progress_bars=False, summary_writer=logs)
+    timed.append_simulations(theta[:, : prior.dim], x)
+    started = time.monotonic()
+    estimator = timed.train()
+    found = estimator, time.monotonic() - started, timed.summary["epochs_trained"][-1], timed.timed_out
+    torch.save(found, kept)
+    return found
+
+
+def log_prob_of_peer(estimator, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Log probability (n,) of parameters under sbi's estimator."""
+    import torch
+
+    t, s = torch.as_tensor(theta, dtype=torch.float32), torch.as_tensor(x)
+    with torch.no_grad():
+        return torch.cat([estimator.log_prob(a[None], b)[0] for a, b in zip(t.split(200), s.split(200), strict=True)]).numpy()

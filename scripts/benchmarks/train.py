@@ -1,0 +1,89 @@
+"""Seconds until sbi's own `NPE.train()` (nsf, all defaults) stops, and until livetime passes its held-out log probability.
+
+The simulations are those of deadtime_npe, as many as --simulations, and the same for both; so are the held-out ones. livetime trains one
+member as the experiment does, and is asked after each epoch; that and the simulations are not in the time. One thread each. What sbi
+learned is kept under outputs/benchmark/ for the next time.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import bank as bank_of
+from benchmarks import held_out, row
+from benchmarks.npe import log_prob_of_peer, peer
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="a run of deadtime_npe with simulations=30000, of which the simulations are taken")
+    parser.add_argument("--n", type=held_out, default=2000, help="held-out simulations")
+    parser.add_argument("--epochs", type=int, default=30, help="of the one-cycle schedule")
+    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--hours", type=float, default=1.0, help="that sbi may take")
+
+
+def rows(args: argparse.Namespace) -> list[dict]:
+    import torch
+
+    from livetime.infer.run import Run
+
+    torch.set_num_threads(1)
+    run = Run.open(args.run)
+    run.refuse_classifier()
+    theta, x = run.simulator.simulate(0, args.n, args.seed)
+    theta = theta[:, : run.simulator.prior.dim]
+    estimator, theirs, epochs, stopped = peer(run, args.seed, args.hours)
+    goal = float(log_prob_of_peer(estimator, theta, x).mean())
+    history = _train(run, args, theta, x, goal)
+    name = f"sbi NPE.train(), nsf, {epochs} epochs{' (stopped by --hours)' if stopped else ''}, {theirs:.0f} s"
+    passed, ours, reached = history[-1]
+    out = [
+        row("held-out log probability, sbi", goal, "nat", name, simulations=run.config["simulations"], n=args.n),
+        row("held-out log probability, livetime", reached, f"nat, after {passed} epochs", name, history=history),
+    ]
+    if reached <= goal:
+        return [*out, row("livetime did not pass it", ours, "s", name)]
+    return [*out, row("until livetime passes it", ours, "s", name, theirs / ours)]
+
+
+def _train(run, args: argparse.Namespace, theta: np.ndarray, x: np.ndarray, goal: float) -> list[tuple[int, float, float]]:
+    """Epoch, seconds of training so far, and held-out log probability after it, until that is above the goal."""
+    import torch
+    from lightning.pytorch.callbacks import Callback
+
+    from livetime.config import Trainer, Training, check
+    from livetime.infer.run import shapes
+    from livetime.learn.data import BankDataModule, split
+    from livetime.learn.module import LitEstimator
+    from livetime.learn.training import on_machine
+
+    truth, seen, history = torch.as_tensor(theta, dtype=torch.float32), torch.as_tensor(x), []
+
+    class Asked(Callback):
+        asking = 0.0
+
+        def on_train_epoch_end(self, trainer, module) -> None:
+            paused = time.monotonic()
+            module.eval()
+            with torch.no_grad():
+                value = float(module.estimator.log_prob(truth[None], module.standardise(seen))[0].mean())
+            module.train()
+            history.append((trainer.current_epoch + 1, paused - started - self.asking, value))
+            print("livetime: {} epochs, {:.0f} s, held-out log probability {:.3f}".format(*history[-1]), flush=True)
+            trainer.should_stop = value > goal
+            self.asking += time.monotonic() - paused
+
+    config = {**run.config["training"], "epochs": args.epochs}
+    training = check(Training, config, "training")
+    known, y = bank_of(run).load(run.config["simulations"])
+    torch.manual_seed(args.seed)
+    started = time.monotonic()
+    module = LitEstimator(dict(run.config["estimator"]), shapes(run.simulator), config)
+    data = BankDataModule(known[:, : theta.shape[1]], y, split(len(y), training), training.batch_size, args.seed)
+    module.standardise.fit(data.train.tensors[1])
+    machine = check(Trainer, run.config["trainer"], "trainer")
+    science = {"max_epochs": args.epochs, "gradient_clip_val": training.clip, "logger": False, "enable_checkpointing": False}
+    on_machine(machine, **science, callbacks=[Asked()], num_sanity_val_steps=0).fit(module, data)
+    return history
