@@ -24,6 +24,7 @@ ALPHA = {0.002: 0.5, 0.05: 0.5, 0.1: 0.5, 0.2: 0.5, 0.4: 0.7}
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--n", type=int, default=200, help="observations of each share")
+    parser.add_argument("--fits", type=int, default=None, help="that are fitted without a network too, as many as --n if not given")
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--processes", type=int, default=None, help="one a core if not given")
 
@@ -41,15 +42,18 @@ def rows(args: argparse.Namespace) -> list[dict]:
     simulator = run.simulator
     if not isinstance(simulator, SpectralSimulator) or set(simulator.prior.ranges) != {*TRUTH, "powerlaw_norm", "alpha"}:
         raise UserError(f"{args.run} is not a run of pileup_npe; train one: livetime train experiment=pileup_npe")
-    if args.n < 2:
-        raise UserError(f"--n is {args.n}, but a bias cannot be told from fewer than 2 observations")
+    n_fits = args.fits or args.n
+    if not 2 <= n_fits <= args.n:
+        raise UserError(f"--n is {args.n} and --fits {n_fits}, but a bias takes 2 observations or more, and fits are of some of them")
     cells = [_cell(simulator, share, alpha) for share, alpha in ALPHA.items()]
     kept = run.folder.resolve().parents[1] / "references"
-    fits = compare.fit(run, cells, args.n, ("naive", "davis"), args.seed, args.processes, kept)
-    table = compare.rows(run, cells, ["powerlaw_norm", "alpha"], fits, TARGET)
-    shares = np.repeat(list(ALPHA), len(fits))
+    fits = compare.fit(run, cells, n_fits, ("naive", "davis"), args.seed, args.processes, kept)
+    network = compare.fit(run, cells, args.n, (), args.seed, args.processes, kept) if n_fits < args.n else {}
+    table = compare.rows(run, cells, ["powerlaw_norm", "alpha"], {**fits, **network}, TARGET)
+    shares, numbers = np.repeat(list(ALPHA), len(fits)), [args.n if one["method"] == "network" else n_fits for one in table]
     _figure(table, shares).savefig(ROOT / "outputs" / "benchmark" / "piled_fraction.png", dpi=110)
-    return [_row(one, share, args.n) for one, share in zip(table, shares, strict=True)] + _paired(fits, simulator.prior.names)
+    rows = [_row(one, share, n) for one, share, n in zip(table, shares, numbers, strict=True)]
+    return rows + _paired(fits, simulator.prior.names)
 
 
 def _cell(simulator, share: float, alpha: float) -> dict[str, float]:
