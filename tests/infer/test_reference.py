@@ -5,7 +5,8 @@ import pytest
 from qpo_noise import RANGES, TRUTH
 from scipy import stats
 
-from livetime.infer.reference import AveragedDeadTimeModel, DeadTimeModel, Naive, SourcePower
+from livetime.infer.reference import AveragedDeadTimeModel, DeadTimeModel, Naive
+from livetime.infer.source_power import SourcePower
 from livetime.simulate.detector import DeadTime, Ideal
 from livetime.simulate.lightcurve import LightCurve
 from livetime.simulate.prior import Prior, Range

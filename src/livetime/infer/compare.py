@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.infer import exact, plot, reference, sampler, spectral_reference
+from livetime.infer import exact, plot, reference, sampler, source_power, spectral_reference
 from livetime.infer.reference import Answering, references
 from livetime.infer.run import Run, build_simulator
 from livetime.outputs import provenance, write_json
@@ -61,7 +61,7 @@ def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int
     if not names:
         return out
     key = {"identity": simulator.identity(), "cells": [dict(cell) for cell in cells], "n": n, "seed": seed, "steps": MAX_STEPS}
-    sources = "".join(inspect.getsource(module) for module in (reference, sampler, exact, spectral_reference))
+    sources = "".join(inspect.getsource(module) for module in (reference, source_power, sampler, exact, spectral_reference))
     folder = kept / hashlib.sha256((json.dumps(key, sort_keys=True) + sources).encode()).hexdigest()[:16]
     blocks = [(name, start) for name in names for start in range(0, len(x), BLOCK)]
     found = sum(len(x[start : start + BLOCK]) for name, start in blocks if _block(folder, name, start).exists())
