@@ -405,7 +405,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", [p for p in PATHS if p[0] not in "'\""])
-@pytest.mark.parametrize("key", ["run", "resume", "output", "outputs", "observation.path"])
+@pytest.mark.parametrize("key", ["run", "resume", "output", "outputs", "observation.path", "observation.spectrum", "detector.arf"])
 def test_paths_reach_the_program_as_they_were_typed(key, path):
     assert parsed([f"{key}={path}"])[key] == ([path] if key == "observation.path" else path)
 

@@ -81,7 +81,8 @@ DOCTOR = {
 }
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i")
 FLAGS = (*FLAGS_WITH_VALUE, "-m", "--multirun", "--resolve", "--version", "--hydra-help")
-PATHS = ("observation.path", "inject.path", "run", "resume", "output", "outputs")
+SPECTRA = ("observation.spectrum", "observation.arf", "observation.rmf", "observation.background_spectrum", "detector.arf", "detector.rmf")
+PATHS = ("observation.path", *SPECTRA, "inject.path", "run", "resume", "output", "outputs")
 FREE = ("truth", "fixed", "grid")
 """Mappings whose keys are named by the user, not by the schema."""
 

@@ -91,6 +91,12 @@ def test_other_frames_are_warned_of(folder):
         (lambda p: edit(p / "source.pha", RESPFILE="none"), "names no RESPFILE: say observation.rmf="),
         (lambda p: edit(p / "source.pha", TELESCOP="XMM"), "is of TELESCOP XMM, but"),
         (lambda p: edit(p / "source.pha", EXPOSURE=0.0), "has EXPOSURE = 0.0, but it must be a positive number"),
+        (lambda p: edit(p / "source.pha", EXPOSURE=1.0), "source.pha: exposure is 1.0 s, in which no frame of 3.2 s fits"),
+        (lambda p: edit(p / "source.pha", EXPOSURE=1e12), "no observation lasts more than"),
+        (lambda p: edit(p / "source.pha", DETCHANS="many"), "DETCHANS = 'many', but it must be a number"),
+        (lambda p: edit(p / "source.pha", BACKFILE="source.pha"), "is the spectrum itself, not its background"),
+        (lambda p: edit(p / "source.pha", RESPFILE="."), "names as its RESPFILE, is not a file"),
+        (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, 1e15)), "counts, more than a detector reads"),
         (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, -1)), "negative or no number"),
         (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, 0.5)), "not whole numbers"),
         (lambda p: replaced(p / "source.pha", "COUNTS", np.zeros(1024), "J"), "has no counts from 0.5 to 8 keV"),
@@ -106,6 +112,13 @@ def test_what_cannot_be_used_is_refused(folder, spoil, said):
     with pytest.raises(UserError, match=said) as refusal:
         read(folder)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_background_of_another_instrument_is_refused(folder):
+    (folder / "back.pha").write_bytes((folder / "source.pha").read_bytes())
+    edit(folder / "back.pha", INSTRUME="EPN")
+    with pytest.raises(UserError, match=r"is of INSTRUME CCD, but its background .*back.pha of EPN"):
+        read(folder, background=str(folder / "back.pha"))
 
 
 def test_another_response_names_the_training_that_it_needs(folder):

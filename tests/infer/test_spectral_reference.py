@@ -64,6 +64,13 @@ def test_fits_are_the_same_for_the_same_seed():
     assert (a == b).all()
 
 
+def test_counts_that_few_of_the_prior_can_give_are_fitted():
+    """More events than frames in most of the box, where the likelihood is zero."""
+    bright = replace(SIMULATOR, detector=PileUp(alpha=1.0, psf_fraction=0.3, frame_time=100.0))
+    _, x = one(bright, powerlaw_index=0.6, powerlaw_norm=2.9e-3, exposure=5e3)
+    assert np.isfinite(DavisModel(bright, draws=200, steps=200, max_steps=200).fit(x, 3).theta).all()
+
+
 def test_which_references_apply():
     assert applicable(SIMULATOR, None) == ("naive", "davis")
     assert set(references(SIMULATOR, ("davis",))) == {"davis"}

@@ -183,3 +183,28 @@ def test_a_response_must_fit_together():
         Response(one, 2 * one, one, csr_array(np.ones((2, 1))), one, one)
     with pytest.raises(ValueError, match="must rise"):
         Response(np.array([1.0, 3.0]), np.array([2.0, 4.0]), np.ones(2), csr_array(np.ones((2, 1))), one, one)
+
+
+@pytest.mark.parametrize(
+    ("area", "share", "e_min", "said"),
+    [
+        ([1.0, np.nan], 0.5, [1.0, 2.0], "effective area"),
+        ([1.0, -1.0], 0.5, [1.0, 2.0], "effective area"),
+        ([0.0, 0.0], 0.5, [1.0, 2.0], "effective area"),
+        ([1.0, 1.0], 0.0, [1.0, 2.0], "redistribution"),
+        ([1.0, 1.0], 50.0, [1.0, 2.0], "redistribution"),
+        ([1.0, 1.0], 0.5, [2.0, 1.0], "channels of a response must rise"),
+        ([1.0, 1.0], 0.5, [1.0, np.nan], "channels of a response must rise"),
+    ],
+)
+def test_a_response_must_hold_numbers_that_can_be(area, share, e_min, said):
+    low = np.array([1.0, 2.0])
+    with pytest.raises(ValueError, match=said):
+        Response(low, low + 1, np.array(area), csr_array(np.full((2, 2), share)), np.array(e_min), np.array(e_min) + 1)
+
+
+def test_a_damaged_area_names_its_file(tmp_path):
+    arf, rmf, _ = write(tmp_path, dense(np.random.default_rng(1)))
+    with fits.open(arf, mode="update") as hdus:
+        hdus["SPECRESP"].data["SPECRESP"][:] = np.nan
+    assert "effective area" in sentence(arf, rmf)

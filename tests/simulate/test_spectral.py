@@ -173,12 +173,21 @@ def test_the_identity_is_of_contents():
         ({"prior": Prior({**PARAMETERS, "alpha": Range(0.0, 1.5)}, EXPOSURE)}, "between 0 and 1"),
         ({"prior": Prior({**PARAMETERS, "n_h": Range(-1.0, 1.5)}, EXPOSURE)}, "must not be negative"),
         ({"prior": Prior(PARAMETERS, {"exposure": Range(1.0, 2.0)})}, "no frame"),
+        ({"prior": Prior({**PARAMETERS, "n_h": Range(1e6, 1e7)}, EXPOSURE)}, "no source of the prior gives a count"),
+        ({"prior": Prior({**PARAMETERS, "powerlaw_norm": Range(1e9, 1e10)}, EXPOSURE)}, "too many to simulate"),
+        ({"prior": Prior({**PARAMETERS, "powerlaw_index": Range(0.0, 1e4)}, EXPOSURE)}, "not finite somewhere in the prior"),
+        ({"detector": PileUp(upper_threshold=0.1)}, "upper_threshold is 0.1 keV"),
         ({"summary": EnergySpectrum(0.5, 20.0)}, "does not lie within the response's channels"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused(change, said):
     with pytest.raises(ValueError, match=said):
         replace(SIMULATOR, **change)
+
+
+def test_more_photons_than_can_be_drawn_are_refused_at_once():
+    with pytest.raises(ValueError, match="are simulated"):
+        SIMULATOR.events({**TRUTH, "powerlaw_norm": 1e9}, stream(1, 0))
 
 
 @pytest.mark.parametrize(("low", "high", "resolution"), [(2.0, 1.0, 0.5), (-1.0, 1.0, 0.5), (0.5, 8.0, 0.0), (0.5, float("inf"), 0.5)])

@@ -37,7 +37,7 @@ def local_file(given: str | Path) -> Path:
     if not os.path.exists(path):  # other than Path.exists, it bears names that no file can have
         raise UserError(f"{path} does not exist: check the path")
     if not path.is_file():
-        raise UserError(f"{path} is a folder or no plain file: name the event file itself")
+        raise UserError(f"{path} is a folder or no plain file: name the file itself")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes): copy or download it again")
     return path
@@ -78,7 +78,7 @@ def opened(path: Path) -> Iterator[fits.HDUList]:
         reason = f"{type(error).__name__}: {' '.join(str(error).split()).split('. ')[0].rstrip('.')}"
         if any(words in reason for words in ("truncated", "ended before", "smaller than", "Header missing END")):
             raise truncated from error
-        raise UserError(f"{path} cannot be read as FITS ({reason}): give an event file, or copy it again if it is one") from error
+        raise UserError(f"{path} cannot be read as FITS ({reason}): give a FITS file, or copy it again if it is one") from error
 
 
 def keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:

@@ -22,6 +22,10 @@ from livetime.simulate.spectral import SpectralSimulator
 Floats = NDArray[np.float64]
 BAD = (1, 5)
 """Values of QUALITY that mark bad channels; 2 is what grouping leaves over."""
+LONGEST = 1e8
+"""s; the deepest fields have less than a tenth of it."""
+MOST = 2**31
+"""Counts of a spectrum, in whose columns more do not fit."""
 KEYWORDS = ("TELESCOP", "INSTRUME", "OBJECT", "EXPOSURE", "BACKSCAL", "AREASCAL", "TIMEDEL", "ANCRFILE", "RESPFILE", "BACKFILE")
 
 
@@ -130,6 +134,7 @@ def read(
     response = _response(spectrum, simulator.detector, name, arf, rmf)
     _refuse_other_channels(spectrum, response)
     summary, exposure = simulator.summary, spectrum.number("EXPOSURE")
+    _refuse_exposure(spectrum, simulator.detector, exposure)
     if summary.grades:
         raise UserError("the run's summary counts bad grades, which a spectrum does not hold: train with summary.grades=false")
     if summary.annuli:
@@ -180,6 +185,10 @@ def _load(path: Path) -> _Spectrum:
         raise UserError(f"{path} has {wrong_ones} with counts that are negative or no number: give counts, background not subtracted")
     if (given % 1 != 0).any():
         raise UserError(f"{path} has counts that are not whole numbers: give the counts as they were read, not scaled or subtracted")
+    if given.sum() >= MOST:
+        raise UserError(f"{path} has {given.sum():.3g} counts, more than a detector reads: give the counts as they were read, not scaled")
+    if not isinstance(declared, (int, float)):
+        raise UserError(f"{path} has DETCHANS = {declared!r}, but it must be a number: give the spectrum as it was extracted")
     if len(given) < declared or len(given) < 2 or (np.diff(channel) != 1).any():
         raise UserError(
             f"{path} has {len(given)} rows for {declared} channels: its channels were merged, and what fell in each is lost; "
@@ -202,7 +211,8 @@ def _named(spectrum: _Spectrum, key: str, given: str | None, option: str) -> Pat
     path = Path(given) if given is not None else spectrum.path.parent / own
     if not path.is_file():
         where = "" if given is not None else f", which {spectrum.path} names as its {key},"
-        raise UserError(f"{path}{where} does not exist: say observation.{option}=<file>")
+        wrong = "is not a file" if path.exists() else "does not exist"
+        raise UserError(f"{path}{where} {wrong}: say observation.{option}=<file>")
     return path
 
 
@@ -233,6 +243,16 @@ def _refuse_other_channels(spectrum: _Spectrum, response: Response) -> None:
         )
 
 
+def _refuse_exposure(spectrum: _Spectrum, detector: PileUp, exposure: float) -> None:
+    """No frame, or more of them than any observation has, cannot be simulated."""
+    try:
+        detector.frames(exposure)
+    except ValueError as error:
+        raise UserError(f"{spectrum.path}: {error}; give the spectrum as it was extracted, with EXPOSURE in s") from None
+    if exposure > LONGEST:
+        raise UserError(f"{spectrum.path} has EXPOSURE = {exposure:g}, but no observation lasts more than {LONGEST:g} s: mend the keyword")
+
+
 def _refuse_bad_channels(spectrum: _Spectrum, response: Response, summary: EnergySpectrum) -> None:
     edges = summary.edges(response)
     bad = np.isin(spectrum.quality[edges[0] : edges[-1]], BAD)
@@ -249,6 +269,12 @@ def _background(spectrum: _Spectrum, response: Response, given: str | None) -> F
     if path is None:
         return None
     off = _load(path)
+    if off.path.samefile(spectrum.path):
+        raise UserError(f"{path} is the spectrum itself, not its background: say observation.background_spectrum=<file>")
+    for key in ("TELESCOP", "INSTRUME"):
+        own, other = (str(s.header.get(key, "")).strip() for s in (spectrum, off))
+        if own and other and own.upper() != other.upper():
+            raise UserError(f"{spectrum.path} is of {key} {own}, but its background {path} of {other}: give one of the same instrument")
     _refuse_other_channels(off, response)
     scales = [s.number("BACKSCAL", 1.0) * s.number("AREASCAL", 1.0) for s in (spectrum, off)]
     return np.asarray(off.counts * scales[0] / (scales[1] * off.number("EXPOSURE")))

@@ -161,5 +161,6 @@ def _tempered(value: Floats, most: float) -> tuple[Floats, float, float]:
     def excess(log_step: float) -> float:
         return float(1 / (weights(np.exp(log_step)) ** 2).sum() - len(value) / 3)
 
-    step = most if excess(np.log(most)) >= 0 else float(np.exp(brentq(excess, -40, np.log(most), xtol=0.01)))
+    lowest = -40.0 if excess(-40.0) >= 0 else -80.0  # a likelihood of zero is told as a logarithm of -1e30
+    step = most if excess(np.log(most)) >= 0 else float(np.exp(brentq(excess, lowest, np.log(most), xtol=0.01)))
     return weights(step), step, float(step * value.max() + np.log(np.exp(step * (value - value.max())).mean()))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 Floats = NDArray[np.float64]
+MOST = 2.0
+"""Sum of a photon's redistribution over the channels, which from there on is none; rounding and escape peaks leave some above 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,8 @@ class Response:
         first_channel: number of the first channel, 0 or 1 in most files.
         telescope, instrument: as in the files, or empty.
 
-    Raises: ValueError for bins that are not rising and contiguous, or shapes that do not match.
+    Raises: ValueError for bins or channels that are not rising and contiguous, shapes that do not match, an area that is negative, not
+    finite or zero throughout, or a redistribution of no photons, or of more than there are.
     """
 
     low: Floats
@@ -49,6 +52,12 @@ class Response:
             raise ValueError(f"a matrix {self.matrix.shape} does not fit {len(self.low)} energies and {len(self.e_min)} channels")
         if not (np.all(self.high > self.low) and np.allclose(self.high[:-1], self.low[1:], rtol=1e-4)):
             raise ValueError("the energy bins of a response must rise, each starting where the one before ends")
+        if not (np.isfinite(self.area).all() and self.area.min() >= 0 and self.area.max() > 0):
+            raise ValueError("the effective area of a response must be finite, nowhere negative and somewhere positive")
+        if not (np.isfinite(self.e_max).all() and np.all(np.diff(self.e_min) > 0) and np.all(self.e_max > self.e_min)):
+            raise ValueError("the channels of a response must rise in energy")
+        if not 0 < self.matrix.sum(axis=1).max() < MOST:
+            raise ValueError(f"the redistribution of a response must hold probabilities, that add up to 1 and not to {MOST:g} or more")
 
     @property
     def channels(self) -> int:
@@ -141,7 +150,10 @@ def read_response(arf: str | Path, rmf: str | Path) -> Response:
     matrix = _matrix(rows.data, first, len(numbers), rmf)
     specresp = np.array(area.data["SPECRESP"], dtype=np.float64)
     names = (str(rows.header.get(key, "")).strip() for key in ("TELESCOP", "INSTRUME"))
-    return Response(low, high, specresp, matrix, e_min, e_max, int(numbers[0]), *names)
+    try:
+        return Response(low, high, specresp, matrix, e_min, e_max, int(numbers[0]), *names)
+    except ValueError as error:
+        raise ValueError(f"{arf} with {rmf}: {error}; take the files that the mission's software made") from None
 
 
 @dataclass(frozen=True)
@@ -189,12 +201,12 @@ def _matrix(data: Any, first: int, channels: int, path: str | Path) -> csr_array
         starts, lengths = np.atleast_1d(starts)[:groups].astype(int), np.atleast_1d(lengths)[:groups].astype(int)
         index = np.concatenate([np.zeros(0, dtype=int), *(np.arange(a, a + n) for a, n in zip(starts - first, lengths, strict=True))])
         row = np.atleast_1d(row)[: len(index)]
-        if len(row) < len(index) or (len(index) and not 0 <= index.min() <= index.max() < channels):
+        if len(row) < len(index) or (lengths < 0).any() or (len(index) and not 0 <= index.min() <= index.max() < channels):
             raise ValueError(f"{path} has groups of channels that its EBOUNDS of {channels} channels does not hold: it is damaged")
         indices.append(index)
         values.append(row)
         pointer.append(pointer[-1] + len(index))
     flat = np.concatenate(values).astype(np.float64)
-    if not (np.isfinite(flat).all() and flat.min() >= 0):
+    if not (np.isfinite(flat).all() and flat.min(initial=0) >= 0):
         raise ValueError(f"{path} has redistribution probabilities that are negative or not finite: it is damaged")
     return csr_array((flat, np.concatenate(indices), np.array(pointer)), shape=(len(pointer) - 1, channels))

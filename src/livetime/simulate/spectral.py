@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from livetime.simulate.spectrum import PhotonSpectrum
 from livetime.simulate.summary import Layout
 
 Floats = NDArray[np.float64]
+MOST = 1e9
+"""Photons of one simulation, of which some 4e6 are drawn in a second."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,31 @@ class SpectralSimulator(Simulations):
                 raise ValueError(f"prior.parameters.{name}.low is {self.prior.ranges[name].low:g}, but must not be negative")
         self.detector.frames(self.prior.covariates["exposure"].low)
         _ = self.layout
+        if self.detector.threshold <= self.summary.low:
+            raise ValueError(
+                f"detector.upper_threshold is {self.detector.threshold:g} keV, above which events are lost, but must be above summary.low, "
+                f"here {self.summary.low:g} keV"
+            )
+        self._refuse_photons()
+
+    def _refuse_photons(self) -> None:
+        """Rates near the corners of the prior: what is not finite, or takes for ever, is told of before anything is simulated."""
+        ranges = {name: r for name, r in self.prior.ranges.items() if name in self.source.parameters}
+        near = np.array([1e-3, 1 - 1e-3])  # the edges themselves are never drawn, and a temperature of zero has no spectrum
+        sides = [r.to_physical(r.to_sampling(r.low) * (1 - near) + r.to_sampling(r.high) * near) for r in ranges.values()]
+        corners = np.array(list(product(*sides)))
+        with np.errstate(all="ignore"):
+            totals = self.rate(dict(zip(ranges, corners.T, strict=True))).sum(axis=-1)
+        if not np.isfinite(totals).all():
+            raise ValueError(f"the source's spectrum is not finite somewhere in the prior; narrow prior.parameters of {', '.join(ranges)}")
+        longest = self.prior.covariates["exposure"].high
+        if (most := float(totals.max()) * longest) > MOST:
+            raise ValueError(
+                f"the prior's brightest source gives {most:.3g} photons in its longest exposure of {longest:g} s, too many to simulate; "
+                f"lower prior.covariates.exposure.high, or narrow prior.parameters of {', '.join(ranges)}"
+            )
+        if not totals.max() * longest >= 1:
+            raise ValueError(f"no source of the prior gives a count in {longest:g} s; widen prior.parameters of {', '.join(ranges)}")
 
     @cached_property
     def layout(self) -> Layout:
@@ -66,8 +94,13 @@ class SpectralSimulator(Simulations):
         return self.source.photons(response.low, response.high, params) * response.area
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> FrameEvents:
-        """One observation with the given physical parameters and exposure."""
-        return self.detector.record(self.rate(params), float(params["exposure"]), params, rng)
+        """One observation with the given physical parameters and exposure. Raises ValueError for more photons than can be drawn."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            rate = self.rate(params)
+        exposure = float(params["exposure"])
+        if not (most := float(rate.sum()) * exposure) <= MOST:
+            raise ValueError(f"the source gives {most:.3g} photons in {exposure:g} s, but no more than {MOST:g} are simulated")
+        return self.detector.record(rate, exposure, params, rng)
 
     def summaries(self, params: Mapping[str, NDArray[np.float64]]) -> Callable[[int, np.random.Generator], NDArray[np.float32]]:
         def one(i: int, rng: np.random.Generator) -> NDArray[np.float32]:
