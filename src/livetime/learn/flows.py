@@ -1,5 +1,6 @@
 """sbi's normalizing flows as posterior estimators on the logit of theta's place in the prior box."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 from zuko.distributions import DiagNormal, NormalizingFlow
 
+from livetime.learn.coupling import Couplings, splines
 from livetime.learn.estimators import PosteriorEstimator
 from livetime.learn.nets import Shapes, build_net
 
@@ -93,16 +95,28 @@ class Flow(PosteriorEstimator):
         base = DiagNormal(torch.zeros_like(self.low), torch.full_like(self.low, width)).expand(features.shape[:-1])
         return NormalizingFlow(flow.transform, base)
 
+    def _couplings(self, features: Tensor) -> Couplings | None:
+        """The flow's transform at features (B, F) for many theta of each, where it is one of coupling splines."""
+        parts = splines(self.flow.net.transform) if self.widens else None
+        return Couplings(parts, features) if parts else None
+
     def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
         features, mean, log_scale = self._context(x)
         u = torch.logit(self.place(theta))
         jacobian = (-logsigmoid(u) - logsigmoid(-u) - torch.log(self.high - self.low)).sum(-1)
         z = (u - mean) * torch.exp(-log_scale)
-        density = self.flow.log_prob(z, features) if width == 1 else self._distribution(features, width).log_prob(z)
+        if len(z) > 1 and (couplings := self._couplings(features)):
+            base, log = couplings(z)
+            density = log - ((base / width) ** 2 / 2 + math.log(width * math.sqrt(2 * math.pi))).sum(-1)
+        else:
+            density = self.flow.log_prob(z, features) if width == 1 else self._distribution(features, width).log_prob(z)
         out: Tensor = density + jacobian - log_scale.sum(-1)
         return out
 
     def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
         features, mean, log_scale = self._context(x)
-        z: Tensor = self.flow.sample((n,), features) if width == 1 else self._distribution(features, width).sample((n,))
+        if couplings := self._couplings(features):
+            z = couplings.inverse(width * torch.randn(n, *mean.shape, device=mean.device))
+        else:
+            z = self.flow.sample((n,), features) if width == 1 else self._distribution(features, width).sample((n,))
         return self.theta(torch.sigmoid(z * torch.exp(log_scale) + mean))

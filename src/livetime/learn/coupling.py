@@ -1,0 +1,160 @@
+"""zuko's coupling splines for many theta of one x: what follows from x alone is computed once, not once a draw."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, pad
+from zuko.flows import MaskedAutoregressiveTransform
+from zuko.nn import MaskedLinear
+from zuko.transforms import MonotonicRQSTransform
+
+ROWS = 4000
+"""Theta that are transformed at a time, as many as stay near the processor."""
+BOUND = 5.0
+"""Of zuko's splines: beyond it they are the identity."""
+
+
+def splines(transform: nn.Module) -> list[MaskedAutoregressiveTransform] | None:
+    """The parts of a flow's lazy transform theta -> z, if all of them are couplings of splines, else None."""
+    parts = list(getattr(transform, "transforms", [transform]))
+    return parts if all(_is_spline(part) for part in parts) else None
+
+
+def _is_spline(part: nn.Module) -> bool:
+    if not (isinstance(part, MaskedAutoregressiveTransform) and part.passes == 2 and isinstance(part.univariate, partial)):
+        return False
+    return part.univariate.func is MonotonicRQSTransform and "bound" not in part.univariate.keywords
+
+
+class Couplings:
+    """The map theta -> z of a flow of coupling splines, and its inverse, at contexts (B, F).
+
+    A coupling transforms the first half of theta by what its network makes of the context, the second by what it makes of the context and
+    the first half. zuko's network keeps the hidden units that see the context alone apart from those that see the first half too; only the
+    latter are asked for every theta.
+
+    Arguments:
+        parts: of the flow's transform; see `splines`.
+        context: (B, F).
+
+    Sources: Dinh, Sohl-Dickstein & Bengio (2017); Durkan et al. (2019).
+    """
+
+    def __init__(self, parts: Sequence[MaskedAutoregressiveTransform], context: Tensor) -> None:
+        self._couplings = [_Coupling(part, context) for part in parts]
+
+    def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """z (n, B, D) of theta (n, B, D), and the logarithm (n, B) of the determinant of dz/dtheta."""
+        out, logs = [], []
+        for z in self._split(theta):
+            log = z.new_zeros(z.shape[:-1])
+            for coupling in self._couplings:
+                z, own = coupling.forward(z)
+                log += own
+            out.append(z)
+            logs.append(log)
+        return torch.cat(out), torch.cat(logs)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """theta (n, B, D) of z (n, B, D)."""
+        out = []
+        for theta in self._split(z):
+            for coupling in reversed(self._couplings):
+                theta = coupling.inverse(theta)
+            out.append(theta)
+        return torch.cat(out)
+
+    @staticmethod
+    def _split(theta: Tensor) -> tuple[Tensor, ...]:
+        return torch.split(theta, max(1, ROWS // theta.shape[1]))
+
+
+class _Coupling:
+    def __init__(self, part: MaskedAutoregressiveTransform, context: Tensor) -> None:
+        self.slope, self.total = part.univariate.keywords["slope"], part.total
+        first = part.order == 0
+        self.first, self.second = first.nonzero()[:, 0], (~first).nonzero()[:, 0]
+        self.layers: list[tuple[Tensor, Tensor]] = []
+        own, shared = self.first, torch.arange(len(first), len(first) + context.shape[-1], device=context.device)  # inputs
+        for layer in part.hyper:
+            if not isinstance(layer, MaskedLinear):
+                self.activation, context = layer, layer(context)
+                continue
+            weight, sees = layer.mask * layer.weight, layer.mask[:, own].any(dim=1)
+            known = linear(context, weight[sees][:, shared], layer.bias[sees])
+            context = linear(context, weight[~sees][:, shared], layer.bias[~sees])
+            self.layers.append((weight[sees][:, own].t().contiguous(), known))
+            own, shared = sees.nonzero()[:, 0], (~sees).nonzero()[:, 0]
+        self.of_first = self._spline(context)
+
+    def _spline(self, phi: Tensor) -> "_Spline":
+        return _Spline(torch.unflatten(phi, -1, (-1, self.total)), self.slope)
+
+    def _of_second(self, first: Tensor) -> "_Spline":
+        """The spline of the second half, given the first (n, B, D1)."""
+        *hidden, (weight, known) = self.layers
+        for own, shared in hidden:
+            first = self.activation(first @ own + shared)
+        return self._spline(first @ weight + known)
+
+    def forward(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        first, second = theta[..., self.first], theta[..., self.second]
+        (a, log_a), (b, log_b) = self.of_first.forward(first), self._of_second(first).forward(second)
+        return self._join(a, b), log_a.sum(-1) + log_b.sum(-1)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        first = self.of_first.inverse(z[..., self.first])
+        return self._join(first, self._of_second(first).inverse(z[..., self.second]))
+
+    def _join(self, first: Tensor, second: Tensor) -> Tensor:
+        out = first.new_empty((*first.shape[:-1], len(self.first) + len(self.second)))
+        out[..., self.first], out[..., self.second] = first, second
+        return out
+
+
+class _Spline:
+    """zuko's `MonotonicRQSTransform` of its raw parameters (..., 3 K - 1): the same numbers with a third of the operations.
+
+    The parameters are bounded, so that the softmax of widths and heights needs no maximum; derivatives are taken at two knots only.
+
+    Source: Durkan et al. (2019), equations 4, 5 and 6.
+    """
+
+    def __init__(self, phi: Tensor, slope: float) -> None:
+        bins, bound = (phi.shape[-1] + 1) // 3, math.log(slope)
+        sizes, self.derivatives = torch.unflatten(phi[..., : 2 * bins], -1, (2, bins)), phi[..., 2 * bins :]
+        sums = (sizes / (1 + (sizes * (2 / bound)).abs())).exp().cumsum(-1)
+        self.knots = pad(sums[..., :-1] * (2 * BOUND / sums[..., -1:]) - BOUND, (1, 0), value=-BOUND)
+        self.knots = pad(self.knots, (0, 1), value=BOUND)
+        self.derivatives = pad(self.derivatives / (1 + (self.derivatives / bound).abs()), (1, 1))
+
+    def _bin(self, value: Tensor, axis: int) -> tuple[Tensor, ...]:
+        """Left knot x, y, width, height and both derivatives of the bin in which the value lies on that axis."""
+        k = (self.knots[..., axis, 1:-1] < value[..., None]).sum(-1, keepdim=True)
+        both = torch.cat([k, k + 1], dim=-1)
+        knots = self.knots.expand(*value.shape, *self.knots.shape[-2:])
+        x, y = (knots[..., i, :].gather(-1, both) for i in (0, 1))
+        d = self.derivatives.expand(*value.shape, -1).gather(-1, both).exp()
+        return x[..., 0], y[..., 0], x[..., 1] - x[..., 0], y[..., 1] - y[..., 0], d[..., 0], d[..., 1]
+
+    def forward(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        x, y, w, h, d0, d1 = self._bin(theta, 0)
+        inside = theta.abs() < BOUND
+        s, xi = h / w, torch.where(inside, (theta - x) / w, 0.5)
+        rest = xi * (1 - xi)
+        below = s + (d0 + d1 - 2 * s) * rest
+        z = y + h * (s * xi**2 + d0 * rest) / below
+        log = ((s / below) ** 2 * (d1 * xi**2 + 2 * s * rest + d0 * (1 - xi) ** 2)).log()
+        return torch.where(inside, z, theta), torch.where(inside, log, 0.0)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        x, y, w, h, d0, d1 = self._bin(z, 1)
+        inside = z.abs() < BOUND
+        s, up = h / w, torch.where(inside, z - y, 0.0)
+        bend = up * (d0 + d1 - 2 * s)
+        a, b, c = h * (s - d0) + bend, h * d0 - bend, -s * up
+        xi = 2 * c / (-b - (b**2 - 4 * a * c).sqrt())
+        return torch.where(inside, x + xi * w, z)

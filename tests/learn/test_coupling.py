@@ -1,0 +1,53 @@
+"""The quick way through a flow of coupling splines is zuko's own, and others have none."""
+
+import pytest
+import torch
+
+from livetime.learn.coupling import Couplings, splines
+from livetime.learn.flows import Flow
+from livetime.learn.nets import Shapes
+
+NET = {"_target_": "livetime.learn.nets.MLP", "widths": [16]}
+
+
+def flow(dim: int, model: str = "zuko_nsf", passes: int | None = 2) -> Flow:
+    """Of a network that is far from the identity, as trained ones are."""
+    torch.manual_seed(dim)
+    made = Flow(Shapes(low=(-1.0,) * dim, high=(1.0,) * dim, x_dim=4), NET, 8, model, [16, 24], passes=passes)
+    with torch.no_grad():
+        for weights in made.parameters():
+            weights.add_(torch.randn_like(weights) * weights.abs().mean())
+    return made
+
+
+@pytest.mark.parametrize("dim", [2, 3, 5, 6])
+def test_both_ways_are_zukos(dim):
+    made = flow(dim)
+    with torch.no_grad():
+        context = torch.randn(7, 8)
+        transform, ours = made.flow.net(context).transform, Couplings(splines(made.flow.net.transform), context)
+        theta = 2.5 * torch.randn(1500, 7, dim)  # some beyond the bound, where the splines are the identity
+        assert (theta.abs() > 5).any(), "nothing to tell of the bound"
+        (z, log), (known, known_log) = ours(theta), transform.call_and_ladj(theta)
+        assert (known - theta).abs().mean() > 0.1, "the flow is the identity"
+        assert torch.allclose(z, known, atol=1e-4)
+        assert torch.allclose(log, known_log, atol=1e-3)
+        assert torch.allclose(ours.inverse(known), transform.inv(known), atol=2e-3)
+        assert torch.allclose(ours.inverse(z), theta, atol=2e-2)  # single precision through steep splines
+
+
+@pytest.mark.parametrize("width", [1.0, 1.4])
+def test_many_theta_of_one_x_have_the_density_that_each_alone_has(width):
+    made, x = flow(5), torch.randn(3, 4)
+    with torch.no_grad():
+        theta = made.sample(50, x, width)
+        alone = torch.cat([made.log_prob(theta[i : i + 1], x, width) for i in range(50)])
+        assert torch.allclose(made.log_prob(theta, x, width), alone, atol=1e-3)
+
+
+@pytest.mark.parametrize(("model", "passes", "dim"), [("zuko_nsf", None, 3), ("zuko_maf", 2, 3), ("zuko_nsf", 2, 1)])
+def test_others_are_left_to_zuko(model, passes, dim):
+    made = flow(dim, model, passes)
+    assert splines(made.flow.net.transform) is None
+    with torch.no_grad():
+        assert torch.isfinite(made.log_prob(made.sample(4, torch.zeros(2, 4)), torch.zeros(2, 4))).all()
