@@ -11,7 +11,7 @@ from astropy.io import fits
 from event_files import make, uniform
 
 from livetime.config import UserError
-from livetime.infer.doctor import CODES, diagnose
+from livetime.infer.doctor import CODES, diagnose, table
 from livetime.infer.fault import notes
 from livetime.infer.mission import NAMES
 from livetime.infer.observation import read
@@ -140,6 +140,27 @@ def test_a_fault_that_was_put_in_is_found_with_its_number(tmp_path, what):
     }
     along["frames"] = {"pile_up"}
     assert set(found) <= {name} | along.get(what, set())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        ({"header": {"TELESCOP": 5, "OBJECT": 3.0}}, 1),
+        ({"header": {"TIMEZERO": fits.card.Undefined()}}, 0),
+        ({"times": [5.0], "gtis": {}}, 2),
+        ({"header": {"TIMEZERO": 1e300}}, 2),
+        ({"columns": [fits.Column("PRIOR", "D", array=np.full(640, 1e308))]}, 0),
+        ({"header": {"TELESCOP": "NICER", "INSTRUME": "XTI"}, "columns": [fits.Column("DET_ID", "2J", array=np.ones((640, 2)))]}, 2),
+        ({"header": {"TELESCOP": "CHANDRA", "INSTRUME": "ACIS"}, "columns": [fits.Column("CCD_ID", "3A", array=["abc"] * 640)]}, 2),
+    ],
+)
+def test_whatever_a_file_holds_it_is_told(tmp_path, spoil, code):
+    told = diagnose(str(make(tmp_path / "a.evt", **spoil)))
+    assert told.code == code, told.faults
+    assert json.dumps(told.plain(), allow_nan=False)
+    assert not any("cannot be read" in fault.what for fault in told.faults)
+    if told.facts:
+        assert table(told).row_count
 
 
 def test_the_fault_of_an_unknown_mission_names_those_that_are_known(tmp_path):

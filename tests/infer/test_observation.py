@@ -299,6 +299,16 @@ def text(path, content):
     return path
 
 
+def of(name, kind, value):
+    """A column of one value, as long as `uniform` has events."""
+    return fits.Column(name, kind, array=np.array([value] * 640))
+
+
+def table(name, **columns):
+    """One row of text."""
+    return fits.BinTableHDU.from_columns([fits.Column(c, "3A", array=[value]) for c, value in columns.items()], name=name)
+
+
 FAULTS = {
     "missing": (lambda p: p, "does not exist"),
     "empty": (lambda p: text(p, ""), "is empty (0 bytes)"),
@@ -322,6 +332,12 @@ FAULTS = {
     "broken GTI": (lambda p: make(p, gti=[(0, np.nan)]), "reversed or broken"),
     "GTI tables apart": (lambda p: make(p, gtis={"GTI": [(0, 30)], "STDGTI": [(30, 64)]}), "without common time"),
     "short GTI": (lambda p: make(p, gti=[(0, 15.5), (20, 30)]), "a segment of 16 s, the longest is 15.5 s"),
+    "GTI without end": (lambda p: make(p, gti=[(0, 1e300)]), "more than there are: correct its times"),
+    "GTI of text": (lambda p: make(p, gtis={}, extra=[table("GTI", START="a", STOP="b")]), "has no numbers in column START of table GTI"),
+    "times of text": (lambda p: make(p, time="T", columns=[of("TIME", "3A", "abc")]), "has no numbers in column TIME of table EVENTS"),
+    "PRIOR of text": (lambda p: make(p, columns=[of("PRIOR", "3A", "abc")]), "has no numbers in column PRIOR of table EVENTS"),
+    "two times per row": (lambda p: make(p, time="T", columns=[of("TIME", "2D", (1.0, 2.0))]), "has several values per row in column TIME"),
+    "TIMEZERO of the GTI": (lambda p: make(p, gti_header={"TIMEZERO": "x"}), "the keyword TIMEZERO is 'x', which is no number"),
     "GTI apart from events": (lambda p: make(p, gti=[(1000, 1064)]), "has no event within its good time intervals"),
 }
 

@@ -160,6 +160,17 @@ BAD = [
     (lambda p: light_curve(p, FLAT), {"band": (3.0, 10.0)}, ["inject.band", "without energies"]),
     (lambda p: light_curve(p, FLAT), {"start": 50.0}, ["inject.start is 50"]),
     (lambda p: light_curve(p, FLAT, gti=[[5000.0, 6000.0]]), {}, ["no finite rate within its good time", "inject.gti=full"]),
+    (lambda p: light_curve(p, FLAT, keys={"TIMEDEL": "one"}), {}, ["the keyword TIMEDEL is 'one', which is no number"]),
+    (lambda p: light_curve(p, FLAT, keys={"TIMEPIXR": "start"}), {}, ["the keyword TIMEPIXR is 'start', which is no number"]),
+    (lambda p: light_curve(p, FLAT, keys={"TIMEZERO": "now"}), {}, ["the keyword TIMEZERO is 'now', which is no number"]),
+    (lambda p: light_curve(p, FLAT, keys={"TIMEDEL": 1e-5}), {}, ["bins of 1e-05 s that are 1 s apart", "mend TIMEDEL"]),
+    (lambda p: light_curve(p, FLAT, columns=[fits.Column("FRACEXP", "D", array=0 * FLAT)]), {}, ["and exposed in full"]),
+    (lambda p: light_curve(p, FLAT, columns=[fits.Column("ERROR", "2D", array=np.ones((40, 2)))]), {}, ["several values", "ERROR"]),
+    (lambda p: light_curve(p, FLAT, name="R", columns=[fits.Column("RATE", "1A", array=["a"] * 40)]), {}, ["no numbers in column RATE"]),
+    (lambda p: light_curve(p, FLAT * 1e200), {}, ["1e+202 counts/s, more than any detector"]),
+    (lambda p: light_curve(p, FLAT, name="FLUX", keys={"HDUCLAS1": ""}), {}, ["without the columns TIME and RATE or COUNTS"]),
+    (lambda p: make(p, [5.0]), {"gti": "full"}, ["all its events at one time"]),
+    (lambda p: make(p.with_name("observation.bad.fits"), gti=((0, 4),)), {}, ["observation.bad.fits has no good time"]),
     (lambda p: make(p, gti=((0, 4),)), {}, ["no good time interval as long as a segment of 8 s"]),
     (lambda p: make(p, time="T"), {}, ["no table of events with a TIME column"]),
 ]
@@ -173,6 +184,11 @@ def test_files_that_cannot_be_used_are_refused_in_a_sentence(tmp_path, file, set
     assert "\n" not in str(error.value)
     for words in named:
         assert words in str(error.value)
+
+
+def test_a_faint_light_curve_of_counts_that_is_not_declared_one_is_read(tmp_path):
+    path = light_curve(tmp_path / "a.lc", FLAT * 1e-200, name="COUNTS", keys={"HDUCLAS1": "", "TIMEZERO": fits.card.Undefined()})
+    assert opened(path, Periodogram(8.0, 1.0)).rate == pytest.approx(1e-198)
 
 
 def test_bins_that_overlap_are_refused(tmp_path):

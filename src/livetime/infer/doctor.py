@@ -267,7 +267,9 @@ def table(told: Diagnosis) -> Table:
 def _headline(known: dict[str, Any]) -> str:
     if not known:
         return "unusable"
-    names = " ".join(filter(None, [known["mission"] or known["telescop"] or "unknown mission", known["instrume"], known["object"]]))
+    names = " ".join(
+        str(name) for name in [known["mission"] or known["telescop"] or "unknown mission", known["instrume"], known["object"]] if name
+    )
     live = f", live-time fraction {known['live_time_fraction']:.4g} ({known['live_time_source']})" if known["live_time_fraction"] else ""
     intervals = counted(known["intervals"], "good time interval")
     return escape(f"{names}, {known['events']} events in {known['exposure']:.6g} s ({intervals}), {known['rate']:.4g} counts/s{live}")

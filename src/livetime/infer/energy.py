@@ -65,6 +65,8 @@ def _rxte(hdu: Any, rows: Mask, file: str, use: str) -> Floats:
     from stingray.mission_support import get_rough_conversion_function, rxte_pca_event_file_interpretation
 
     packed, pcus = (values(hdu, name, rows, file, use).astype(np.int64) for name in ("PHA", "PCUID"))
+    if not (packed.min() >= 0 and packed.max() < 2**16):
+        raise UserError(f"{file} has channels from {packed.min()} to {packed.max()} in column PHA, which RXTE has not: make the file again")
     header = hdu.header
     start = header.get("MJDREFI", header.get("MJDREF", 49353)) + header.get("MJDREFF", 0.0) + header.get("TSTART", 0.0) / 86400
     try:

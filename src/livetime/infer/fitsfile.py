@@ -5,7 +5,7 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -90,10 +90,30 @@ def keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
     return found
 
 
+def refuse_words(header: Mapping[str, Any], keys: Iterable[str], path: Path) -> None:
+    """Raises UserError where one of these keywords, which must be numbers, is none."""
+    for key in keys:
+        if isinstance(header.get(key), (str, bool)):
+            raise UserError(f"{path}: the keyword {key} is {header[key]!r}, which is no number: mend the header")
+
+
 def column(hdu: Any, name: str) -> str | None:
     """The column's own spelling, since names in FITS tables do not care for case; None where there is none."""
     names = hdu.columns.names if isinstance(hdu, fits.BinTableHDU) else []
     return next((n for n in names if n.upper() == name), None)
+
+
+def numbers(hdu: Any, own: str, path: Path) -> Floats:
+    """A column of one number per row, by its `own` spelling; raises UserError for any other."""
+    rows = hdu.data  # which tells of a truncated file, and is not to be caught here
+    where = f"column {own} of table {hdu.name}"
+    try:
+        found = np.array(rows[own], dtype=np.float64)
+    except ValueError:  # text, or rows of any length
+        raise UserError(f"{path} has no numbers in {where}: make the file again") from None
+    if found.ndim != 1:
+        raise UserError(f"{path} has several values per row in {where}: give a file with one per row")
+    return found
 
 
 def _rank(hdu: Any) -> int | None:
@@ -147,15 +167,13 @@ def seconds(hdu: Any, name: str, header: Mapping[str, Any], path: Path) -> Float
     for unit in (own_column.unit, hdu.header.get("TIMEUNIT", header.get("TIMEUNIT"))):
         if str(unit or "s").strip().lower() not in ("s", "sec", "secs", "second", "seconds"):
             raise UserError(f"{path} gives {where} in {str(unit).strip()}: convert it to seconds (unit s)")
-    found = np.array(hdu.data[own_column.name], dtype=np.float64)
-    if found.ndim != 1:
-        raise UserError(f"{path} has several values per row in {where}: give a file with one time per row")
-    own = hdu.header if any(key in hdu.header for key in TIME_ZERO) else header
-    return found + sum_key(own, *TIME_ZERO)
+    own = hdu.header if any(hdu.header.get(key) is not None for key in TIME_ZERO) else header
+    refuse_words(own, TIME_ZERO, path)
+    return numbers(hdu, own_column.name, path) + sum_key(own, *TIME_ZERO)
 
 
 def sum_key(header: Mapping[str, Any], whole: str, integer: str, fraction: str) -> float:
-    """A keyword that may be split in two for precision."""
+    """A keyword that may be split in two for precision; one that stands there without a value is none."""
     if integer in header or fraction in header:
-        return float(header.get(integer, 0)) + float(header.get(fraction, 0))
-    return float(header.get(whole, 0))
+        return float(header.get(integer) or 0) + float(header.get(fraction) or 0)
+    return float(header.get(whole) or 0)

@@ -9,7 +9,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from livetime.infer.fault import Fault, NoGoodTimeError, add
-from livetime.infer.fitsfile import column, seconds
+from livetime.infer.fitsfile import column, numbers, seconds
 from livetime.infer.mission import Mission
 
 Floats = NDArray[np.float64]
@@ -60,8 +60,8 @@ def of_file(hdus: fits.HDUList, events: Any, header: Mapping[str, Any], mission:
     """What all tables of good time intervals have in common: RXTE writes two, XMM and Chandra one per CCD."""
     tables = [h for h in hdus if column(h, "START") and column(h, "STOP") and "GTI" in (h.name + str(h.header.get("HDUCLAS1"))).upper()]
     if mission and mission.ccds and (name := column(events, mission.ccds)):
-        ccds, counts = np.unique(np.array(events.data[name]), return_counts=True)
-        used = [int(ccd) for ccd in ccds[counts >= STRAY * counts.sum()]]
+        ccds, counts = np.unique(numbers(events, name, path), return_counts=True)
+        used = [int(ccd) for ccd in ccds[counts >= STRAY * counts.sum()] if np.isfinite(ccd)]
         own = [h for h in tables if h.header.get("CCD_ID") in used or h.name in {f"STDGTI{ccd:02d}" for ccd in used}]
         tables = own or tables
     if not any(len(h.data) for h in tables):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from livetime.simulate.pileup import PileUp
 
 Floats = NDArray[np.float64]
+MOST = 1e7
+"""Segments of an observation: five years of 16 s each. A stray time makes more than memory holds."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,11 @@ def _whole(gti: Floats, segment_size: float, names: str, notes: list[str]) -> Fl
         raise UserError(
             f"{names} has no good time interval as long as a segment of {segment_size:g} s, the longest is {length.max():.6g} s: "
             "choose a run with shorter segments, or another part or file"
+        )
+    if fitting.sum() > MOST:
+        raise UserError(
+            f"{names} has {length.sum():.3g} s of good time, {fitting.sum():.3g} segments of {segment_size:g} s, more than there are: "
+            "correct its times, or choose a part with observation.start and observation.stop"
         )
     if not long.all():
         lost = f"{counted(int((~long).sum()), 'good time interval')} shorter than a segment of {segment_size:g} s, left out"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from livetime.config import UserError
 from livetime.infer.energy import of_events, values
 from livetime.infer.fault import Fault, NoGoodTimeError, add, counted
-from livetime.infer.fitsfile import LIVE, MJDREF, STEP, TIME_ZERO, column, event_table, keywords, opened, seconds
+from livetime.infer.fitsfile import LIVE, MJDREF, STEP, TIME_ZERO, column, event_table, keywords, numbers, opened, refuse_words, seconds
 from livetime.infer.gti import inside, of_file
 from livetime.infer.mission import NAMES, Mission, find
 
@@ -111,20 +111,20 @@ def load(path: Path, gti: Literal["file", "full"], hard: float | None = None, ba
     with opened(path) as hdus:
         hdu = event_table(hdus, path, faults)
         header = keywords(hdus[0].header, hdu.header)
-        for key in (*MJDREF, *TIME_ZERO, *LIVE, *STEP):
-            if isinstance(header.get(key), (str, bool)):
-                raise UserError(f"{path}: the keyword {key} is {header[key]!r}, which is no number: mend the header")
+        refuse_words(header, (*MJDREF, *TIME_ZERO, *LIVE, *STEP), path)
         mission = _mission(header, faults)
         times, rows, precision = _times(hdu, header, path, faults)
         events: dict[str, Any] = {
             "times": times,
             "hard": None if hard is None else values(hdu, "PI", rows, str(path), "by which observation.hard tells hard events") >= hard,
             "kev": _energies(hdus, hdu, rows, mission, path, band is not None),
-            "detectors": _detectors(hdu, rows, mission),
+            "detectors": _detectors(hdu, rows, mission, path),
         }
         events = _take(events, np.argsort(times, kind="stable"))
-        prior, deadtime = (_mean(hdu, rows, name) for name in ("PRIOR", "DEADTIME"))
+        prior, deadtime = (_mean(hdu, rows, name, path) for name in ("PRIOR", "DEADTIME"))
         intervals = of_file(hdus, hdu, header, mission, path, faults) if gti == "file" else events["times"][[[0, -1]]]
+    if not np.diff(intervals).sum() > 0:
+        raise UserError(f"{path} has all its events at one time, {intervals[0, 0]:g} s: check its column TIME and TIMEZERO")
     within = inside(events["times"], intervals)
     if not within.any():
         raise NoGoodTimeError(
@@ -228,9 +228,9 @@ def _in_band(kev: Floats, band: tuple[float, float], path: Path, faults: list[Fa
     return chosen
 
 
-def _detectors(hdu: Any, rows: Mask, mission: Mission | None) -> NDArray[np.int64] | None:
+def _detectors(hdu: Any, rows: Mask, mission: Mission | None, path: Path) -> NDArray[np.int64] | None:
     name = column(hdu, mission.detector) if mission and mission.detector else None
-    return None if name is None else np.array(hdu.data[name])[rows].astype(np.int64)
+    return None if name is None else numbers(hdu, name, path)[rows].astype(np.int64)
 
 
 def _photons(hdu: Any, faults: list[Fault]) -> Mask:
@@ -266,15 +266,15 @@ def _distinct(times: Floats, hdu: Any, rows: Mask, faults: list[Fault]) -> Mask:
     return keep
 
 
-def _mean(hdu: Any, rows: Mask, name: str) -> float | None:
-    """Mean of a column in s, where it is positive.
+def _mean(hdu: Any, rows: Mask, name: str, path: Path) -> float | None:
+    """Mean of a column in s, where it is positive and no longer than a mission.
 
     NuSTAR's PRIOR is the live time since the previous event, NICER's DEADTIME what the event costs.
     """
     if (own := column(hdu, name)) is None:
         return None
-    given = np.array(hdu.data[own], dtype=np.float64)[rows]
-    given = given[np.isfinite(given) & (given > 0)]
+    given = numbers(hdu, own, path)[rows]
+    given = given[(given > 0) & (given < 1e9)]
     return float(given.mean()) if len(given) else None
 
 

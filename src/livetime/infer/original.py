@@ -1,6 +1,7 @@
 """A bright source whose own variability is passed through another detector: an event file, or a light curve."""
 
 import math
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from livetime.config import Injection, UserError
 from livetime.infer.fault import Fault
 from livetime.infer.fault import notes as said
-from livetime.infer.fitsfile import column, keywords, local_file, opened, seconds
+from livetime.infer.fitsfile import STEP, column, keywords, local_file, numbers, opened, refuse_words, seconds
 from livetime.infer.gti import inside, of_file
 from livetime.infer.observation import read, segments_of
 from livetime.simulate.detector import DeadTime, Events
@@ -21,6 +22,8 @@ from livetime.simulate.lightcurve import Rate
 from livetime.simulate.summary import Periodogram, segment_starts
 
 Floats = NDArray[np.float64]
+MOST = 1e9
+"""Counts/s; Scorpius X-1 gives some 1e5 in the largest detectors."""
 IDEAL = 1e5
 """Counts/s of the ideal detector that watches a light curve: their white noise, 2e-5 (fractional rms)^2/Hz, is next to none."""
 
@@ -61,7 +64,7 @@ class EventList(Original):
             most = self.rate * rate / (self.rate * share[-1])
             raise UserError(
                 f"inject.rates has {rate:g} counts/s, but the {self.rate:.6g} counts/s of {self.path} can only be thinned, "
-                f"to no more than {most:.6g} for each module: take lower ones"
+                f"to no more than {most:.6g} for each module: take lower ones, or a brighter source"
             )
         of = np.searchsorted(share, rng.random(len(self.times)), side="right")
         return Events(tuple(detector.sift(self.times[of == m], self.gti, rng) for m in range(detector.modules)), self.gti)
@@ -124,7 +127,7 @@ def open_original(settings: Injection, summary: Periodogram, max_segments: int) 
 
 def _own_keys(text: str) -> str:
     """What is said of an observation's keys, said of ours."""
-    return text.replace("observation.", "inject.")
+    return re.sub(r"observation\.(?=(path|gti|start|stop|band)\b)", "inject.", text)  # a file's name may hold the word too
 
 
 def _events(path: Path, settings: Injection, summary: Periodogram, max_segments: int) -> EventList:
@@ -151,7 +154,7 @@ def _events(path: Path, settings: Injection, summary: Periodogram, max_segments:
 def _table(hdus: fits.HDUList, path: Path) -> Any:
     """The light curve of a file, None where there is none."""
     for hdu in hdus:
-        declared = str(hdu.header.get("HDUCLAS1", "")).strip().upper() == "LIGHTCURVE"
+        declared = str(hdu.header.get("HDUCLAS1", "")).strip().upper() == "LIGHTCURVE" or hdu.name.upper().startswith("RATE")
         if column(hdu, "TIME") and (column(hdu, "RATE") or (declared and column(hdu, "COUNTS"))):
             return hdu
         if declared:
@@ -165,6 +168,7 @@ def _curve(hdu: Any, hdus: fits.HDUList, path: Path, settings: Injection, summar
     if settings.band is not None:
         raise UserError(f"inject.band is given, but {path} is a light curve, without energies; leave it out")
     header = keywords(hdus[0].header, hdu.header)
+    refuse_words(header, STEP, path)
     starts, step = _bins(hdu, header, path)
     if step > summary.dt * (1 + 1e-6):
         raise UserError(
@@ -173,15 +177,23 @@ def _curve(hdu: Any, hdus: fits.HDUList, path: Path, settings: Injection, summar
         )
     starts, values, variance, faults = _good(hdus, hdu, header, (starts, *_rates(hdu, step, path)), step, settings.gti, path)
     starts, notes = starts - starts[0], said(faults, path.name)
-    first = np.concatenate([[0], np.flatnonzero(np.diff(starts) > 1.001 * step) + 1])
+    apart = np.diff(starts) > 1.001 * step
+    if len(apart) and apart.all():
+        raise UserError(
+            f"{path} has bins of {step:.4g} s that are {np.median(np.diff(starts)):.4g} s apart, so that there is a gap after each: "
+            "mend TIMEDEL, which must be in s, or give a light curve without gaps"
+        )
+    first = np.concatenate([[0], np.flatnonzero(apart) + 1])
     runs = np.stack([starts[first], starts[np.append(first[1:], len(starts)) - 1] + step], axis=1)
     used = segments_of(runs, summary.segment_size, max_segments, settings.start, settings.stop, str(path), notes)[1]
     curve = Curve(path, used, 1.0, (), starts, values, step)
     counts = curve.integral(segment_starts(used, summary.segment_size), summary.bins, summary.dt)
     if (rate := float(counts.mean() / summary.dt)) <= 0:
         raise UserError(f"{path} has a rate of zero in the segments chosen: choose others with inject.start and inject.stop")
+    if not rate < MOST:
+        raise UserError(f"{path} has {rate:.3g} counts/s, more than any detector records: give a light curve in counts/s")
     within = inside(curve.starts + step / 2, used)
-    noise = 2 * step * float(variance[within].mean()) / rate**2
+    noise = 2 * step * float(variance[within].mean()) / rate / rate  # the square of a tiny one is zero
     top = float(summary.layout(1).frequency[-1])
     notes += [
         f"events are drawn from a rate that is held over bins of {step:.4g} s, so that its power is down by sinc^2(f {step:.4g} s), "
@@ -196,21 +208,25 @@ def _good(
 ) -> tuple[Floats, Floats, Floats, list[Fault]]:
     """Start, rate and variance of the bins that are finite, exposed in full and within good time, in order."""
     starts, values, _ = bins
-    good, faults = np.isfinite(starts) & np.isfinite(values) & _exposed(hdu), list[Fault]()
+    good, faults = np.isfinite(starts) & np.isfinite(values) & _exposed(hdu, path), list[Fault]()
     if gti == "file" and any("GTI" in h.name.upper() and column(h, "START") for h in hdus):
         intervals = of_file(hdus, hdu, header, None, path, faults)
         for edge in (1e-3, 1 - 1e-3):
             good &= inside(np.where(good, starts + edge * step, -np.inf), intervals)
     order = np.flatnonzero(good)[np.argsort(starts[good], kind="stable")]
     if len(order) == 0:
-        raise UserError(f"{path} has no finite rate within its good time intervals: give another file, or set inject.gti=full")
+        raise UserError(
+            f"{path} has no finite rate within its good time intervals and exposed in full: give another file, or set inject.gti=full"
+        )
     starts, values, variance = (values[order] for values in bins)
     if (values < 0).any():
         raise UserError(
             f"{path} has negative rates, of which no events can be drawn: give a light curve whose background was not subtracted"
         )
     if (np.diff(starts) < 0.999 * step).any():
-        raise UserError(f"{path} has bins that overlap, at a step of {step:.4g} s: give a light curve with bins of one width")
+        raise UserError(
+            f"{path} has bins that overlap, at a step of {step:.4g} s: give a light curve with bins of one width, and times in s"
+        )
     return starts, values, variance, faults
 
 
@@ -230,23 +246,22 @@ def _bins(hdu: Any, header: Any, path: Path) -> tuple[Floats, float]:
 def _rates(hdu: Any, step: float, path: Path) -> tuple[Floats, Floats]:
     """Counts/s, and their variance: of the column ERROR, or that of photons."""
     name = column(hdu, "RATE") or column(hdu, "COUNTS")
+    assert name is not None  # or `_table` would not have taken it
     unit = str(hdu.columns[name].unit or "counts/s")
-    values = np.array(hdu.data[name], dtype=np.float64)
-    if values.ndim != 1:
-        raise UserError(f"{path} has several values per row in column {name}: give a light curve of one band")
+    values = numbers(hdu, name, path)
     if not unit.strip().lower().startswith(("c", "ph")):
         raise UserError(f"{path} gives {name} in {unit.strip()}, from which no events can be drawn: give a light curve in counts/s")
     if column(hdu, "RATE") is None:
         values = values / step
     photons = np.abs(values) / step
     if (error := column(hdu, "ERROR")) and column(hdu, "RATE"):
-        given = np.array(hdu.data[error], dtype=np.float64) ** 2
+        given = numbers(hdu, error, path) ** 2
         return values, np.where(np.isfinite(given), given, photons)
     return values, photons
 
 
-def _exposed(hdu: Any) -> NDArray[np.bool_]:
+def _exposed(hdu: Any, path: Path) -> NDArray[np.bool_]:
     """Which bins were exposed in full."""
     if (name := column(hdu, "FRACEXP")) is None:
         return np.ones(len(hdu.data), dtype=np.bool_)
-    return np.asarray(np.array(hdu.data[name], dtype=np.float64) > 0.99)
+    return np.asarray(numbers(hdu, name, path) > 0.99)
