@@ -221,7 +221,12 @@ RUNS = [
     (["seed=abc"], ["seed", "abc"]),
 ]
 OWN = {
-    "evaluate": [(["run=half a run", "n=some"], ["n", "some"])],
+    "evaluate": [
+        (["run=half a run", "n=some"], ["n", "some"]),
+        (["stress=linear,drift"], ["stress=linear,drift holds a comma", "stress=[linear,drift]"]),
+        (["stress=[linear"], ["stress=[linear cannot be understood", "brackets"]),
+        (["stress=a b"], ["stress must be a list"]),
+    ],
     "infer": [
         (["observation.path=nothing.evt", "draws=3", "run=half a run"], ["draws is 3"]),
         (["observation.gti=none"], ["observation.gti", "none"]),
@@ -234,7 +239,11 @@ OWN = {
         (["inject.path=nothing.lc", "draws=3", "run=half a run"], ["draws is 3"]),
         (["inject.rates=[]"], ["inject", "rates is []"]),
         (["inject.rates=[bright]"], ["inject.rates", "bright"]),
+        (["inject.rates=bright"], ["inject.rates", "a list in brackets", "bright"]),
+        (["inject.rates=300"], ["run is missing"]),
+        (["inject.rates=[300,300]"], ["inject", "rates is [300.0, 300.0], of which two are the same"]),
         (["inject.band=[10,3]"], ["inject", "band is 10 to 3"]),
+        (["inject.band=[3]"], ["inject.band is [3], too few values"]),
         (["+inject.paths=x"], ["inject.paths", "did you mean path?"]),
     ],
 }

@@ -244,7 +244,8 @@ def test_a_source_is_injected_into_a_run_for_any_detector(trained, capsys, tmp_p
     ]
     own = ["fixed.dead_time=1e-3", "fixed.detectors=2", "fixed.background_share=0.2", "fixed.counted=0.5"]
     assert "fixed.counted is missing" in refused(capsys, *words, *own[:-1])
-    assert "counted is 2" in refused(capsys, *words, *own[:-1], "fixed.counted=2")
+    assert "fixed: counted is 2" in refused(capsys, *words, *own[:-1], "fixed.counted=2")
+    assert "fixed.detectors is 1.5, but must be whole" in refused(capsys, *words, *own, "fixed.detectors=1.5")
     told = json.loads(Path(run(capsys, *words, *own, "reference.names=[dead_time_model]", "draws=500"), "inject.json").read_text())
     row = told["posteriors"]["500"]["dead_time_model"]["rate"]
     assert row["lo95"] < 500 * 1.1
@@ -433,7 +434,10 @@ def test_evaluate(trained, capsys, tmp_path):
     assert 0 < told["linear"]["left_out"] < 1
     assert 0 <= told["no_qpo"]["qpos"]["qpo_rms"]["claimed"] <= 1
     assert "of a rate that drifts" in Path(answer, "report.html").read_text()
-    assert "stress has flare" in refused(capsys, "evaluate", f"run={run_folder}", "stress=[flare]")
+    assert "stress has flare" in refused(capsys, "evaluate", f"run={run_folder}", "stress=flare")
+    assert "stress has ['drift']" in refused(capsys, "evaluate", f"run={run_folder}", "stress=[[drift]]")
+    for n in (99, 10**19):
+        assert f"n is {n}" in refused(capsys, "evaluate", f"run={run_folder}", f"n={n}")
     assert "seed" in refused(capsys, "evaluate", f"run={run_folder}", "seed=1")
 
 

@@ -150,7 +150,9 @@ def _override(argument: str, multirun: bool) -> str:
     group, number = CONFIGS / key.lstrip("+"), re.fullmatch(r"[-+.\d][-+.\de]*", value)
     if group.is_dir() and (number or value in ("null", "")):
         raise UserError(f"{argument} is not the name of a choice; {hint(value, (p.stem for p in group.glob('*.yaml')))}")
-    if key.startswith("grid.") and number and not multirun:
+    if (key.startswith("grid.") or key == "inject.rates") and number and not multirun:
+        value = f"[{value}]"
+    if key == "stress" and re.fullmatch(r"(?!null$)\w+", value) and not multirun:
         value = f"[{value}]"
     if key in PATHS:
         if value.startswith("[") and value.endswith("]"):
@@ -209,8 +211,8 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
             loss = _stage(command, config, task, folder)
             done.append((num, task, loss))
             return loss
-        except (UserError, OSError) as error:  # never SystemExit: it would end a whole sweep
-            if isinstance(error, OSError):
+        except (UserError, OSError, MemoryError) as error:  # never SystemExit: it would end a whole sweep
+            if not isinstance(error, UserError):
                 error = UserError(_of_system(error))
             failed.append(str(error))
             print(f"error: {which + ': ' if which else ''}{error}", file=sys.stderr, flush=True)
@@ -236,7 +238,9 @@ def _sweep(done: Sequence[tuple[int, list[str], float]], learned: bool) -> list[
     return [f"job {num} ({what}): " + (f"held-out loss {loss:.4f}" if learned else "done") for num, what, loss in said]
 
 
-def _of_system(error: OSError) -> str:
+def _of_system(error: OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return f"it takes more memory than there is ({error}); ask for fewer or shorter observations, or coarser steps"
     return f"{error.filename or 'the system'}: {error.strerror}; check the path, its permissions and the disk"
 
 
@@ -311,12 +315,16 @@ def _translate(error: Exception, command: str) -> str:
             detail = next((line for line in reversed(text.splitlines()) if "Value" in line or "not" in line), "")
             return f"{key}: {detail.strip() or 'has a value of the wrong type'}"
         return _unknown(key, known)
+    if match := re.search(r"Ambiguous value for argument '([^=]+)=(.*)'", text):
+        return f"{match[1]}={match[2]} holds a comma; say {match[1]}=[{match[2]}] for a list, or -m for a sweep"
+    if type(error).__name__ == "OverrideParseException":
+        return f"{getattr(error, 'override', 'the command line')} cannot be understood; check its brackets and quotes"
     if match := re.search(r"Could not find '([\w/]+)/([^'/]+)'", text):
         return f"{match[1]}={match[2]} is not known; {hint(match[2], (p.stem for p in (CONFIGS / match[1]).glob('*.yaml')))}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ and str(error.__cause__) else ""
     if match := re.search(r"full_key: (\S+)", text + "\n" + str(error.__cause__ or "")):
-        return f"{match[1]}: {cause or lines[0]}"
+        return f"{match[1]} must be a list; say {match[1]}=[...]" if "is not a ListConfig" in cause else f"{match[1]}: {cause or lines[0]}"
     return f"{lines[0] if lines else error!r}{' ' + cause if cause and cause not in lines[0] else ''}"
 
 
@@ -394,9 +402,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
     except MemoryError as error:
-        print(
-            f"error: it takes more memory than there is ({error}); ask for fewer or shorter observations, or coarser steps", file=sys.stderr
-        )
+        print(f"error: {_of_system(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None

@@ -173,7 +173,7 @@ class Injection:
         rates: incident counts/s per module to which it is scaled; null for three inside the run's prior.
         gti, start, stop, band: as of `ObservationFiles`.
 
-    Raises: ValueError for no rates, rates that are not positive, or a band that is none.
+    Raises: ValueError for no rates, rates that are not positive or stand there twice, or a band that is none.
     """
 
     path: str | None = None
@@ -186,6 +186,8 @@ class Injection:
     def __post_init__(self) -> None:
         if self.rates is not None and not (self.rates and all(0 < rate < math.inf for rate in self.rates)):
             raise ValueError(f"rates is {list(self.rates)}, but must be one or more positive numbers of counts/s")
+        if self.rates is not None and len({f"{rate:g}" for rate in self.rates}) < len(self.rates):
+            raise ValueError(f"rates is {list(self.rates)}, of which two are the same; give each once")
         ObservationFiles(band=self.band)
 
 
@@ -296,8 +298,10 @@ def _sentence(error: ValidationError, where: str) -> str:
     errors = error.errors()
     paths = [tuple(str(p) for p in e["loc"] if not str(p).startswith(("function-", "literal[", "float", "dict", "int"))) for e in errors]
     messages = [str(e["msg"]).removeprefix("Value error, ") for e, path in zip(errors, paths, strict=True) if path == paths[0]]
-    message = ", or ".join(m[:1].lower() + m[1:] for m in dict.fromkeys(messages))
+    message = ", or ".join(m[:1].lower() + m[1:] for m in dict.fromkeys(messages)).replace("a valid tuple", "a list in brackets, [...]")
     if errors[0]["type"].startswith("unexpected"):
         return f"{'.'.join([where, *paths[0]])} is not known; take it out"
+    if errors[0]["type"] == "missing" and paths[0] and paths[0][-1].isdigit():
+        return f"{'.'.join([where, *paths[0][:-1]])} is {list(errors[0]['input'])}, too few values; give all of them"
     given = errors[0]["input"]
     return f"{'.'.join([where, *paths[0]])}: {message}" + (f", but it is {given!r}" if isinstance(given, str | int | float | bool) else "")

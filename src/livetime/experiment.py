@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Config = Mapping[str, Any]
 TEST_SEED = 2**32
 """Added to a run's seed for the fresh simulations that diagnose it."""
+MOST = 1_000_000
+"""Simulations that tell of a run, at the most: they are held in memory."""
 TO_WIDEN = 5000
 """Simulations of the validation split, at the most, that tell how much wider an ensemble's posteriors must be."""
 
@@ -282,6 +284,8 @@ def evaluate(config: Config) -> tuple[Path, float]:
     n = 4000 if config["n"] is None else config["n"]
     if n < 100:
         raise UserError(f"n is {n}, but calibration cannot be told from fewer than 100 simulations")
+    if n > MOST:
+        raise UserError(f"n is {n}, but no more than {MOST} simulations are asked for; take fewer")
     if config["seed"] in (run.config["seed"], run.config["seed"] + TEST_SEED):
         raise UserError(f"seed is {config['seed']}, with which this run was trained or tested; choose another")
     folder = Path(config["output"] or run.folder / f"evaluate_{stamp()}")
@@ -501,6 +505,8 @@ def compare(config: Config) -> Path:
     prior, n = run.simulator.prior, 100 if config["n"] is None else config["n"]
     if n < 2:
         raise UserError(f"n is {n}, but bias and scatter cannot be told from fewer than 2 simulations in a cell")
+    if n > MOST:
+        raise UserError(f"n is {n}, but no more than {MOST} simulations are asked for; take fewer")
     which = check(Reference, config["reference"], "reference")
     grid, fixed = dict(config["grid"]), dict(config["fixed"])
     for place, names in (("grid", grid), ("fixed", fixed)):

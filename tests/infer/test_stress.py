@@ -70,6 +70,14 @@ def test_a_linear_source_has_no_power_at_twice_the_qpos_frequency():
     assert log_normal[:, twice].mean() > 1.5 * first_order
 
 
+def test_where_nothing_can_be_simulated_it_is_said(monkeypatch):
+    theta = SIMULATOR.prior.sample(9, np.random.default_rng(0))
+    monkeypatch.setattr(stress, "simulate", lambda *_: np.full((9, 3), np.nan))
+    told = stress.ask(Run(SIMULATOR), SIMULATOR, "no_qpo", None, theta, np.zeros((9, 3)), 1)
+    assert stress.words("no_qpo", told) == ["without a QPO: 0 simulations are left, too few to tell"]
+    assert stress.tables({"no_qpo": told}) == {}
+
+
 @pytest.mark.parametrize(("low", "claimed"), [(0.2, 1.0), (0.03, 0.0)])
 def test_a_qpo_is_claimed_where_the_posterior_leaves_the_priors_edge(low, claimed):
     run, n = Run(SIMULATOR, low=low), 80
@@ -95,3 +103,5 @@ def test_what_says_nothing_of_a_run_is_refused():
     ):
         with pytest.raises(UserError, match=said):
             stress.refuse(run, [name])
+    with pytest.raises(UserError, match="stress has drift twice"):
+        stress.refuse(Run(SIMULATOR), ["drift", "linear", "drift"])

@@ -27,7 +27,7 @@ from livetime.progress import progress, say
 from livetime.simulate.detector import DeadTime
 from livetime.simulate.prior import Range, Samples
 from livetime.simulate.psd import SHAPES
-from livetime.simulate.simulator import Simulator, stream
+from livetime.simulate.simulator import WHOLE, Simulator, stream
 from livetime.simulate.summary import Periodogram
 
 Floats = NDArray[np.float64]
@@ -81,10 +81,12 @@ def refuse(run: Run, rates: Sequence[float], fixed: Mapping[str, Any]) -> tuple[
     for name in fixed:
         if name not in simulator.known:
             raise UserError(f"fixed.{name} is not one of the detector's covariates of this run; leave it out")
+        if name in WHOLE and fixed[name] % 1:
+            raise UserError(f"fixed.{name} is {fixed[name]}, but must be whole")
     try:
         simulator.detector_at({**fixed, "rate": float(np.mean(rates))})
     except ValueError as error:  # numbers that no detector has, and Whittle's, which takes no events
-        raise UserError(f"run={run.folder}: {error}") from None
+        raise UserError(f"{'fixed' if fixed else f'run={run.folder}'}: {error}") from None
     assert isinstance(simulator.summary, Periodogram)
     return simulator.summary, round(simulator.prior.covariates["segments"].high)
 

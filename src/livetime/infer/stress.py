@@ -40,8 +40,10 @@ class Drifting(LightCurve):
 
 
 def refuse(run: Run, names: Sequence[str]) -> None:
-    """Raises UserError for a source that there is not, or that says nothing of the run."""
-    for name in names:
+    """Raises UserError for a source that there is not, that stands there twice, or that says nothing of the run."""
+    for i, name in enumerate(map(str, names)):  # a list in the list is no word
+        if name in names[:i]:
+            raise UserError(f"stress has {name} twice; give each once")
         if name not in SOURCES:
             raise UserError(f"stress has {name}, which is not known; there are: {', '.join(SOURCES)}")
         simulator = run.simulator
@@ -139,11 +141,15 @@ def ask(run: Run, simulator: Simulator, name: str, normal: Calibration, theta: F
     if name != "no_qpo":
         return beside(run, normal, theta, other, seed)
     finite = np.isfinite(other).all(axis=1)
+    if finite.sum() < PARTS:
+        return {"n": int(finite.sum()), "qpos": {}}
     return {"n": int(finite.sum()), "qpos": claims(run, theta[finite], other[finite], x[finite], seed)}
 
 
 def words(name: str, told: Mapping[str, Any]) -> list[str]:
     """What is printed of one source."""
+    if name == "no_qpo" and not told["qpos"]:
+        return [f"{SOURCES[name]}: {told['n']} simulations are left, too few to tell"]
     if name == "no_qpo":
         return [
             f"{SOURCES[name]}: one of {parameter} above {row['threshold']:.3g} (95%) is claimed in {row['claimed']:.4f} of {told['n']} "
