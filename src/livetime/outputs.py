@@ -72,9 +72,13 @@ def refuse_existing(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) ->
 
 
 def write_json(path: Path, value: Any) -> None:
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(value, indent=1, allow_nan=False, default=float) + "\n")
-    os.replace(aside, path)
+    """Written aside, under a name that is nobody else's, and renamed."""
+    text, aside = json.dumps(value, indent=1, allow_nan=False, default=float) + "\n", path.with_name(f".{uuid.uuid4().hex}")
+    try:
+        aside.write_text(text)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def provenance() -> dict[str, Any]:
