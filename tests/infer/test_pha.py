@@ -88,6 +88,7 @@ def test_other_frames_are_warned_of(folder):
     ("spoil", "said"),
     [
         (lambda p: (p / "arf.fits").unlink(), "arf.fits, which .* names as its ANCRFILE, does not exist"),
+        (lambda p: edit(p / "source.pha", EXPOSURE=fits.card.Undefined()), "has EXPOSURE = None, but it must be a positive number"),
         (lambda p: edit(p / "source.pha", RESPFILE="none"), "names no RESPFILE: say observation.rmf="),
         (lambda p: edit(p / "source.pha", TELESCOP="XMM"), "is of TELESCOP XMM, but"),
         (lambda p: edit(p / "source.pha", EXPOSURE=0.0), "has EXPOSURE = 0.0, but it must be a positive number"),
@@ -103,6 +104,8 @@ def test_other_frames_are_warned_of(folder):
         (lambda p: replaced(p / "source.pha", "CHANNEL", 1 + 2 * np.arange(1024), "J"), "its channels were merged"),
         (lambda p: replaced(p / "source.pha", "CHANNEL", 5 + np.arange(1024), "J"), "channels 5 to 1028, but the response has 1 to 1024"),
         (lambda p: replaced(p / "source.pha", "QUALITY", np.full(1024, 5), "J"), "as bad"),
+        (lambda p: replaced(p / "source.pha", "QUALITY", ["bad"] * 1024, "3A"), "has no numbers in column QUALITY"),
+        (lambda p: edit(p / "source.pha", QUALITY="good"), "the keyword QUALITY is 'good', which is no number"),
         (lambda p: edit(p / "arf.fits", TELESCOP="SWIFT"), "take an ARF and an RMF of one observation"),
         (lambda p: (p / "rmf.fits").write_bytes(b"no"), "rmf.fits cannot be read as a FITS file"),
     ],
@@ -112,6 +115,13 @@ def test_what_cannot_be_used_is_refused(folder, spoil, said):
     with pytest.raises(UserError, match=said) as refusal:
         read(folder)
     assert "\n" not in str(refusal.value)
+
+
+def test_keywords_without_a_value_are_none(folder, written):
+    nothing = dict.fromkeys(("TELESCOP", "INSTRUME", "DETCHANS", "BACKSCAL", "TIMEDEL"), fits.card.Undefined())
+    edit(folder / "source.pha", **nothing)
+    edit(folder / "rmf.fits", TELESCOP=fits.card.Undefined())
+    np.testing.assert_array_equal(read(folder).counts, read(written).counts)
 
 
 def test_a_background_of_another_instrument_is_refused(folder):

@@ -110,9 +110,9 @@ def test_folding_keeps_the_counts(analytic):
 
 @REAL
 def test_the_chandra_files_against_a_dense_product_of_their_tables():
-    response = read_response(DATA / "arf.fits", DATA / "rmf.fits")
+    response = read_response(DATA / "arf.fits", DATA / "a.rmf")
     assert (response.channels, response.first_channel, response.telescope, response.instrument) == (1024, 1, "CHANDRA", "ACIS")
-    table, area = fits.getdata(DATA / "rmf.fits", "MATRIX"), fits.getdata(DATA / "arf.fits", "SPECRESP")["SPECRESP"]
+    table, area = fits.getdata(DATA / "a.rmf", "MATRIX"), fits.getdata(DATA / "arf.fits", "SPECRESP")["SPECRESP"]
     photons = SOURCE.photons(response.low, response.high, PARAMS)
     expected = np.zeros(1024)
     for row, rate in zip(table, photons * area, strict=True):
@@ -132,11 +132,11 @@ def test_folding_equals_sherpa():
 
     data = DataPHA("x", np.arange(1, 1025), np.zeros(1024), exposure=1.0)
     data.set_arf(ui.read_arf(str(DATA / "arf.fits")))
-    data.set_rmf(ui.read_rmf(str(DATA / "rmf.fits")))
+    data.set_rmf(ui.read_rmf(str(DATA / "a.rmf")))
     power = PowLaw1D()
     power.gamma, power.ampl = 1.7, 1e-3
     theirs = data.eval_model(Response1D(data)(power))
-    response = read_response(DATA / "arf.fits", DATA / "rmf.fits")
+    response = read_response(DATA / "arf.fits", DATA / "a.rmf")
     ours = response.fold(PhotonSpectrum({"powerlaw": "powerlaw"}, None).photons(response.low, response.high, PARAMS))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * theirs.max() / 1e6)
 
@@ -177,6 +177,38 @@ def test_files_that_do_not_match_are_refused(tmp_path):
     assert "lacks the column E_MIN" in sentence(arf, rmf)
 
 
+def replaced(path, table, name, values, kind):
+    """The file with another column of that name in one of its tables."""
+    with fits.open(path, memmap=False) as hdus:
+        own = {hdu.name: fits.FITS_rec.from_columns([c for c in hdu.columns if c.name != name]) for hdu in hdus[1:] if hdu.name == table}
+        new = fits.BinTableHDU.from_columns([*fits.ColDefs(own[table]), fits.Column(name, kind, array=values)], name=table)
+        others = [fits.BinTableHDU(hdu.data, hdu.header) for hdu in hdus[1:] if hdu.name != table]
+        fits.HDUList([fits.PrimaryHDU(), *others, new]).writeto(path, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "table", "name", "values", "kind", "said"),
+    [
+        (0, "SPECRESP", "SPECRESP", ["abc"] * 40, "3A", "a.arf has no single finite number per row in column SPECRESP"),
+        (0, "SPECRESP", "ENERG_LO", np.ones((40, 2)), "2D", "a.arf has no single finite number per row in column ENERG_LO"),
+        (1, "EBOUNDS", "E_MIN", ["abc"] * 64, "3A", "a.rmf has no single finite number per row in column E_MIN"),
+        (1, "EBOUNDS", "CHANNEL", np.full(64, np.nan), "D", "a.rmf has no single finite number per row in column CHANNEL"),
+        (1, "MATRIX", "N_GRP", np.full(40, np.nan), "D", "a.rmf has groups of channels that are no numbers"),
+        (1, "MATRIX", "N_CHAN", np.full((40, 2), 2**31 - 1), "2J", "does not hold: it is damaged"),
+    ],
+)
+def test_a_column_that_cannot_be_is_named(tmp_path, file, table, name, values, kind, said):
+    paths = write(tmp_path, dense(np.random.default_rng(2)), variable=False)[:2]
+    replaced(paths[file], table, name, values, kind)
+    assert said in sentence(*paths)
+
+
+def test_a_keyword_that_is_no_number_is_named(tmp_path):
+    arf, rmf = write(tmp_path, dense(np.random.default_rng(2)))[:2]
+    fits.setval(rmf, "TLMIN4", value="one", ext=1)
+    assert "a.rmf: the keyword TLMIN4 is 'one', which is no number" in sentence(arf, rmf)
+
+
 def test_a_response_must_fit_together():
     one = np.ones(1)
     with pytest.raises(ValueError, match="does not fit"):
@@ -207,4 +239,4 @@ def test_a_damaged_area_names_its_file(tmp_path):
     arf, rmf, _ = write(tmp_path, dense(np.random.default_rng(1)))
     with fits.open(arf, mode="update") as hdus:
         hdus["SPECRESP"].data["SPECRESP"][:] = np.nan
-    assert "effective area" in sentence(arf, rmf)
+    assert "a.arf has no single finite number per row in column SPECRESP" in sentence(arf, rmf)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from livetime.config import ObservationFiles, UserError
 from livetime.infer.fault import counted
-from livetime.infer.fitsfile import column, local_file, opened
+from livetime.infer.fitsfile import column, local_file, numbers, opened, refuse_words
 from livetime.simulate.detector import DeadTime, Ideal, Whittle
 from livetime.simulate.energy_spectrum import EnergySpectrum
 from livetime.simulate.frame_pileup import FramePileUp
@@ -170,14 +170,15 @@ def _load(path: Path) -> _Spectrum:
         if names["COUNTS"] is None or names["CHANNEL"] is None:
             what = "holds rates, not counts" if names["RATE"] else "lacks the column CHANNEL or COUNTS"
             raise UserError(f"{path} {what}: pile-up needs the counts, extract the spectrum as counts")
-        header = {key: hdu.header[key] for key in KEYWORDS if key in hdu.header}
+        header = {key: value for key in KEYWORDS if (value := hdu.header.get(key)) is not None}  # which stands for one without a value
+        refuse_words(hdu.header, ("QUALITY",), path)
         channel, given = (np.array(hdu.data[names[key]], dtype=np.float64) for key in ("CHANNEL", "COUNTS"))
         quality = (
-            np.array(hdu.data[names["QUALITY"]], dtype=np.int64)
+            numbers(hdu, names["QUALITY"], path).astype(np.int64)
             if names["QUALITY"]
             else np.full(len(given), int(hdu.header.get("QUALITY", 0)))
         )
-        declared = hdu.header.get("DETCHANS", len(given))
+        declared = len(given) if (value := hdu.header.get("DETCHANS")) is None else value
     if given.ndim != 1:
         raise UserError(f"{path} holds several spectra: give a file with one")
     if (wrong := ~(np.isfinite(given) & (given >= 0))).any():
