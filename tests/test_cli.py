@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,7 @@ def test_simulate_refuses(capsys, elsewhere, words, named):
     ("words", "named"),
     [
         (["simulations=0"], ["simulations is 0"]),
+        ([f"simulations={10**19}"], ["at most 100000000"]),
         (["simulations=-5"], ["simulations is -5"]),
         (["simulations=many"], ["simulations", "many"]),
         (["simulations=1e4"], ["simulations", "10000"]),
@@ -151,6 +153,7 @@ TRAIN = [
     (["+estimator.hidden=3"], ["estimator.hidden", "did you mean"]),
     (["estimator._target_=torch.nn.Linear"], ["estimator._target_", "torch.nn.Linear"]),
     (["simulations=0"], ["simulations is 0"]),
+    ([f"simulations={10**19}"], ["at most 100000000"]),
     (["resume=nowhere"], ["resume=nowhere", "not a run folder"]),
 ]
 
@@ -501,7 +504,9 @@ def test_doctor_writes_all_that_it_tells(capsys, elsewhere, event_files):
     assert told["files"][0]["facts"]["events"] == 100
     assert told["versions"]["livetime"]
     refused(capsys, elsewhere, ["doctor", paths[0], "output=new/told.json"], ["new/told.json exists", "overwrite=true"])
-    assert call(capsys, "doctor", paths[0], "output=new/told.json", "overwrite=true")[0] == 0
+    shutil.copy(paths[0], elsewhere / "new" / "told.part")
+    assert call(capsys, "doctor", "new/told.part", "output=new/told.json", "overwrite=true")[0] == 0
+    assert sorted(path.name for path in (elsewhere / "new").iterdir()) == ["told.json", "told.part"]
 
 
 @pytest.mark.parametrize(
@@ -514,6 +519,7 @@ def test_doctor_writes_all_that_it_tells(capsys, elsewhere, event_files):
         (["CLEAN", "outputs=a.json"], ["outputs=a.json is not known", "did you mean output?"]),
         (["CLEAN", "--json"], ["--json is not known"]),
         (["CLEAN", "output=."], ["output=. is a folder"]),
+        (["CLEAN", "output=CLEAN/a.json"], ["clean.evt/a.json cannot be made", "clean.evt is no folder"]),
         (["CLEAN", "output=CLEAN", "overwrite=true"], ["is one of the files to be read"]),
         (["CLEAN", "overwrite=yes"], ["overwrite is yes"]),
         (["CLEAN", "band=3"], ["band is 3, but must be two energies in keV"]),

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Config = Mapping[str, Any]
 TEST_SEED = 2**32
 """Added to a run's seed for the fresh simulations that diagnose it."""
+LARGEST_BANK = 10**8
+"""Simulations; their indices are held in memory."""
 MOST = 1_000_000
 """Simulations that tell of a run, at the most: they are held in memory."""
 TO_WIDEN = 5000
@@ -57,12 +59,16 @@ def simulate(config: Config) -> Path:
     return _bank(config, build_simulator(config, config["threads"])).folder
 
 
+def _refuse_number(n: int) -> None:
+    if not 10 <= n <= LARGEST_BANK:
+        raise UserError(f"simulations is {n}, but a bank has at least 10, and at most {LARGEST_BANK}")
+
+
 def _bank(config: Config, simulator: "Simulations") -> "Bank":
     from livetime.simulate.bank import Bank, BankError
 
     n = config["simulations"]
-    if n < 10:
-        raise UserError(f"simulations is {n}, but a bank has at least 10")
+    _refuse_number(n)
     try:
         root = outputs(config) / "banks"
         found = min(n, Bank.found(root, simulator, config["seed"]))
@@ -107,6 +113,7 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     simulator = build_simulator(config, config["threads"])
     if config["simulations"] * training.validation < 1:
         raise UserError(f"simulations is {config['simulations']}, too few for training.validation={training.validation}; ask for more")
+    _refuse_number(config["simulations"])
     if config.get("output"):
         raise UserError("output is for observe, infer, evaluate and compare; a run lands under outputs=<folder>, by its name")
 
@@ -473,6 +480,8 @@ def doctor(files: Sequence[str], band: tuple[float, float] | None = None, output
         raise UserError(f"output={target} is a folder; name a JSON file in it")
     if target and target.exists() and not overwrite:
         raise UserError(f"output={target} exists; choose another file, or say overwrite=true")
+    if target and (wrong := next((p for p in target.parents if p.exists() and not p.is_dir()), None)):
+        raise UserError(f"output={target} cannot be made, since {wrong} is no folder; choose another file")
     if target and any(Path(file).exists() and target.exists() and target.samefile(file) for file in files):
         raise UserError(f"output={target} is one of the files to be read; choose another file")
 

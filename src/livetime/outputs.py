@@ -73,7 +73,7 @@ def refuse_existing(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) ->
 
 def write_json(path: Path, value: Any) -> None:
     """Written aside, under a name that is nobody else's, and renamed."""
-    text, aside = json.dumps(value, indent=1, allow_nan=False, default=float) + "\n", path.with_name(f".{uuid.uuid4().hex}")
+    text, aside = json.dumps(value, indent=1, allow_nan=False, default=float) + "\n", path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}")
     try:
         aside.write_text(text)
         os.replace(aside, path)

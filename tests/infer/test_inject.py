@@ -68,6 +68,12 @@ def test_what_dead_time_leaves_agrees_with_the_original_and_the_naive_fit_does_n
     assert all(row["difference"] < -0.5 for row in naive)
 
 
+def test_draws_that_all_lie_on_the_priors_edge_can_be_compared():
+    draws = {name: Samples(np.tile([value, 0.0, 2.0], (9, 1)), SIMULATOR.prior) for name, value in (("original", -1.0), ("network", -0.5))}
+    rows = [row for row in compared(SIMULATOR, 100.0, draws) if row["method"] == "network"]
+    assert all(np.isfinite([row["difference"], row["sigma"], row["expected"]]).all() for row in rows)
+
+
 def test_of_a_power_law_the_rms_in_the_band_is_compared():
     prior = Prior(
         {"red_norm": Range(1e-5, 1e-2, "log"), "red_index": Range(0.5, 2.0), "rate": Range(1.0, 9.0)}, {"segments": Range(1.0, 9.0)}

@@ -195,7 +195,7 @@ def compared(simulator: Simulator, rate: float, samples: Mapping[str, Samples]) 
                 width, width0 = ((float(scale(b)) - float(scale(a))) / 2 for a, b in ((lo, hi), (lo0, hi0)))
                 row |= {"difference": float(scale(median)) - float(scale(median0)), "inside68": lo0 <= median <= hi0}
                 if method != "naive":
-                    sigma = math.sqrt(max(width**2 - width0**2, (LEAST * width) ** 2))
+                    sigma = math.sqrt(max(width**2 - width0**2, (LEAST * width) ** 2, 1e-12))  # draws may all lie on the prior's edge
                     row |= {"sigma": sigma, "expected": math.erf(width0 / sigma / math.sqrt(2))}
             rows.append(row)
     return rows

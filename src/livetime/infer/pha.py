@@ -1,5 +1,6 @@
 """One OGIP spectrum with its response and background: what it holds, or why it is refused; and a writer of the same."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,7 +210,7 @@ def _named(spectrum: _Spectrum, key: str, given: str | None, option: str) -> Pat
     own = str(spectrum.header.get(key, "")).strip()
     if given is None and own.lower() in ("", "none"):
         return None
-    path = Path(given) if given is not None else spectrum.path.parent / own
+    path = Path(os.path.expanduser(given)) if given is not None else spectrum.path.parent / own
     if not path.is_file():
         where = "" if given is not None else f", which {spectrum.path} names as its {key},"
         wrong = "is not a file" if path.exists() else "does not exist"
