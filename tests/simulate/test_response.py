@@ -110,9 +110,9 @@ def test_folding_keeps_the_counts(analytic):
 
 @REAL
 def test_the_chandra_files_against_a_dense_product_of_their_tables():
-    response = read_response(DATA / "arf.fits", DATA / "a.rmf")
+    response = read_response(DATA / "arf.fits", DATA / "rmf.fits")
     assert (response.channels, response.first_channel, response.telescope, response.instrument) == (1024, 1, "CHANDRA", "ACIS")
-    table, area = fits.getdata(DATA / "a.rmf", "MATRIX"), fits.getdata(DATA / "arf.fits", "SPECRESP")["SPECRESP"]
+    table, area = fits.getdata(DATA / "rmf.fits", "MATRIX"), fits.getdata(DATA / "arf.fits", "SPECRESP")["SPECRESP"]
     photons = SOURCE.photons(response.low, response.high, PARAMS)
     expected = np.zeros(1024)
     for row, rate in zip(table, photons * area, strict=True):
@@ -132,11 +132,11 @@ def test_folding_equals_sherpa():
 
     data = DataPHA("x", np.arange(1, 1025), np.zeros(1024), exposure=1.0)
     data.set_arf(ui.read_arf(str(DATA / "arf.fits")))
-    data.set_rmf(ui.read_rmf(str(DATA / "a.rmf")))
+    data.set_rmf(ui.read_rmf(str(DATA / "rmf.fits")))
     power = PowLaw1D()
     power.gamma, power.ampl = 1.7, 1e-3
     theirs = data.eval_model(Response1D(data)(power))
-    response = read_response(DATA / "arf.fits", DATA / "a.rmf")
+    response = read_response(DATA / "arf.fits", DATA / "rmf.fits")
     ours = response.fold(PhotonSpectrum({"powerlaw": "powerlaw"}, None).photons(response.low, response.high, PARAMS))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * theirs.max() / 1e6)
 
