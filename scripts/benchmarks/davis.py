@@ -75,12 +75,9 @@ def _apart(network: np.ndarray, reference: np.ndarray, names: list[str]) -> dict
 
 def _references(run, x: np.ndarray, args: argparse.Namespace) -> list[tuple[np.ndarray, np.ndarray]]:
     """Two independent samples of the reference for each case."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
     from livetime.infer import sampler, spectral_reference
+    from livetime.processes import process_pool
     from livetime.progress import progress
-    from livetime.simulate.simulator import available_cores
 
     key = json.dumps([run.simulator.identity(), args.seed, args.draws, SWEEPS, CENTRES, WIDTH], sort_keys=True)
     key += "".join(inspect.getsource(module) for module in (sampler, spectral_reference))
@@ -88,8 +85,7 @@ def _references(run, x: np.ndarray, args: argparse.Namespace) -> list[tuple[np.n
     folder.mkdir(parents=True, exist_ok=True)
     tasks = [(run.config, row, folder / f"{i}_{k}.npy", args.draws, [args.seed, i, k]) for i, row in enumerate(x) for k in (0, 1)]
     missing = [task for task in tasks if not task[2].exists()]
-    pool = ProcessPoolExecutor(args.processes or available_cores(), get_context("spawn"))
-    with pool, progress("references", len(tasks), "samples", done=len(tasks) - len(missing)) as bar:
+    with process_pool(args.processes) as pool, progress("references", len(tasks), "samples", done=len(tasks) - len(missing)) as bar:
         for _ in pool.map(_reference, missing):
             bar.advance()
     done = [np.load(task[2]) for task in tasks]

@@ -10,7 +10,7 @@ import pytest
 from livetime.simulate.detector import DeadTime, Ideal
 from livetime.simulate.lightcurve import LightCurve
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import PRIOR_STREAM, VERSION, Simulator, available_cores, stream
+from livetime.simulate.simulator import PRIOR_STREAM, VERSION, Simulator, stream
 from livetime.simulate.summary import Periodogram
 
 REFERENCE = Path(__file__).parent / f"reference_v{VERSION}.json"
@@ -120,14 +120,34 @@ def test_a_linear_rate_that_goes_negative_is_a_simulation_that_is_not_finite():
     assert np.isnan(x[~finite]).all()
 
 
+def test_processes_draw_the_same_and_count_every_simulation_once(monkeypatch):
+    monkeypatch.setattr("livetime.simulate.simulator.FEW", 10)
+    seen = []
+    theta, x = replace(SIMULATOR, threads=2).simulate(3, 70, 7, seen.append)
+    known, y = replace(SIMULATOR, threads=1).simulate(3, 70, 7)
+    np.testing.assert_array_equal(theta, known)
+    np.testing.assert_array_equal(x, y)
+    assert sum(seen) == 67
+
+
+@pytest.mark.parametrize("few", [10, 1000])
+def test_what_is_interrupted_is_not_drawn_to_its_end(monkeypatch, few):
+    monkeypatch.setattr("livetime.simulate.simulator.FEW", few)
+    drawn = []
+
+    def stop(n):
+        drawn.append(n)
+        raise KeyboardInterrupt
+
+    with replace(SIMULATOR, threads=2).cores(500) as cores, pytest.raises(KeyboardInterrupt):
+        SIMULATOR.simulate(0, 500, 1, stop, cores)
+    assert len(drawn) == 1
+
+
 def test_progress_counts_every_simulation_once():
     seen = []
     replace(SIMULATOR, threads=2).simulate(3, 20, 1, seen.append)
     assert sum(seen) == 17
-
-
-def test_there_is_a_core():
-    assert available_cores() >= 1
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------------

@@ -4,8 +4,6 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,9 @@ from livetime.infer import exact, plot, reference, sampler, source_power, spectr
 from livetime.infer.reference import Answering, references
 from livetime.infer.run import Run, build_simulator
 from livetime.outputs import provenance, write_json
+from livetime.processes import process_pool
 from livetime.progress import progress, say
 from livetime.simulate.prior import Prior
-from livetime.simulate.simulator import available_cores
 
 Floats = NDArray[np.floating[Any]]
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
@@ -65,7 +63,7 @@ def fit(run: Run, cells: Sequence[Cell], n: int, names: Sequence[str], seed: int
     folder = kept / hashlib.sha256((json.dumps(key, sort_keys=True) + sources).encode()).hexdigest()[:16]
     blocks = [(name, start) for name in names for start in range(0, len(x), BLOCK)]
     found = sum(len(x[start : start + BLOCK]) for name, start in blocks if _block(folder, name, start).exists())
-    workers = ProcessPoolExecutor(processes or available_cores(), get_context("spawn"), _start, (run.config, tuple(names)))
+    workers = process_pool(processes, _start, (run.config, tuple(names)))
     with workers as pool, progress("references", len(x) * len(names), "fits", done=found) as bar:
         for name, start in blocks:
             path = _block(folder, name, start)

@@ -3,15 +3,11 @@
 import json
 import logging
 import multiprocessing
-import multiprocessing.connection
-import os
 import queue
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import lightning
@@ -25,8 +21,8 @@ from livetime.config import Trainer, Training, UserError
 from livetime.learn.data import BankDataModule, split
 from livetime.learn.module import SCHEMA, LitEstimator
 from livetime.outputs import write_json
+from livetime.processes import available_cores, process_pool
 from livetime.simulate.bank import Bank
-from livetime.simulate.simulator import available_cores
 
 Report = Callable[[int, float], object]
 """Told (epochs done since the last time, validation loss)."""
@@ -171,14 +167,6 @@ _reports: Any = None
 def _start_process(reports: Any) -> None:
     global _reports
     _reports = reports
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A member does not outlive the training that started it, however that ended."""
-    if parent := multiprocessing.parent_process():
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _fit_in_process(index: int, member: Member) -> dict[str, float]:
@@ -196,21 +184,15 @@ def fit_ensemble(members: list[Member], report: Callable[[int, int, float], obje
     """
     if len(members) == 1:
         return [fit(members[0], lambda epochs, loss: report(0, epochs, loss))]
-    context = multiprocessing.get_context("spawn")
-    reports = context.Queue()
+    reports = multiprocessing.get_context("spawn").Queue()
     workers = min(len(members), members[0].trainer.processes or available_cores())
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_process, initargs=(reports,)) as pool:
+    with process_pool(workers, _start_process, (reports,)) as pool:
         futures = [pool.submit(_fit_in_process, i, m) for i, m in enumerate(members)]
-        try:
-            while not all(f.done() for f in futures) or not reports.empty():
-                try:
-                    report(*reports.get(timeout=0.5))
-                except queue.Empty:
-                    for future in futures:
-                        if future.done():
-                            future.result()
-            return [f.result() for f in futures]
-        except BaseException:
-            for process in list((pool._processes or {}).values()):
-                process.kill()  # Lightning takes SIGTERM for a request; checkpoints are written aside
-            raise
+        while not all(f.done() for f in futures) or not reports.empty():
+            try:
+                report(*reports.get(timeout=0.5))
+            except queue.Empty:
+                for future in futures:
+                    if future.done():
+                        future.result()
+        return [f.result() for f in futures]

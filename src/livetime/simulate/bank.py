@@ -58,7 +58,7 @@ class Bank:
             root: folder of banks.
             n: number of simulations that are wanted.
             seed: see `Simulator`.
-            progress: called with 1 after each new simulation.
+            progress: called with the number of new simulations done since.
 
         Raises: BankError if the manifest is damaged, or more than 1% of the simulations are not finite.
         """
@@ -72,11 +72,12 @@ class Bank:
                 manifest = {"hash": name, "seed": seed, "identity": simulator.identity(), "shards": [], "nonfinite": []}
             _check_nonfinite(folder, manifest)
             start = manifest["shards"][-1]["stop"] if manifest["shards"] else 0
-            while start < n:
-                stop = min(n, (start // SHARD + 1) * SHARD)
-                theta, x = simulator.simulate(start, stop, seed, progress)
-                _add(folder, manifest, simulator, start, stop, theta, x)
-                start = stop
+            with simulator.cores(n - start) as cores:
+                while start < n:
+                    stop = min(n, (start // SHARD + 1) * SHARD)
+                    theta, x = simulator.simulate(start, stop, seed, progress, cores)
+                    _add(folder, manifest, simulator, start, stop, theta, x)
+                    start = stop
         return cls(folder, manifest)
 
     @classmethod

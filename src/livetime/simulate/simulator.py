@@ -3,8 +3,9 @@
 import ctypes
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from livetime.processes import available_cores, process_pool
 from livetime.simulate.counts import LEAST, MOST, counts, pays
 from livetime.simulate.dead_time import dead_time_distribution
 from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
@@ -35,11 +37,11 @@ LIVE, INCIDENT = "live_fraction", "incident_rate"
 """Entries of the summary vector of a detector with covariates: log10 of the live-time fraction, and of the source's incident counts/s."""
 LEAST_LIVE = 1e-3
 """Of what a summary takes a detector to be at least live."""
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+FEW = 5000
+"""Simulations up to which threads do. They hold Python's lock for a third to half of their time; processes, which do not, take seconds to
+start."""
+TURN = 20
+"""Simulations that a thread or process draws at a time, at the most."""
 
 
 @cache
@@ -63,7 +65,7 @@ class Simulations(ABC):
 
     Arguments:
         prior: of the parameters and covariates that the simulation needs.
-        threads: None for all cores.
+        threads: cores to draw on; None for all.
     """
 
     prior: Prior
@@ -116,8 +118,24 @@ class Simulations(ABC):
                 theta[:, column] = r.to_sampling(np.round(r.to_physical(theta[:, column])))
         return theta
 
+    @contextmanager
+    def cores(self, n: int) -> Iterator[Executor]:
+        """What draws n simulations on all cores: threads, or processes where that many are worth their start."""
+        workers = self.threads or available_cores()
+        if workers > 1 and n > FEW:
+            with process_pool(workers, _start, (self,)) as pool:
+                yield pool
+        else:
+            with ThreadPoolExecutor(workers) as threads:
+                yield threads
+
     def draw(
-        self, theta: NDArray[np.float64], seed: int, start: int = 0, progress: Callable[[int], object] | None = None
+        self,
+        theta: NDArray[np.float64],
+        seed: int,
+        start: int = 0,
+        progress: Callable[[int], object] | None = None,
+        cores: Executor | None = None,
     ) -> NDArray[np.float32]:
         """Summaries of one simulation for each row of theta.
 
@@ -125,30 +143,51 @@ class Simulations(ABC):
             theta: (n, D + C) in sampling coordinates, covariates included.
             seed: with the row's index, the key of its random stream.
             start: index of the first row.
-            progress: called with 1 after each simulation.
+            progress: called with the number of simulations done since.
+            cores: of this simulator's `cores`, for what is drawn in several calls.
 
         Returns: x (n, layout.size), float32; rows that could not be simulated are not finite.
         """
+        if cores is None:
+            with self.cores(len(theta)) as own:
+                return self.draw(theta, seed, start, progress, own)
+        rows = _rows if isinstance(cores, ProcessPoolExecutor) else self._rows
+        turn = min(TURN, len(theta) // 64 + 1)
+        futures = [cores.submit(rows, theta[i : i + turn], seed, start + i) for i in range(0, len(theta), turn)]
+        parts = [np.empty((0, self.layout.size), dtype=np.float32)]
+        try:
+            for future in futures:
+                parts.append(future.result())
+                if progress:
+                    progress(len(parts[-1]))
+        finally:
+            for future in futures:
+                future.cancel()
+        return np.concatenate(parts)
+
+    def _rows(self, theta: NDArray[np.float64], seed: int, start: int) -> NDArray[np.float32]:
         keep_memory()
         one = self.summaries(self.prior.physical(theta))
-        out = np.empty((len(theta), self.layout.size), dtype=np.float32)
-
-        def draw(i: int) -> None:
-            out[i] = one(i, stream(seed, start + i))
-            if progress:
-                progress(1)
-
-        with ThreadPoolExecutor(self.threads or available_cores()) as pool:
-            for _ in pool.map(draw, range(len(theta))):
-                pass
-        return out
+        return np.stack([one(i, stream(seed, start + i)) for i in range(len(theta))])
 
     def simulate(
-        self, start: int, stop: int, seed: int, progress: Callable[[int], object] | None = None
+        self, start: int, stop: int, seed: int, progress: Callable[[int], object] | None = None, cores: Executor | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Parameters and covariates (n, D + C) and summaries (n, layout.size) of simulations start to stop."""
         theta = self.theta(start, stop, seed)
-        return theta, self.draw(theta, seed, start, progress)
+        return theta, self.draw(theta, seed, start, progress, cores)
+
+
+_simulations: list[Simulations] = []
+
+
+def _start(simulations: Simulations) -> None:
+    """What a process of `Simulations.cores` draws from."""
+    _simulations[:] = [simulations]
+
+
+def _rows(theta: NDArray[np.float64], seed: int, start: int) -> NDArray[np.float32]:
+    return _simulations[0]._rows(theta, seed, start)
 
 
 @dataclass(frozen=True)
@@ -162,7 +201,7 @@ class Simulator(Simulations):
     Arguments:
         prior: its parameters must be those of source and detector, and `segments`, the number of averaged segments, one of its covariates.
         source, detector, summary: see their modules.
-        threads: None for all cores.
+        threads: cores to draw on; None for all.
 
     Raises: ValueError that names a parameter which is missing, unknown or out of the summary's reach.
     """

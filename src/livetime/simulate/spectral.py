@@ -27,7 +27,7 @@ class SpectralSimulator(Simulations):
     Arguments:
         prior: its parameters must be those of source and detector, and `exposure` in s one of its covariates.
         source, detector, summary: see their modules.
-        threads: None for all cores.
+        threads: cores to draw on; None for all.
 
     Raises: ValueError that names a parameter which is missing, unknown or out of reach, or a response that cannot be read.
     """
