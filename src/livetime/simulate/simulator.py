@@ -152,7 +152,7 @@ class Simulations(ABC):
             with self.cores(len(theta)) as own:
                 return self.draw(theta, seed, start, progress, own)
         rows = _rows if isinstance(cores, ProcessPoolExecutor) else self._rows
-        turn = min(TURN, len(theta) // 64 + 1)
+        turn = min(TURN, len(theta) // 16 + 1)
         futures = [cores.submit(rows, theta[i : i + turn], seed, start + i) for i in range(0, len(theta), turn)]
         parts = [np.empty((0, self.layout.size), dtype=np.float32)]
         try:
