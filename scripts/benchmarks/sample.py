@@ -1,7 +1,8 @@
 """1000 posterior draws for each of 200 observations: `Posterior.sample` of a run beside `sample_batched` of sbi's own posterior.
 
 sbi's is what `NPE.train()` (nsf, all defaults) learns of the run's simulations, as `npe` and `train` keep it. Draws out of the prior are
-not rejected, as sbi does by default: where a hundredth of them falls inside, that takes minutes, and ours has none. One thread, medians of --repeats turns.
+not rejected, as sbi does by default: where a hundredth of them falls inside, that takes minutes, and ours has none. One thread, medians
+of --repeats turns.
 """
 
 import argparse
