@@ -38,8 +38,6 @@ LARGEST_BANK = 10**8
 """Simulations; their indices are held in memory."""
 MOST = 1_000_000
 """Simulations that tell of a run, at the most: they are held in memory."""
-NUSTAR = 2.5e-3
-"""Its dead time in s; see `infer/mission.py`."""
 TO_WIDEN = 5000
 """Simulations of the validation split, at the most, that tell how much wider an ensemble's posteriors must be."""
 
@@ -400,13 +398,15 @@ def observe(config: Config) -> Path:
 
 
 def _write_events(events: "Events", simulator: "Simulator", truth: Mapping[str, float], folder: Path) -> None:
+    from livetime.infer.mission import alike, find
     from livetime.infer.ogip import write
     from livetime.simulate.frame_pileup import FramePileUp
 
     paths = [folder / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
     # A mission's name stands for the mission's numbers.
-    nustar = simulator.detector.renewal and 0.75 < simulator.detector.mean_dead_time / NUSTAR < 1.25
-    telescope, instruments = ("NuSTAR", ("FPMA", "FPMB")) if nustar else ("", ("SIMA", "SIMB"))
+    nustar = find("NuSTAR", "FPMA")
+    is_one = nustar and simulator.detector.renewal and alike(nustar.dead_time, simulator.detector.mean_dead_time)
+    telescope, instruments = ("NuSTAR", ("FPMA", "FPMB")) if is_one else ("", ("SIMA", "SIMB"))
     frames = simulator.detector if isinstance(simulator.detector, FramePileUp) else None
     # for each row of what several detectors record and screening leaves
     dead_time = 0.0 if frames else 1 - float(simulator.detector_at(truth).live_fraction(1.0))

@@ -142,6 +142,11 @@ MISSIONS = (
 NAMES = tuple(mission.name for mission in MISSIONS)
 
 
+def alike(own: float | None, dead_time: float) -> bool:
+    """Whether an instrument's own dead time, None for none, is within a quarter of another."""
+    return own is not None and 0.75 * dead_time < own < 1.25 * dead_time
+
+
 def find(telescop: str | None, instrume: str | None) -> Mission | None:
     """The row of a file's TELESCOP and INSTRUME, None for none; without INSTRUME the telescope's only row.
 

@@ -15,6 +15,7 @@ from livetime.infer.doctor import barycentred, examine, measured_step
 from livetime.infer.fault import counted, notes
 from livetime.infer.fitsfile import MJDREF, local_file, sum_key
 from livetime.infer.gti import inside, intersect
+from livetime.infer.mission import alike
 from livetime.infer.ogip import EventFile, load
 from livetime.simulate.detector import Events
 from livetime.simulate.summary import segment_starts
@@ -66,7 +67,7 @@ class Observation:
             return [f"the network takes frames of {cycle:.4g} s, but {f'the file has {frame:.4g} s' if frame else 'the file tells none'}"]
         tau = 0.0 if "dead_time" in detector.parameters else getattr(detector, "mean_dead_time", 0.0)
         mission, own, telescope = self.info.get("mission"), self.info.get("dead_time"), self.info.get("telescope")
-        if not telescope or tau == 0 or (own and 0.75 < own / tau < 1.25):
+        if not telescope or tau == 0 or alike(own, tau):
             return []
         has = f"{mission} has {own:.3g} s" if own else f"{mission} reads out frames" if mission else f"that of {telescope} is not known"
         return [f"the network takes {tau:.3g} s of dead time after each event, but {has}"]

@@ -124,12 +124,12 @@ class _Spline:
     """
 
     def __init__(self, phi: Tensor, slope: float) -> None:
-        bins, bound = (phi.shape[-1] + 1) // 3, math.log(slope)
+        bins, limit = (phi.shape[-1] + 1) // 3, math.log(slope)
         sizes, self.derivatives = torch.unflatten(phi[..., : 2 * bins], -1, (2, bins)), phi[..., 2 * bins :]
-        sums = (sizes / (1 + (sizes * (2 / bound)).abs())).exp().cumsum(-1)
+        sums = (sizes / (1 + (sizes * (2 / limit)).abs())).exp().cumsum(-1)
         self.knots = pad(sums[..., :-1] * (2 * BOUND / sums[..., -1:]) - BOUND, (1, 0), value=-BOUND)
         self.knots = pad(self.knots, (0, 1), value=BOUND)
-        self.derivatives = pad(self.derivatives / (1 + (self.derivatives / bound).abs()), (1, 1))
+        self.derivatives = pad(self.derivatives / (1 + (self.derivatives / limit).abs()), (1, 1))
 
     def _bin(self, value: Tensor, axis: int) -> tuple[Tensor, ...]:
         """Left knot x, y, width, height and both derivatives of the bin in which the value lies on that axis."""
