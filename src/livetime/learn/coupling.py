@@ -147,8 +147,8 @@ class _Spline:
         edges = self.sums.expand(-1, -1, -1, *value.shape[1:]).gather(2, at) * scale[:, :, None]
         start = edges[:, :, 0] * inner[:, None, 0]
         left, size = start - BOUND, edges[:, :, 1] - start
-        d = self.derivatives.expand(-1, -1, *value.shape[1:]).gather(1, both.clamp_(max=self.bins - 2))
-        d = (self._soft(d, self.limit) * inner).exp_()
+        d = self.derivatives.expand(-1, -1, *value.shape[1:]).gather(1, both.clamp(max=self.bins - 2))
+        d = (self._soft(d, self.limit) * inner).exp()
         return left[:, 0], left[:, 1], size[:, 0], size[:, 1], d[:, 0], d[:, 1]
 
     def forward(self, theta: Tensor) -> tuple[Tensor, Tensor]:

@@ -105,7 +105,7 @@ class Flow(PosteriorEstimator):
         u = torch.logit(self.place(theta))
         jacobian = (-logsigmoid(u) - logsigmoid(-u) - torch.log(self.high - self.low)).sum(-1)
         z = (u - mean) * torch.exp(-log_scale)
-        if len(z) > 1 and (couplings := self._couplings(features)):
+        if couplings := self._couplings(features):
             base, log = couplings(z)
             density = log - ((base / width) ** 2 / 2 + math.log(width * math.sqrt(2 * math.pi))).sum(-1)
         else:
