@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -45,10 +45,16 @@ class Couplings:
     """
 
     def __init__(self, parts: Sequence[MaskedAutoregressiveTransform], context: Tensor) -> None:
-        self._couplings = [_Coupling(part, context) for part in parts]
+        self.parts, self.context = parts, context
+
+    @cached_property
+    def _couplings(self) -> list["_Coupling"]:
+        return [_Coupling(part, self.context) for part in self.parts]
 
     def __call__(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """z (n, B, D) of theta (n, B, D), and the logarithm (n, B) of the determinant of dz/dtheta."""
+        if len(theta) == 1:
+            return self._at_once(theta)
         out, logs = torch.empty_like(theta), theta.new_zeros(theta.shape[:-1])
         for z, at in self._split(theta):
             for coupling in self._couplings:
@@ -56,6 +62,15 @@ class Couplings:
                 logs[at] += own
             out[at] = z.movedim(0, -1)
         return out, logs
+
+    def _at_once(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """As `__call__`, of one theta of each x, as in training: nothing would be asked twice, and zuko's network tells of both halves."""
+        log = z.new_zeros(z.shape[:-1])
+        for part in self.parts:
+            phi = part.hyper(torch.cat([z[0], self.context], dim=-1)).unflatten(-1, (-1, part.total))
+            out, own = _Spline(phi.permute(1, 2, 0)[:, :, None].contiguous(), part.univariate.keywords["slope"]).forward(z.movedim(-1, 0))
+            z, log = out.movedim(0, -1), log + own.sum(0)
+        return z, log
 
     def inverse(self, z: Tensor) -> Tensor:
         """theta (n, B, D) of z (n, B, D)."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 from livetime.config import build
 
@@ -97,15 +98,21 @@ class MLP(nn.Sequential):
         super().__init__(*layers, nn.Linear(size, out))
 
 
+class _Convolution(nn.Conv1d):
+    """A `Conv1d` of x (B, C, 1, L) with its channels last in memory: on a processor its gradient takes half the time of (B, C, L)'s."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), (0, self.kernel_size[0] // 2))
+
+
 class _Residual(nn.Module):
     """x + convolutions of x (He et al. 2016); starts as the identity."""
 
     def __init__(self, width: int, kernel_size: int) -> None:
         super().__init__()
-        padding = kernel_size // 2
-        last = nn.Conv1d(width, width, kernel_size, padding=padding)
+        last = _Convolution(width, width, kernel_size)
         nn.init.zeros_(last.weight)
-        self.convolutions = nn.Sequential(nn.SiLU(), nn.Conv1d(width, width, kernel_size, padding=padding), nn.SiLU(), last)
+        self.convolutions = nn.Sequential(nn.SiLU(), _Convolution(width, width, kernel_size), nn.SiLU(), last)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.convolutions(x)
@@ -154,10 +161,10 @@ class PeriodogramCNN(nn.Module):
         size = shapes.channels + numbers
         for stage in range(stages):
             grown = width * 2**stage
-            layers += [nn.Conv1d(size, grown, kernel_size, stride=2, padding=kernel_size // 2), _Residual(grown, kernel_size), nn.SiLU()]
+            layers += [_Convolution(size, grown, kernel_size, stride=2), _Residual(grown, kernel_size), nn.SiLU()]
             size = grown
         if left > positions:
-            layers.append(nn.AdaptiveAvgPool1d(positions))
+            layers.append(nn.AdaptiveAvgPool2d((1, positions)))
         self.convolutions = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size * min(left, positions), hidden[0]))
         self.numbers = nn.Linear(numbers, hidden[0]) if numbers else None
         tail: list[nn.Module] = [nn.SiLU()]
@@ -169,6 +176,6 @@ class PeriodogramCNN(nn.Module):
         spectral = self.channels * self.bins
         periodograms, numbers = x[:, :spectral].reshape(-1, self.channels, self.bins), x[:, spectral:]
         seen = torch.cat([periodograms, numbers[:, :, None].expand(-1, -1, self.bins)], dim=1)
-        features = self.convolutions(seen)
+        features = self.convolutions(seen[:, :, None].contiguous(memory_format=torch.channels_last))
         out: Tensor = self.tail(features if self.numbers is None else features + self.numbers(numbers))
         return out
