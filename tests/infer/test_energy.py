@@ -91,6 +91,7 @@ def test_units_of_the_column_energy(tmp_path, unit, factor):
         ({"header": {"TELESCOP": None}}, "has PI channels whose energies livetime does not know"),
         ({"columns": [fits.Column("ENERGY", "E", unit="J", array=np.ones(640))]}, "gives column ENERGY in J: convert it to keV"),
         ({"columns": [fits.Column("ENERGY", "E", array=np.full(640, np.nan))]}, "has no single finite number per event in column ENERGY"),
+        ({"columns": [fits.Column("ENERGY", "D", unit="MeV", array=np.full(640, 1e307))]}, "has no single finite number per event"),
         ({"columns": [fits.Column("PHA", "I", array=np.full(640, 200))], "pi": None, "header": GBM, "extra": [ebounds()]}, "EBOUNDS"),
         ({"header": {"TELESCOP": "XTE", "INSTRUME": "PCA"}}, "has no column PHA"),
     ],

@@ -15,12 +15,13 @@ Mask = NDArray[np.bool_]
 _KEV = {"": 1.0, "KEV": 1.0, "EV": 1e-3, "MEV": 1e3}
 
 
-def values(hdu: Any, name: str, rows: Mask, file: str, use: str) -> Floats:
-    """A column of one finite number per event, at the rows of the mask. Raises UserError, which says what the column is for."""
+def values(hdu: Any, name: str, rows: Mask, file: str, use: str, scale: float = 1.0) -> Floats:
+    """A column of one finite number per event times the scale, at the rows of the mask. Raises UserError, which says what it is for."""
     if (own := column(hdu, name)) is None:
         raise UserError(f"{file} has no column {name}, {use}: give a file with calibrated energies")
     try:
-        found = np.array(hdu.data[own], dtype=np.float64)[rows]
+        with np.errstate(over="ignore"):
+            found = np.array(hdu.data[own], dtype=np.float64)[rows] * scale
     except ValueError:
         found = np.full(1, np.nan)
     if found.ndim != 1 or not np.isfinite(found).all():
@@ -38,7 +39,7 @@ def of_events(hdus: fits.HDUList, hdu: Any, rows: Mask, mission: Mission | None,
         unit = str(hdu.columns[own].unit or "").strip().upper()
         if unit not in _KEV:
             raise UserError(f"{file} gives column {own} in {unit}: convert it to keV")
-        return values(hdu, own.upper(), rows, file, use) * _KEV[unit]
+        return values(hdu, own.upper(), rows, file, use, _KEV[unit])
     bounds = next((h for h in hdus if h.name == "EBOUNDS" and column(h, "E_MIN")), None)
     if bounds is not None and mission is not None and mission.kev is None:
         return _bounded(bounds, values(hdu, "PI" if column(hdu, "PI") else "PHA", rows, file, use), file)
