@@ -46,9 +46,9 @@ def test_the_events_are_those_of_the_detector_with_these_options():
 def test_the_summary_ends_with_the_covariates_and_the_live_time_fraction():
     theta, x = ANY.simulate(0, 50, 6)
     layout, own = ANY.layout, SUMMARY.layout(1)
-    assert list(layout.slices) == [*own.slices, *KNOWN, "live_fraction", "incident_rate"]
+    assert list(layout.slices) == [*own.slices, *KNOWN, "live_fraction", "incident_rate", "gain"]
     assert layout.spectra == own.spectra
-    assert len(layout.names()) == layout.size == x.shape[1] == own.size + 6
+    assert len(layout.names()) == layout.size == x.shape[1] == own.size + 7
     columns = list(ANY.prior.ranges)
     for name in KNOWN:
         np.testing.assert_allclose(x[:, layout.slices[name]].ravel(), theta[:, columns.index(name)], rtol=1e-6)
@@ -67,6 +67,23 @@ def test_live_time_fraction_and_incident_rate_are_those_of_a_constant_source():
         found = 10 ** x[:, ANY.layout.slices[name]].ravel()
         assert abs(found.mean() - expected) < 4 * found.std(ddof=1) / 40**0.5
         assert found.std() < 0.02 * expected
+
+
+@pytest.mark.parametrize(
+    ("counted", "share", "detectors", "rate"),
+    [(1.0, 0.0, 1.0, 900.0), (0.9, 0.0, 1.0, 900.0), (1.0, 0.3, 3.0, 900.0), (0.3, 0.1, 20.0, 300.0)],
+)
+def test_gain_is_what_weak_variability_adds_to_the_white_noise(counted, share, detectors, rate):
+    """Slow variability of a power S adds gain times S to a noise of 1."""
+    known = {"dead_time": 2.5e-3, "detectors": detectors, "background_share": share, "counted": counted}
+    params = {**known, "noise_rms": 0.08, "noise_frequency": 0.5, "rate": rate, "segments": 6.0}
+    x = ANY.draw(np.repeat(ANY.prior.theta({k: np.array([v]) for k, v in params.items()}), 800, axis=0), 9).astype(float)
+    slow = ANY.layout.frequency < 2
+    source = SOURCE.spectrum.power(ANY.layout.frequency[slow], params)
+    added = np.exp(x[:, ANY.layout.slices["power"]][:, slow]) - 1
+    found, gain = (added @ source) / (source @ source), 10 ** x[:, ANY.layout.slices["gain"]].ravel()
+    assert gain.std() < 0.2 * gain.mean()
+    assert abs(found.mean() / gain.mean() - 1) < 0.03 + 4 * found.std(ddof=1) / 800**0.5 / gain.mean()
 
 
 def test_a_list_that_lives_less_than_it_can_has_the_least_live_time_fraction():
@@ -106,7 +123,7 @@ def test_powers_of_a_constant_source_are_2_over_the_noise_of_any_detector():
 
 def test_one_covariate_alone():
     one = replace(ANY, detector=DeadTime(1, None), prior=Prior(PARAMETERS, {**SEGMENTS, "dead_time": KNOWN["dead_time"]}))
-    assert list(one.layout.slices)[-3:] == ["dead_time", "live_fraction", "incident_rate"]
+    assert list(one.layout.slices)[-4:] == ["dead_time", "live_fraction", "incident_rate", "gain"]
     assert np.isfinite(one.simulate(0, 3, 1)[1]).all()
 
 

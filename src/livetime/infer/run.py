@@ -20,7 +20,7 @@ from livetime.learn.training import load
 from livetime.simulate.energy_spectrum import EnergySpectrum
 from livetime.simulate.pileup import PileUp
 from livetime.simulate.prior import Prior, Samples
-from livetime.simulate.simulator import INCIDENT, LIVE, Simulations, Simulator
+from livetime.simulate.simulator import GAIN, INCIDENT, LIVE, Simulations, Simulator
 from livetime.simulate.spectral import SpectralSimulator
 from livetime.simulate.spectrum import PhotonSpectrum
 
@@ -294,6 +294,9 @@ class Run:
                 value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "live-time fraction", ""
             elif name == INCIDENT:
                 value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "incident rate of the source", " counts/s"
+            elif name == GAIN:
+                value, edges = 10 ** values[0], (10 ** lo[0], 10 ** hi[0])
+                what, unit = "sensitivity to weak variability (its power over the noise, at a power of 1/Hz)", ""
             elif len(values) == 1:
                 value, edges, what, unit = values[0], (lo[0], hi[0]), name.replace("_", " "), ""
             elif self.simulator.layout.unit == "keV":

@@ -33,8 +33,10 @@ PRIOR_STREAM = 2**64 - 1
 WHOLE = ("segments", "detectors")
 """Covariates that are whole numbers."""
 
-LIVE, INCIDENT = "live_fraction", "incident_rate"
-"""Entries of the summary vector of a detector with covariates: log10 of the live-time fraction, and of the source's incident counts/s."""
+LIVE, INCIDENT, GAIN = "live_fraction", "incident_rate", "gain"
+"""Entries of the summary vector of a detector with covariates: log10 of the live-time fraction; of the source's incident counts/s; and of
+what a weak variation's power of 1/Hz, (fractional rms)^2, adds at low frequencies to a white noise of 1. Where nothing is screened away and
+much time is dead, the last changes tenfold within a small share of the covariates' ranges, which a network learns late."""
 LEAST_LIVE = 1e-3
 """Of what a summary takes a detector to be at least live."""
 FEW = 5000
@@ -195,8 +197,8 @@ class Simulator(Simulations):
     """Of a source that varies: its light curve, through a detector, to periodograms or features.
 
     What a detector has as covariates is known for every observation: it stands under prior.covariates, and the summary vector ends with
-    it, in sampling coordinates, and with what follows from it and the recorded rate (`LIVE`, `INCIDENT`). Its powers are then over the
-    exact white noise of the detector at the recorded rate, so that a constant source has 2 whatever the detector is; `raw` undoes it.
+    it, in sampling coordinates, and with what follows from it and the recorded rate (`LIVE`, `INCIDENT`, `GAIN`). Its powers are then over
+    the exact white noise of the detector at the recorded rate, so that a constant source has 2 whatever the detector is; `raw` undoes it.
 
     Arguments:
         prior: its parameters must be those of source and detector, and `segments`, the number of averaged segments, one of its covariates.
@@ -278,7 +280,7 @@ class Simulator(Simulations):
     @cached_property
     def layout(self) -> Layout:
         own = self.summary.layout(self.detector.modules)
-        return own.extended((*self.known, LIVE, INCIDENT)) if self.known else own
+        return own.extended((*self.known, LIVE, INCIDENT, GAIN)) if self.known else own
 
     def detector_at(self, params: Mapping[str, float]) -> DeadTime:
         """The detector of an observation with the given physical parameters and covariates; ValueError for one that draws no events."""
@@ -311,8 +313,11 @@ class Simulator(Simulations):
         incident = recorded / (live * (detector.counted or 1.0))
         background = params["background_share"] * incident if "background_share" in self.known else detector.background or 0.0
         source = max(incident - background, LEAST_LIVE * incident)
-        added = [*(self.prior.covariates[name].to_sampling(params[name]) for name in self.known), *np.log10([live, source])]
-        return np.concatenate([self._over_noise(x, detector, -1), added]).astype(np.float32)
+        noise = self._noise(x, detector)
+        response = replace(detector, background=incident - source).response(self.layout.frequency[:1], source)
+        gain = recorded * np.maximum(np.abs(response[0]), LEAST_LIVE) ** 2 / noise[0]
+        added = [*(self.prior.covariates[name].to_sampling(params[name]) for name in self.known), *np.log10([live, source, gain])]
+        return np.concatenate([self._plus(x, -np.log(noise / 2)), added]).astype(np.float32)
 
     def raw(self, x: ArrayLike) -> NDArray[np.float64]:
         """The vector that `summary` gave, of one (X,) that `layout` describes."""
@@ -321,18 +326,23 @@ class Simulator(Simulations):
             return values
         params = {name: float(self.prior.covariates[name].to_physical(values[place[name]])[0]) for name in self.known}
         detector = self.detector_at({**params, "background_share": 0.0, "rate": 0.0})  # the noise is that of all events, whatever they are
-        return self._over_noise(values[: place[self.known[0]].start], detector, 1)
+        own = values[: place[self.known[0]].start]
+        return self._plus(own, np.log(self._noise(own, detector) / 2))
 
-    def _over_noise(self, x: NDArray[Any], detector: DeadTime, sign: int) -> NDArray[np.float64]:
-        """Log powers of a vector of `summary` with `sign` times those of the exact white noise added."""
+    def _plus(self, x: NDArray[Any], log: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A vector of `summary` with (F,) added to its log powers."""
+        out = x.astype(np.float64)
+        for name in self.layout.spectra:
+            out[self.layout.slices[name]] += log
+        return out
+
+    def _noise(self, x: NDArray[Any], detector: DeadTime) -> NDArray[np.float64]:
+        """The exact white noise (F,) at the recorded rate of a vector of `summary`, Leahy."""
         assert isinstance(self.summary, Periodogram)
-        out, detectors = x.astype(np.float64), detector.detectors or 1
+        detectors = detector.detectors or 1
         tau, (_, live) = detector.mean_dead_time, self._recorded(x, detector)
         incident = (1 - live) / (live * tau) * detectors if tau else 1.0  # of all kinds, in counts/s
-        noise = replace(detector, background=0.0).white_noise(self.layout.frequency, incident, self.summary.dt)
-        for name in self.layout.spectra:
-            out[self.layout.slices[name]] += sign * np.log(noise / 2)
-        return out
+        return replace(detector, background=0.0).white_noise(self.layout.frequency, incident, self.summary.dt)
 
     def _recorded(self, x: NDArray[Any], detector: DeadTime) -> tuple[float, float]:
         """Recorded counts/s of a module, and the live-time fraction that they tell, of a vector of `summary`."""
@@ -347,7 +357,7 @@ class Simulator(Simulations):
             **self._prior_identity(),
             **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
             "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()] if tau else None,
-            **({"counts": [LEAST, MOST], "known": [*self.known, LIVE, INCIDENT]} if self.known else {}),
+            **({"counts": [LEAST, MOST], "known": [*self.known, LIVE, INCIDENT, GAIN]} if self.known else {}),
         }
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
