@@ -1,10 +1,10 @@
 """Bias of the photon index of piled-up spectra by the share of events that more than one photon makes: network, naive, Davis model.
 
 An absorbed power law of photon index 1.7 behind n_h = .5, with alpha = .5 and a PSF fraction of .91, as published for the Chandra
-spectrum of NGC 4258, in 80 ks; the norm is what makes that share. For two fifths alpha is .7, since with .5 there are never so many. Bias of the posterior median under the run's own
-prior, with its standard error; and that of the network less that of the Davis model on the same observations, for what both have is
-the prior's. Writes outputs/benchmark/piled_fraction.png. Fits without a network are kept: what was stopped goes on, and the next
-network is held against the same ones.
+spectrum of NGC 4258, in 80 ks; the norm is what makes that share. For two fifths alpha is .7, since with .5 there are never so many.
+Bias of the posterior median under the run's own prior, with its standard error; and that of the network less that of the Davis model
+on the same observations, for what both have is the prior's. Writes outputs/benchmark/piled_fraction.png. Fits without a network are
+kept: what was stopped goes on, and the next network is held against the same ones.
 """
 
 import argparse
