@@ -127,6 +127,11 @@ def test_one_covariate_alone():
     assert np.isfinite(one.simulate(0, 3, 1)[1]).all()
 
 
+def test_a_paralyzable_detector_has_no_covariates():
+    with pytest.raises(ValueError, match=r"detector.paralyzable is true, but a detector with dead_time as a covariate"):
+        replace(ANY, detector=replace(ANY.detector, paralyzable=True))
+
+
 def test_incident_is_the_inverse_of_recorded():
     rate = np.geomspace(1, 5000, 20)
     for detector in (DeadTime(1, 2e-3), DeadTime(1, 1e-3, detectors=5, background=30.0, counted=0.4), DeadTime(1, 0.0, background=30.0)):

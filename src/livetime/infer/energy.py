@@ -16,7 +16,7 @@ _KEV = {"": 1.0, "KEV": 1.0, "EV": 1e-3, "MEV": 1e3}
 
 
 def values(hdu: Any, name: str, rows: Mask, file: str, use: str, scale: float = 1.0) -> Floats:
-    """A column of one finite number per event times the scale, at the rows of the mask. Raises UserError, which says what it is for."""
+    """A column of one finite number per event times the scale, at the rows of the mask. Raises UserError: what the column is for."""
     if (own := column(hdu, name)) is None:
         raise UserError(f"{file} has no column {name}, {use}: give a file with calibrated energies")
     try:

@@ -32,6 +32,11 @@ METRICS = "metrics.json"
 WIDTH = "width.json"
 WIDTHS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
 """Factors by which a run's posteriors may be widened, and between which `diagnose.widening` interpolates."""
+_FOLLOWS = {
+    LIVE: ("live-time fraction", ""),
+    INCIDENT: ("incident rate of the source", " counts/s"),
+    GAIN: ("power over the noise of variability of 1 (fractional rms)^2/Hz", ""),
+}
 
 
 def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator | SpectralSimulator:
@@ -290,13 +295,8 @@ class Run:
             elif drawn:
                 value, edges = drawn.to_physical(values)[0], (drawn.low, drawn.high)
                 what, unit = name.replace("_", " "), f" {drawn.unit}".rstrip()
-            elif name == LIVE:
-                value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "live-time fraction", ""
-            elif name == INCIDENT:
-                value, edges, what, unit = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), "incident rate of the source", " counts/s"
-            elif name == GAIN:
-                value, edges = 10 ** values[0], (10 ** lo[0], 10 ** hi[0])
-                what, unit = "sensitivity to weak variability (its power over the noise, at a power of 1/Hz)", ""
+            elif name in _FOLLOWS:
+                value, edges, (what, unit) = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), _FOLLOWS[name]
             elif len(values) == 1:
                 value, edges, what, unit = values[0], (lo[0], hi[0]), name.replace("_", " "), ""
             elif self.simulator.layout.unit == "keV":

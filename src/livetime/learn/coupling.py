@@ -1,4 +1,4 @@
-"""zuko's coupling splines for many theta of one x: what follows from x alone is computed once, not once a draw."""
+"""zuko's coupling splines with fewer operations; for many theta of one x, what follows from x alone is computed once, not once a draw."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -64,10 +64,12 @@ class Couplings:
         return out, logs
 
     def _at_once(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """As `__call__`, of one theta of each x, as in training: nothing would be asked twice, and zuko's network tells of both halves."""
+        """As `__call__`, of one theta (1, B, D) of each x, as in training: of a known theta one pass of zuko's network tells both halves'
+        parameters."""
+        context = self.context.expand(z.shape[1], -1)
         log = z.new_zeros(z.shape[:-1])
         for part in self.parts:
-            phi = part.hyper(torch.cat([z[0], self.context], dim=-1)).unflatten(-1, (-1, part.total))
+            phi = part.hyper(torch.cat([z[0], context], dim=-1)).unflatten(-1, (-1, part.total))
             out, own = _Spline(phi.permute(1, 2, 0)[:, :, None].contiguous(), part.univariate.keywords["slope"]).forward(z.movedim(-1, 0))
             z, log = out.movedim(0, -1), log + own.sum(0)
         return z, log
@@ -137,12 +139,13 @@ class _Spline:
     """zuko's `MonotonicRQSTransform` of its raw parameters (D, 3 K - 1, n, B): the same numbers with a third of the operations.
 
     The parameters are bounded, so that the softmax of widths and heights needs no maximum; what one bin alone needs is worked out there
-    alone.
+    alone. In single precision at least: sums of widths in half of it leave bins without any.
 
     Source: Durkan et al. (2019), equations 4, 5 and 6.
     """
 
     def __init__(self, phi: Tensor, slope: float) -> None:
+        phi = phi.to(torch.promote_types(phi.dtype, torch.float32))
         self.bins, self.limit = (phi.shape[1] + 1) // 3, abs(math.log(slope))
         sizes = torch.unflatten(phi[:, : 2 * self.bins], 1, (2, self.bins))
         self.sums = self._soft(sizes, self.limit / 2).exp().cumsum(2)  # of widths and heights (D, 2, K, n, B), of any scale
@@ -153,7 +156,10 @@ class _Spline:
         return raw / (raw.abs() / limit).add_(1)
 
     def _bin(self, value: Tensor, axis: int) -> tuple[Tensor, ...]:
-        """Left knot x, y, width, height and both derivatives of the bin in which the value lies on that axis."""
+        """Left knot x, y, width, height and both derivatives of the bin in which the value lies on that axis, but for rounding.
+
+        `sums` hold the inner knots and the last; the first is at -BOUND, and the derivative at both ends is one.
+        """
         scale = 2 * BOUND / self.sums[:, :, -1]
         k = (self.sums[:, axis, :-1] < ((value + BOUND) / scale[:, axis])[:, None]).sum(1, keepdim=True)
         both = torch.cat([(k - 1).clamp_(min=0), k], dim=1)
@@ -169,18 +175,18 @@ class _Spline:
     def forward(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         x, y, w, h, d0, d1 = self._bin(theta, 0)
         inside = theta.abs() < BOUND
-        s, xi = h / w, torch.where(inside, (theta - x) / w, 0.5)
+        s, xi = h / w, torch.where(inside, ((theta - x) / w).clamp(0, 1), 0.5)
         rest = xi * (1 - xi)
         below = s + (d0 + d1 - 2 * s) * rest
         z = y + h * (s * xi**2 + d0 * rest) / below
         log = ((s / below) ** 2 * (d1 * xi**2 + 2 * s * rest + d0 * (1 - xi) ** 2)).log()
-        return torch.where(inside, z, theta), torch.where(inside, log, 0.0)
+        return torch.where(inside, z, theta).to(theta.dtype), torch.where(inside, log, 0.0)
 
     def inverse(self, z: Tensor) -> Tensor:
         x, y, w, h, d0, d1 = self._bin(z, 1)
         inside = z.abs() < BOUND
-        s, up = h / w, torch.where(inside, z - y, 0.0)
+        s, up = h / w, torch.where(inside, z - y, 0.0).clamp(min=0)
         bend = up * (d0 + d1 - 2 * s)
         a, b, c = h * (s - d0) + bend, h * d0 - bend, -s * up
-        xi = 2 * c / (-b - (b**2 - 4 * a * c).sqrt())
+        xi = 2 * c / (-b - (b**2 - 4 * a * c).clamp(min=0).sqrt())
         return torch.where(inside, x + xi * w, z)

@@ -96,7 +96,7 @@ class Flow(PosteriorEstimator):
         return NormalizingFlow(flow.transform, base)
 
     def _couplings(self, features: Tensor) -> Couplings | None:
-        """The flow's transform at features (B, F) for many theta of each, where it is one of coupling splines."""
+        """The flow's transform at features (B, F), where it is one of coupling splines."""
         parts = splines(self.flow.net.transform) if self.widens else None
         return Couplings(parts, features) if parts else None
 

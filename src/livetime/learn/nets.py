@@ -101,6 +101,9 @@ class MLP(nn.Sequential):
 class _Convolution(nn.Conv1d):
     """A `Conv1d` of x (B, C, 1, L) with its channels last in memory: on a processor its gradient takes half the time of (B, C, L)'s."""
 
+    def __init__(self, size: int, width: int, kernel_size: int, stride: int = 1) -> None:
+        super().__init__(size, width, kernel_size, stride, padding=kernel_size // 2)
+
     def forward(self, x: Tensor) -> Tensor:
         return conv2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), (0, self.kernel_size[0] // 2))
 

@@ -35,10 +35,10 @@ WHOLE = ("segments", "detectors")
 
 LIVE, INCIDENT, GAIN = "live_fraction", "incident_rate", "gain"
 """Entries of the summary vector of a detector with covariates: log10 of the live-time fraction; of the source's incident counts/s; and of
-what a weak variation's power of 1/Hz, (fractional rms)^2, adds at low frequencies to a white noise of 1. Where nothing is screened away and
-much time is dead, the last changes tenfold within a small share of the covariates' ranges, which a network learns late."""
+what weak variability with a power of 1 (fractional rms)^2/Hz adds to a white noise of 1 at the lowest frequency. Where nothing is screened
+away and much time is dead, the last changes tenfold within a small share of the covariates' ranges, which a network learns late."""
 LEAST_LIVE = 1e-3
-"""Of what a summary takes a detector to be at least live."""
+"""Least live-time fraction, share of the source and response that a summary takes."""
 FEW = 5000
 """Simulations up to which threads do. They hold Python's lock for a third to half of their time; processes, which do not, take seconds to
 start."""
@@ -234,6 +234,11 @@ class Simulator(Simulations):
             raise ValueError(f"source.dt {self.source.dt:g} s is too coarse for the highest frequency of the prior; take a smaller one")
 
     def _check_known(self) -> None:
+        if isinstance(self.detector, DeadTime) and self.known and self.detector.paralyzable:
+            raise ValueError(
+                f"detector.paralyzable is true, but a detector with {self.known[0]} as a covariate is not paralyzable: "
+                "what its recorded rate tells would have two solutions; give the detector's options in numbers"
+            )
         ranges = {name: self.prior.covariates[name] for name in self.known}
         for edge in ("low", "high") if ranges else ():
             try:
