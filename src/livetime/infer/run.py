@@ -167,7 +167,9 @@ class Run:
         known = Shapes(**shapes(self.simulator))
         for folder, member in zip(folders, members, strict=True):
             if Shapes(**member.hparams["shapes"]) != known:
-                raise UserError(f"{self.folder / CONFIG} no longer describes the weights of {folder.name}: it was changed; train again")
+                raise UserError(
+                    f"{self.folder / CONFIG} no longer describes the weights of {folder.name}: it was changed, or livetime was; train again"
+                )
         return members
 
     @property
