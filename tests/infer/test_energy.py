@@ -103,6 +103,14 @@ def test_refusals(tmp_path, options, words):
     assert str(tmp_path / "a.evt") in str(caught.value)
 
 
+def test_bounds_of_channels_that_are_no_numbers_are_refused(tmp_path):
+    bounds = ebounds()
+    bounds.data["E_MIN"][3] = np.nan
+    path = make(tmp_path / "a.evt", columns=[fits.Column("PHA", "I", array=np.arange(640) % 128)], pi=None, header=GBM, extra=[bounds])
+    with pytest.raises(UserError, match="has no single finite number per event that is its energy in keV"):
+        load(path, "file", band=(50.0, 300.0))
+
+
 def test_a_band_without_events_is_refused_with_the_energies_that_there_are(tmp_path):
     with pytest.raises(UserError, match=r"no events of observation.band, 90 to 99 keV: choose a band within 1.62 to 3.58 keV"):
         load(make(tmp_path / "a.evt"), "file", band=(90.0, 99.0))

@@ -15,13 +15,12 @@ Mask = NDArray[np.bool_]
 _KEV = {"": 1.0, "KEV": 1.0, "EV": 1e-3, "MEV": 1e3}
 
 
-def values(hdu: Any, name: str, rows: Mask, file: str, use: str, scale: float = 1.0) -> Floats:
-    """A column of one finite number per event times the scale, at the rows of the mask. Raises UserError: what the column is for."""
+def values(hdu: Any, name: str, rows: Mask, file: str, use: str) -> Floats:
+    """A column of one finite number per event, at the rows of the mask. Raises UserError, which says what the column is for."""
     if (own := column(hdu, name)) is None:
         raise UserError(f"{file} has no column {name}, {use}: give a file with calibrated energies")
     try:
-        with np.errstate(over="ignore"):
-            found = np.array(hdu.data[own], dtype=np.float64)[rows] * scale
+        found = np.array(hdu.data[own], dtype=np.float64)[rows]
     except ValueError:
         found = np.full(1, np.nan)
     if found.ndim != 1 or not np.isfinite(found).all():
@@ -32,14 +31,22 @@ def values(hdu: Any, name: str, rows: Mask, file: str, use: str, scale: float = 
 def of_events(hdus: fits.HDUList, hdu: Any, rows: Mask, mission: Mission | None, file: str) -> Floats:
     """Energies in keV of the rows of a mask: of column ENERGY, else by the mission's relation, the file's EBOUNDS, or RXTE's calibration.
 
-    Raises: UserError where none of them serves.
+    Raises: UserError where none of them serves, or gives an event no finite energy.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _of_events(hdus, hdu, rows, mission, file)
+    if not np.isfinite(found).all():
+        raise UserError(f"{file} has no single finite number per event that is its energy in keV: give a file with calibrated energies")
+    return found
+
+
+def _of_events(hdus: fits.HDUList, hdu: Any, rows: Mask, mission: Mission | None, file: str) -> Floats:
     use = "by which observation.band picks energies"
     if (own := column(hdu, "ENERGY")) is not None:
         unit = str(hdu.columns[own].unit or "").strip().upper()
         if unit not in _KEV:
             raise UserError(f"{file} gives column {own} in {unit}: convert it to keV")
-        return values(hdu, own.upper(), rows, file, use, _KEV[unit])
+        return values(hdu, own.upper(), rows, file, use) * _KEV[unit]
     bounds = next((h for h in hdus if h.name == "EBOUNDS" and column(h, "E_MIN")), None)
     if bounds is not None and mission is not None and mission.kev is None:
         return _bounded(bounds, values(hdu, "PI" if column(hdu, "PI") else "PHA", rows, file, use), file)

@@ -318,7 +318,7 @@ class Simulator(Simulations):
         incident = recorded / (live * (detector.counted or 1.0))
         background = params["background_share"] * incident if "background_share" in self.known else detector.background or 0.0
         source = max(incident - background, LEAST_LIVE * incident)
-        noise = self._noise(x, detector)
+        noise = self._noise(live, detector)
         response = replace(detector, background=incident - source).response(self.layout.frequency[:1], source)
         gain = recorded * np.maximum(np.abs(response[0]), LEAST_LIVE) ** 2 / noise[0]
         added = [*(self.prior.covariates[name].to_sampling(params[name]) for name in self.known), *np.log10([live, source, gain])]
@@ -332,7 +332,7 @@ class Simulator(Simulations):
         params = {name: float(self.prior.covariates[name].to_physical(values[place[name]])[0]) for name in self.known}
         detector = self.detector_at({**params, "background_share": 0.0, "rate": 0.0})  # the noise is that of all events, whatever they are
         own = values[: place[self.known[0]].start]
-        return self._plus(own, np.log(self._noise(own, detector) / 2))
+        return self._plus(own, np.log(self._noise(self._recorded(own, detector)[1], detector) / 2))
 
     def _plus(self, x: NDArray[Any], log: NDArray[np.float64]) -> NDArray[np.float64]:
         """A vector of `summary` with (F,) added to its log powers."""
@@ -341,11 +341,10 @@ class Simulator(Simulations):
             out[self.layout.slices[name]] += log
         return out
 
-    def _noise(self, x: NDArray[Any], detector: DeadTime) -> NDArray[np.float64]:
-        """The exact white noise (F,) at the recorded rate of a vector of `summary`, Leahy."""
+    def _noise(self, live: float, detector: DeadTime) -> NDArray[np.float64]:
+        """The exact white noise (F,) of all events at a live-time fraction, Leahy."""
         assert isinstance(self.summary, Periodogram)
-        detectors = detector.detectors or 1
-        tau, (_, live) = detector.mean_dead_time, self._recorded(x, detector)
+        tau, detectors = detector.mean_dead_time, detector.detectors or 1
         incident = (1 - live) / (live * tau) * detectors if tau else 1.0  # of all kinds, in counts/s
         return replace(detector, background=0.0).white_noise(self.layout.frequency, incident, self.summary.dt)
 
