@@ -37,21 +37,41 @@ def step(what: str, expected: str, *words: str) -> Path:
 def main() -> None:
     started = time.monotonic()
     print("The main job, small: about 4 minutes on two cores that do nothing else.")
-    step("1. simulate NuSTAR observations with dead time", "1 minute", "simulate", "experiment=demo")
-    run = step("2. train two networks on them, and check their calibration", "2 minutes", "train", "experiment=demo")
+    step(
+        "1. simulate NuSTAR observations with dead time", "1 minute", "simulate", "experiment=demo"
+    )
+    run = step(
+        "2. train two networks on them, and check their calibration",
+        "2 minutes",
+        "train",
+        "experiment=demo",
+    )
     truth = [f"truth.{name}={value:g}" for name, value in TRUTH.items()]
-    files = step("3. observe a bright source with known truth", "10 seconds", "observe", "experiment=demo", "seed=7", *truth)
+    files = step(
+        "3. observe a bright source with known truth",
+        "10 seconds",
+        "observe",
+        "experiment=demo",
+        "seed=7",
+        *truth,
+    )
     where = f"observation.path=[{files / 'A.evt'},{files / 'B.evt'}]"
     answer = step("4. infer it from its event files", "20 seconds", "infer", f"run={run}", where)
     table(json.loads((answer / "summary.json").read_text()))
-    print("The naive answer is far off. The averaged dead-time model is exact enough for this source, and sharper than a network that was")
-    print("trained for minutes; experiment=deadtime_npe trains a better one. The network needs no likelihood, only a simulator.")
+    print(
+        "The naive answer is far off. The averaged dead-time model is exact enough for this source, and sharper than a network that was"
+    )
+    print(
+        "trained for minutes; experiment=deadtime_npe trains a better one. The network needs no likelihood, only a simulator."
+    )
     print("\nRun folder:           ", run)
     print("Calibration:          ", run / "coverage.png")
     print("Posterior:            ", answer / "corner.png")
     print("Power spectrum:       ", answer / "predictive.png")
     print("All of it on one page:", answer / "report.html")
-    print(f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. Next: tensorboard --logdir outputs")
+    print(
+        f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. Next: tensorboard --logdir outputs"
+    )
 
 
 def table(summary: dict) -> None:
@@ -59,10 +79,18 @@ def table(summary: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from livetime.infer.report import interval
+    from livetime.report.page import interval
 
-    columns = {**{name.replace("_", " "): rows for name, rows in summary["references"].items()}, "network": summary["parameters"]}
-    grid = Table("parameter", "truth", *columns, title="\nTruth, and what each method says: median (68% interval)")
+    columns = {
+        **{name.replace("_", " "): rows for name, rows in summary["references"].items()},
+        "network": summary["parameters"],
+    }
+    grid = Table(
+        "parameter",
+        "truth",
+        *columns,
+        title="\nTruth, and what each method says: median (68% interval)",
+    )
     for name, row in summary["parameters"].items():
         cells = [interval(c[name]) for c in columns.values()]
         grid.add_row(f"{name} {row['unit']}", f"{TRUTH[name]:g}", *cells)

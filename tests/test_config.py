@@ -17,21 +17,32 @@ from livetime.config import (
     RunRoot,
     Trainer,
     Training,
-    UserError,
     build,
     check,
-    hint,
 )
+from livetime.errors import UserError, hint
 
 NAN, INF = float("nan"), float("inf")
-SETTINGS = {"training": Training, "trainer": Trainer, "reference": Reference, "observation": ObservationFiles, "inject": Injection}
+SETTINGS = {
+    "training": Training,
+    "trainer": Trainer,
+    "reference": Reference,
+    "observation": ObservationFiles,
+    "inject": Injection,
+}
 PARTS = ("source", "detector", "summary", "prior", "estimator")
-EXTRA = {"estimator": {"shapes": {"low": [-1.0, 0.0], "high": [1.0, 2.0], "x_dim": 7, "classes": ["a", "b"]}}}
+EXTRA = {
+    "estimator": {
+        "shapes": {"low": [-1.0, 0.0], "high": [1.0, 2.0], "x_dim": 7, "classes": ["a", "b"]}
+    }
+}
 ROOTS = {"reference": "run", "observation": "run", "inject": "run"}
 
 
 def files(*groups):
-    return [(group, path.stem) for group in groups for path in sorted((CONFIGS / group).glob("*.yaml"))]
+    return [
+        (group, path.stem) for group in groups for path in sorted((CONFIGS / group).glob("*.yaml"))
+    ]
 
 
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
@@ -63,7 +74,9 @@ def compose():
 
 
 def test_every_group_is_one_that_these_tests_know():
-    assert set(GROUPS) <= {*PARTS, *SETTINGS, "experiment", "debug", "sweep", "hydra"}, "a new group: say here how it is built"
+    assert set(GROUPS) <= {*PARTS, *SETTINGS, "experiment", "debug", "sweep", "hydra"}, (
+        "a new group: say here how it is built"
+    )
 
 
 @pytest.mark.parametrize(("group", "name"), files(*PARTS))
@@ -72,7 +85,9 @@ def test_every_part_composes_and_builds(compose, group, name):
     part = build(node, group, **EXTRA.get(group, {}))
     assert type(part).__module__.startswith("livetime.")
     known = set(inspect.signature(type(part)).parameters) - set(EXTRA.get(group, {}))
-    assert set(node) - {"_target_"} == known  # a file is exactly the keyword arguments of its target
+    assert (
+        set(node) - {"_target_"} == known
+    )  # a file is exactly the keyword arguments of its target
 
 
 @pytest.mark.parametrize("name", [name for _, name in files("estimator/net")])
@@ -81,7 +96,10 @@ def test_every_net_builds_and_is_exactly_its_arguments(compose, name):
 
     node = compose(f"estimator/net={name}")["estimator"]["net"]
     net = build(node, "estimator.net", shapes=Shapes((0.0,), (1.0,), 103, 2, 50), out=3)
-    assert set(node) - {"_target_"} == set(inspect.signature(type(net)).parameters) - {"shapes", "out"}
+    assert set(node) - {"_target_"} == set(inspect.signature(type(net)).parameters) - {
+        "shapes",
+        "out",
+    }
 
 
 @pytest.mark.parametrize(("group", "name"), files(*SETTINGS))
@@ -100,7 +118,9 @@ DEBUGS = [None, *(name for _, name in files("debug"))]
 @pytest.mark.parametrize("debug", DEBUGS)
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes_and_its_simulator_builds(compose, experiment, debug):
-    chosen = [f"{group}={name}" for group, name in (("experiment", experiment), ("debug", debug)) if name]
+    chosen = [
+        f"{group}={name}" for group, name in (("experiment", experiment), ("debug", debug)) if name
+    ]
     node = compose(*chosen)
     simulator = build_simulator()(node)
     assert simulator.layout.size > 10
@@ -172,9 +192,12 @@ PRESETS = {
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_of_missions_are_what_is_known_of_their_files(compose, name):
-    from livetime.infer.mission import find
+    from livetime.files.mission import find
 
-    detector, mission = build(compose(f"detector={name}")["detector"], "detector"), find(*PRESETS[name])
+    detector, mission = (
+        build(compose(f"detector={name}")["detector"], "detector"),
+        find(*PRESETS[name]),
+    )
     assert mission is not None
     if mission.dead_time:
         assert detector.mean_dead_time == pytest.approx(mission.dead_time, rel=0.02)
@@ -192,7 +215,13 @@ def test_one_experiment_is_for_any_of_them(compose):
     assert ranges["dead_time"] == (1e-6, 5e-3)
     assert ranges["segments"] == (4, 64)
     assert ranges["rate"][1] * ranges["dead_time"][1] >= 5
-    assert list(simulator.prior.covariates) == ["segments", "dead_time", "detectors", "background_share", "counted"]
+    assert list(simulator.prior.covariates) == [
+        "segments",
+        "dead_time",
+        "detectors",
+        "background_share",
+        "counted",
+    ]
     for name in PRESETS:
         detector = build(compose(f"detector={name}")["detector"], "detector")
         if not detector.frame_time:
@@ -202,7 +231,7 @@ def test_one_experiment_is_for_any_of_them(compose):
 
 # --- build -----------------------------------------------------------------------------------------------------------------
 
-SOURCE = {"_target_": "livetime.simulate.lightcurve.LightCurve", "components": {"noise": "noise"}}
+SOURCE = {"_target_": "livetime.simulate.light_curve.LightCurve", "components": {"noise": "noise"}}
 
 
 def refusal(action):
@@ -243,10 +272,10 @@ def test_targets_that_are_not_classes_of_livetime_are_refused(target):
 @pytest.mark.parametrize(
     "target",
     [
-        "livetime.experiment.Path",
+        "livetime.commands.stages.Path",
         "livetime.simulate.simulator.ThreadPoolExecutor",
-        "livetime.experiment.subprocess.Popen",
-        "livetime.experiment.shutil.rmtree",
+        "livetime.commands.stages.subprocess.Popen",
+        "livetime.commands.stages.shutil.rmtree",
         "livetime.config.TypeAdapter",
         "livetime.cli.main",
     ],
@@ -272,7 +301,11 @@ def test_a_refused_target_is_not_even_imported(monkeypatch):
         ("source", {"stretch": INF}, ["source", "stretch is inf"]),
         ("source", {"stretch": 0.9}, ["source", "stretch is 0.9"]),
         ("source", {"log_normal": 3}, ["source.log_normal", "3"]),
-        ("source", {"components": {"a": "lorentzian"}}, ["source.components.a", "qpo", "lorentzian"]),
+        (
+            "source",
+            {"components": {"a": "lorentzian"}},
+            ["source.components.a", "qpo", "lorentzian"],
+        ),
         ("source", {"components": {}}, ["source", "components is empty"]),
         ("source", {"components": ["qpo"]}, ["source.components"]),
         ("detector", {"modules": 3}, ["detector.modules", "3"]),
@@ -285,21 +318,61 @@ def test_a_refused_target_is_not_even_imported(monkeypatch):
         ("summary", {"dt": [1, 2]}, ["summary.dt"]),
         ("summary", {"segment_size": 16.001}, ["summary", "segment_size"]),
         ("prior", {"parameters": {}}, ["prior", "parameters is empty"]),
-        ("prior", {"parameters": {"rate": {"low": 2.0, "high": 1.0}}}, ["prior.parameters.rate", "low is 2.0"]),
+        (
+            "prior",
+            {"parameters": {"rate": {"low": 2.0, "high": 1.0}}},
+            ["prior.parameters.rate", "low is 2.0"],
+        ),
         ("prior", {"parameters": {"rate": {"low": 2.0}}}, ["prior.parameters.rate", "high"]),
-        ("prior", {"parameters": {"rate": {"low": 1.0, "high": 2.0, "scale": "cubic"}}}, ["prior.parameters.rate.scale", "cubic"]),
-        ("prior", {"parameters": {"rate": {"low": 1.0, "high": 2.0, "lwo": 3}}}, ["prior.parameters.rate.lwo"]),
-        ("prior", {"parameters": {"rate": {"low": 1.0, "high": INF}}}, ["prior.parameters.rate", "high is inf"]),
-        ("prior", {"parameters": {"rate": {"low": "much", "high": 1.0}}}, ["prior.parameters.rate.low", "much"]),
+        (
+            "prior",
+            {"parameters": {"rate": {"low": 1.0, "high": 2.0, "scale": "cubic"}}},
+            ["prior.parameters.rate.scale", "cubic"],
+        ),
+        (
+            "prior",
+            {"parameters": {"rate": {"low": 1.0, "high": 2.0, "lwo": 3}}},
+            ["prior.parameters.rate.lwo"],
+        ),
+        (
+            "prior",
+            {"parameters": {"rate": {"low": 1.0, "high": INF}}},
+            ["prior.parameters.rate", "high is inf"],
+        ),
+        (
+            "prior",
+            {"parameters": {"rate": {"low": "much", "high": 1.0}}},
+            ["prior.parameters.rate.low", "much"],
+        ),
         ("prior", {"parameters": {"rate": 3.0}}, ["prior.parameters.rate"]),
         ("estimator", {"model": "zuko_nfs"}, ["estimator", "zuko_nfs", "zuko_nsf"]),
         ("estimator", {"features": 0}, ["estimator", "features"]),
-        ("estimator", {"net": {"_target_": "livetime.learn.nets.MLP", "widths": []}}, ["estimator.net", "widths"]),
-        ("estimator", {"net": {"_target_": "livetime.learn.nets.MLP", "width": 3}}, ["estimator.net.width", "did you mean widths?"]),
-        ("estimator", {"net": {"_target_": "livetime.learn.nets.MLP", "dropout": 1.0}}, ["estimator.net", "dropout is 1.0"]),
-        ("estimator", {"net": {"_target_": "livetime.learn.nets.PeriodogramCNN"}}, ["estimator.net", "periodograms"]),
+        (
+            "estimator",
+            {"net": {"_target_": "livetime.learn.nets.MLP", "widths": []}},
+            ["estimator.net", "widths"],
+        ),
+        (
+            "estimator",
+            {"net": {"_target_": "livetime.learn.nets.MLP", "width": 3}},
+            ["estimator.net.width", "did you mean widths?"],
+        ),
+        (
+            "estimator",
+            {"net": {"_target_": "livetime.learn.nets.MLP", "dropout": 1.0}},
+            ["estimator.net", "dropout is 1.0"],
+        ),
+        (
+            "estimator",
+            {"net": {"_target_": "livetime.learn.nets.PeriodogramCNN"}},
+            ["estimator.net", "periodograms"],
+        ),
         ("estimator", {"num_transforms": "many"}, ["estimator.num_transforms", "many"]),
-        ("estimator", {"num_transform": 3}, ["estimator.num_transform", "did you mean num_transforms?"]),
+        (
+            "estimator",
+            {"num_transform": 3},
+            ["estimator.num_transform", "did you mean num_transforms?"],
+        ),
         ("estimator", {"num_transforms": 0}, ["estimator", "num_transforms"]),
         ("estimator", {"num_bins": 0}, ["estimator", "num_bins"]),
         ("estimator", {"hidden_features": 0}, ["estimator", "hidden_features"]),

@@ -55,7 +55,9 @@ def test_what_ends_by_an_exception_ends_at_once():
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_a_process_does_not_outlive_one_that_is_killed(tmp_path):
     (tmp_path / "pool.py").write_text(SCRIPT)
-    parent = subprocess.Popen([sys.executable, tmp_path / "pool.py"], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, tmp_path / "pool.py"], stdout=subprocess.PIPE, text=True
+    )
     child = int(parent.stdout.readline())
     parent.kill()
     parent.wait()

@@ -38,9 +38,16 @@ def test_off_a_terminal_there_is_a_line_now_and_then_and_one_at_the_end(capsys, 
             clock(1)
             bar.advance()
     found = lines(capsys)
-    assert [int(m["done"]) for m in found] == list(range(15, 121, 15))  # every INTERVAL seconds, and the last said once
+    assert [int(m["done"]) for m in found] == list(
+        range(15, 121, 15)
+    )  # every INTERVAL seconds, and the last said once
     for m in found:
-        assert (m["label"], m["total"], m["unit"], float(m["speed"])) == ("simulate", "120", "simulations", 1.0)
+        assert (m["label"], m["total"], m["unit"], float(m["speed"])) == (
+            "simulate",
+            "120",
+            "simulations",
+            1.0,
+        )
         assert float(m["left"]) == 120 - int(m["done"])
 
 

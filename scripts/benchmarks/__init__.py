@@ -12,11 +12,15 @@ import numpy as np
 def held_out(text: str) -> int:
     """A number of simulations, as an argument."""
     if (n := int(text)) < 100:
-        raise argparse.ArgumentTypeError(f"{n}, but scores cannot be told from fewer than 100 simulations")
+        raise argparse.ArgumentTypeError(
+            f"{n}, but scores cannot be told from fewer than 100 simulations"
+        )
     return n
 
 
-def row(name: str, value: float, unit: str, peer: str = "", ratio: float | None = None, **more: object) -> dict:
+def row(
+    name: str, value: float, unit: str, peer: str = "", ratio: float | None = None, **more: object
+) -> dict:
     """One line of the table; `ratio` is ours over the peer's, above 1 where ours is better."""
     return {"name": name, "value": float(value), "unit": unit, "peer": peer, "ratio": ratio, **more}
 
@@ -26,7 +30,11 @@ def bank(run):
     from livetime.infer.run import RUN
     from livetime.simulate.bank import Bank
 
-    return Bank.open(run.folder.resolve().parents[1] / "banks" / json.loads((run.folder / RUN).read_text())["bank"])
+    return Bank.open(
+        run.folder.resolve().parents[1]
+        / "banks"
+        / json.loads((run.folder / RUN).read_text())["bank"]
+    )
 
 
 def log_prob(run, theta: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import row
-from livetime.config import UserError
+from livetime.errors import UserError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,18 +36,36 @@ def rows(args: argparse.Namespace) -> list[dict]:
     theta, x = run.simulator.simulate(0, max(args.batch_size, args.observations), args.seed)
     device, out = torch.cuda.get_device_name(), []
     for what, unit, work in (
-        ("training", "steps/s", lambda module, t, s: _steps(module, t[: args.batch_size], s[: args.batch_size], args.steps)),
-        ("posterior", "draws/s", lambda module, t, s: _draws(module, s[: args.observations], args.draws)),
+        (
+            "training",
+            "steps/s",
+            lambda module, t, s: _steps(
+                module, t[: args.batch_size], s[: args.batch_size], args.steps
+            ),
+        ),
+        (
+            "posterior",
+            "draws/s",
+            lambda module, t, s: _draws(module, s[: args.observations], args.draws),
+        ),
     ):
         speed = {}
         for place in ("cpu", "cuda"):
             module = run.members[0].to(place)
-            t = torch.as_tensor(theta[:, : run.simulator.prior.dim], dtype=torch.float32, device=place)
+            t = torch.as_tensor(
+                theta[:, : run.simulator.prior.dim], dtype=torch.float32, device=place
+            )
             s = torch.as_tensor(x, device=place)
             speed[place] = work(module, t, s)
             module.to("cpu").eval()
         out.append(
-            row(f"{what}, one member, on {device}", speed["cuda"], unit, f"one core: {speed['cpu']:.4g}", speed["cuda"] / speed["cpu"])
+            row(
+                f"{what}, one member, on {device}",
+                speed["cuda"],
+                unit,
+                f"one core: {speed['cpu']:.4g}",
+                speed["cuda"] / speed["cpu"],
+            )
         )
     return out
 

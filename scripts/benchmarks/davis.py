@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import row
-from livetime.config import ROOT, UserError
+from livetime.config import ROOT
+from livetime.errors import UserError
 
 SWEEPS = 20
 """Moves of every draw at the end."""
@@ -46,16 +47,26 @@ def rows(args: argparse.Namespace) -> list[dict]:
     run = Run.open(args.run)
     run.refuse_classifier()
     if not isinstance(run.simulator, SpectralSimulator):
-        raise UserError(f"{args.run} is not a run of spectra; train one: livetime train experiment=pileup_npe")
+        raise UserError(
+            f"{args.run} is not a run of spectra; train one: livetime train experiment=pileup_npe"
+        )
     if args.seed == run.config["seed"]:
         raise UserError(f"--seed is {args.seed}, that of the run's own simulations; take another")
     theta, x = run.simulator.simulate(0, args.cases, args.seed)
     names, told, cases = run.simulator.prior.names, run.simulator.prior.physical(theta), []
     for i, (reference, other) in enumerate(_references(run, x, args)):
         network = run.posterior(x[i]).samples(args.draws, i).theta
-        a, b, c = (torch.as_tensor(draws, dtype=torch.float32) for draws in (reference, network, other))
-        case = {"c2st": float(c2st(a, b, classifier="mlp")), "control": float(c2st(a, c, classifier="mlp"))}
-        case |= {"truth": {name: float(values[i]) for name, values in told.items()}, "counts": _counts(run.simulator, x[i])}
+        a, b, c = (
+            torch.as_tensor(draws, dtype=torch.float32) for draws in (reference, network, other)
+        )
+        case = {
+            "c2st": float(c2st(a, b, classifier="mlp")),
+            "control": float(c2st(a, c, classifier="mlp")),
+        }
+        case |= {
+            "truth": {name: float(values[i]) for name, values in told.items()},
+            "counts": _counts(run.simulator, x[i]),
+        }
         cases.append(case | _apart(network, reference, names))
         print(json.dumps(cases[-1]), flush=True)
     return _rows(cases, names)
@@ -70,22 +81,39 @@ def _apart(network: np.ndarray, reference: np.ndarray, names: list[str]) -> dict
     ours, theirs = (np.quantile(draws, [0.16, 0.5, 0.84], axis=0) for draws in (network, reference))
     shift = (ours[1] - theirs[1]) / reference.std(axis=0)
     ratio = (ours[2] - ours[0]) / (theirs[2] - theirs[0])
-    return {"shift": dict(zip(names, shift.tolist(), strict=True)), "ratio": dict(zip(names, ratio.tolist(), strict=True))}
+    return {
+        "shift": dict(zip(names, shift.tolist(), strict=True)),
+        "ratio": dict(zip(names, ratio.tolist(), strict=True)),
+    }
 
 
-def _references(run, x: np.ndarray, args: argparse.Namespace) -> list[tuple[np.ndarray, np.ndarray]]:
+def _references(
+    run, x: np.ndarray, args: argparse.Namespace
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Two independent samples of the reference for each case."""
-    from livetime.infer import sampler, spectral_reference
     from livetime.processes import process_pool
     from livetime.progress import progress
+    from livetime.reference import sampler
+    from livetime.reference import spectral as spectral_reference
 
-    key = json.dumps([run.simulator.identity(), args.seed, args.draws, SWEEPS, CENTRES, WIDTH], sort_keys=True)
+    key = json.dumps(
+        [run.simulator.identity(), args.seed, args.draws, SWEEPS, CENTRES, WIDTH], sort_keys=True
+    )
     key += "".join(inspect.getsource(module) for module in (sampler, spectral_reference))
-    folder = ROOT / "outputs" / "benchmark" / "davis" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    folder = (
+        ROOT / "outputs" / "benchmark" / "davis" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    )
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = [(run.config, row, folder / f"{i}_{k}.npy", args.draws, [args.seed, i, k]) for i, row in enumerate(x) for k in (0, 1)]
+    tasks = [
+        (run.config, row, folder / f"{i}_{k}.npy", args.draws, [args.seed, i, k])
+        for i, row in enumerate(x)
+        for k in (0, 1)
+    ]
     missing = [task for task in tasks if not task[2].exists()]
-    with process_pool(args.processes) as pool, progress("references", len(tasks), "samples", done=len(tasks) - len(missing)) as bar:
+    with (
+        process_pool(args.processes) as pool,
+        progress("references", len(tasks), "samples", done=len(tasks) - len(missing)) as bar,
+    ):
         for _ in pool.map(_reference, missing):
             bar.advance()
     done = [np.load(task[2]) for task in tasks]
@@ -96,8 +124,8 @@ def _reference(task: tuple) -> None:
     from scipy.special import expit, logit
 
     from livetime.infer.run import build_simulator
-    from livetime.infer.sampler import anneal, log_logistic
-    from livetime.infer.spectral_reference import DavisModel
+    from livetime.reference.sampler import anneal, log_logistic
+    from livetime.reference.spectral import DavisModel
 
     config, x, path, draws, seed = task
     model, rng = DavisModel(build_simulator(config, 1)), np.random.default_rng(seed)
@@ -107,7 +135,9 @@ def _reference(task: tuple) -> None:
         return prior.low + (prior.high - prior.low) * expit(u)
 
     def log_likelihood(u: np.ndarray) -> np.ndarray:
-        return np.concatenate([model.log_likelihood(theta(u[i : i + CHUNK]), x) for i in range(0, len(u), CHUNK)])
+        return np.concatenate(
+            [model.log_likelihood(theta(u[i : i + CHUNK]), x) for i in range(0, len(u), CHUNK)]
+        )
 
     u = anneal(log_likelihood, log_logistic, logit(rng.random((draws, prior.dim))), rng)[0]
     u = _moved(rng.permutation(u), lambda u: log_likelihood(u) + log_logistic(u), rng)
@@ -116,9 +146,11 @@ def _reference(task: tuple) -> None:
     aside.rename(path)
 
 
-def _moved(u: np.ndarray, log_density: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def _moved(
+    u: np.ndarray, log_density: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
     """Draws (n, D) after Metropolis-Hastings moves of one half at a time, proposed by a kernel estimate of the other's density."""
-    from livetime.infer.sampler import _Kernels
+    from livetime.reference.sampler import _Kernels
 
     random, halves = np.random.RandomState(rng.integers(2**32)), list(np.array_split(u, 2))
     values = [log_density(half) for half in halves]
@@ -137,11 +169,31 @@ def _rows(cases: list[dict], names: list[str]) -> list[dict]:
     out = []
     for key, told in (("c2st", "network and Davis model"), ("control", "Davis model and itself")):
         values = [case[key] for case in cases]
-        out.append(row(f"C2ST median, {told}", np.median(values), f"(greatest {max(values):.3f})", f"{len(cases)} cases", cases=cases))
+        out.append(
+            row(
+                f"C2ST median, {told}",
+                np.median(values),
+                f"(greatest {max(values):.3f})",
+                f"{len(cases)} cases",
+                cases=cases,
+            )
+        )
     for name in names:
         shift, ratio = (np.array([case[key][name] for case in cases]) for key in ("shift", "ratio"))
         out.append(
-            row(f"difference of medians, {name}: median", np.median(np.abs(shift)), "sigma", f"(greatest {np.abs(shift).max():.3f})")
+            row(
+                f"difference of medians, {name}: median",
+                np.median(np.abs(shift)),
+                "sigma",
+                f"(greatest {np.abs(shift).max():.3f})",
+            )
         )
-        out.append(row(f"ratio of 68% widths, {name}: median", np.median(ratio), "", f"({ratio.min():.3f} to {ratio.max():.3f})"))
+        out.append(
+            row(
+                f"ratio of 68% widths, {name}: median",
+                np.median(ratio),
+                "",
+                f"({ratio.min():.3f} to {ratio.max():.3f})",
+            )
+        )
     return out

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import row
-from livetime.config import UserError
+from livetime.errors import UserError
 
 KINDS = {"network alone": [], "with all references": None}
 
@@ -34,11 +34,22 @@ def rows(args: argparse.Namespace) -> list[dict]:
         files = _observe(args.run, Path(folder) / "observed")
         out = []
         for kind, names in KINDS.items():
-            cold, within = _cold(args.run, files, names, Path(folder)), _within(args.run, files, names, Path(folder))
+            cold, within = (
+                _cold(args.run, files, names, Path(folder)),
+                _within(args.run, files, names, Path(folder)),
+            )
             within()
             for name, step in (("cold", cold), ("within a process", within)):
                 wall, cpu = np.median([_seconds(step) for _ in range(args.repeats)], axis=0)
-                out.append(row(f"{kind}, {name}", wall, f"s ({cpu:.1f} s of CPU)", str(args.run), cpu=float(cpu)))
+                out.append(
+                    row(
+                        f"{kind}, {name}",
+                        wall,
+                        f"s ({cpu:.1f} s of CPU)",
+                        str(args.run),
+                        cpu=float(cpu),
+                    )
+                )
         return out
 
 
@@ -52,29 +63,59 @@ def _seconds(step: Callable[[], object]) -> tuple[float, float]:
 
 def _observe(folder: Path, output: Path) -> list[Path]:
     """Event files of an observation at the middle of each range of the run's prior."""
-    from livetime.experiment import observe
+    from livetime.commands.stages import observe
     from livetime.infer.run import Run
-    from livetime.simulate.simulator import Simulator
+    from livetime.simulate.simulator import TimingSimulator
 
     run = Run.open(folder)
-    if not isinstance(run.simulator, Simulator):
-        raise UserError(f"run={folder} infers from spectra; take a run of light curves, whose observations are event files")
-    middle = {name: float(r.to_physical(np.mean(r.to_sampling([r.low, r.high])))) for name, r in run.simulator.prior.ranges.items()}
+    if not isinstance(run.simulator, TimingSimulator):
+        raise UserError(
+            f"run={folder} infers from spectra; take a run of light curves, whose observations are event files"
+        )
+    middle = {
+        name: float(r.to_physical(np.mean(r.to_sampling([r.low, r.high]))))
+        for name, r in run.simulator.prior.ranges.items()
+    }
     observe({**run.config, "truth": middle, "output": str(output), "overwrite": False})
     return sorted(output.glob("*.evt"))
 
 
-def _cold(run: Path, files: list[Path], names: list[str] | None, folder: Path) -> Callable[[], object]:
-    words = [f"run={run}", f"observation.path=[{','.join(map(str, files))}]", f"output={folder / 'cold'}", "overwrite=true"]
-    command = [str(Path(sys.executable).with_name("livetime")), "infer", *words, *(["reference.names=[]"] if names == [] else [])]
+def _cold(
+    run: Path, files: list[Path], names: list[str] | None, folder: Path
+) -> Callable[[], object]:
+    words = [
+        f"run={run}",
+        f"observation.path=[{','.join(map(str, files))}]",
+        f"output={folder / 'cold'}",
+        "overwrite=true",
+    ]
+    command = [
+        str(Path(sys.executable).with_name("livetime")),
+        "infer",
+        *words,
+        *(["reference.names=[]"] if names == [] else []),
+    ]
     return lambda: subprocess.run(command, check=True, capture_output=True)
 
 
-def _within(run: Path, files: list[Path], names: list[str] | None, folder: Path) -> Callable[[], object]:
-    from livetime.experiment import infer
+def _within(
+    run: Path, files: list[Path], names: list[str] | None, folder: Path
+) -> Callable[[], object]:
+    from livetime.commands.stages import infer
 
-    paths = {"observation": {"path": list(map(str, files))}, "reference": {"names": names}, "run": str(run)}
-    config = {**paths, "draws": 10_000, "seed": 2, "threads": 1, "output": str(folder / "within"), "overwrite": True}
+    paths = {
+        "observation": {"path": list(map(str, files))},
+        "reference": {"names": names},
+        "run": str(run),
+    }
+    config = {
+        **paths,
+        "draws": 10_000,
+        "seed": 2,
+        "threads": 1,
+        "output": str(folder / "within"),
+        "overwrite": True,
+    }
 
     def step() -> None:
         with contextlib.redirect_stdout(io.StringIO()):

@@ -37,7 +37,9 @@ def rows(args: argparse.Namespace) -> list[dict]:
     theirs = log_prob_of_peer(estimator, truth, seen)
     difference = ours - theirs
     error = float(difference.std() / np.sqrt(args.n))
-    peer_name = f"sbi NPE.train(), nsf, {epochs} epochs{' (stopped by --hours)' if timed_out else ''}"
+    peer_name = (
+        f"sbi NPE.train(), nsf, {epochs} epochs{' (stopped by --hours)' if timed_out else ''}"
+    )
     return [
         row("held-out log probability, livetime", ours.mean(), "nat", peer_name),
         row("held-out log probability, sbi", theirs.mean(), "nat", peer_name),
@@ -63,7 +65,10 @@ def peer(run, seed: int, hours: float = 1.0):
         def _converged(self, epoch: int, stop_after_epochs: int) -> bool:
             if epoch:
                 loss = self.summary["validation_loss"][-1]
-                print(f"sbi: {epoch} epochs, {time.monotonic() - started:.0f} s, loss {loss:.3f}", flush=True)
+                print(
+                    f"sbi: {epoch} epochs, {time.monotonic() - started:.0f} s, loss {loss:.3f}",
+                    flush=True,
+                )
             self.timed_out = time.monotonic() - started > 3600 * hours
             converged = super()._converged(epoch, stop_after_epochs)
             if self.timed_out and not converged:
@@ -79,13 +84,21 @@ def peer(run, seed: int, hours: float = 1.0):
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     theta, x = (torch.as_tensor(a, dtype=torch.float32) for a in bank.load(n))
-    box = BoxUniform(torch.as_tensor(prior.low, dtype=torch.float32), torch.as_tensor(prior.high, dtype=torch.float32))
+    box = BoxUniform(
+        torch.as_tensor(prior.low, dtype=torch.float32),
+        torch.as_tensor(prior.high, dtype=torch.float32),
+    )
     logs = SummaryWriter(str(ROOT / "outputs" / "benchmark" / "sbi"))
     timed = Timed(prior=box, density_estimator="nsf", show_progress_bars=False, summary_writer=logs)
     timed.append_simulations(theta[:, : prior.dim], x)
     started = time.monotonic()
     estimator = timed.train()
-    found = estimator, time.monotonic() - started, timed.summary["epochs_trained"][-1], timed.timed_out
+    found = (
+        estimator,
+        time.monotonic() - started,
+        timed.summary["epochs_trained"][-1],
+        timed.timed_out,
+    )
     torch.save(found, kept)
     return found
 
@@ -96,4 +109,9 @@ def log_prob_of_peer(estimator, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
 
     t, s = torch.as_tensor(theta, dtype=torch.float32), torch.as_tensor(x)
     with torch.no_grad():
-        return torch.cat([estimator.log_prob(a[None], b)[0] for a, b in zip(t.split(200), s.split(200), strict=True)]).numpy()
+        return torch.cat(
+            [
+                estimator.log_prob(a[None], b)[0]
+                for a, b in zip(t.split(200), s.split(200), strict=True)
+            ]
+        ).numpy()

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import row
-from livetime.config import ROOT, UserError
+from livetime.config import ROOT
+from livetime.errors import UserError
 
 TRUTH = {"powerlaw_index": 1.7, "n_h": 0.5, "psf_fraction": 0.91, "exposure": 8e4}
 TARGET = "powerlaw_index"
@@ -24,7 +25,12 @@ ALPHA = {0.002: 0.5, 0.05: 0.5, 0.1: 0.5, 0.2: 0.5, 0.4: 0.7}
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--n", type=int, default=200, help="observations of each share")
-    parser.add_argument("--fits", type=int, default=None, help="that are fitted without a network too, as many as --n if not given")
+    parser.add_argument(
+        "--fits",
+        type=int,
+        default=None,
+        help="that are fitted without a network too, as many as --n if not given",
+    )
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--processes", type=int, default=None, help="one a core if not given")
 
@@ -32,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def rows(args: argparse.Namespace) -> list[dict]:
     import torch
 
-    from livetime.infer import compare
+    from livetime.check import compare
     from livetime.infer.run import Run
     from livetime.simulate.spectral import SpectralSimulator
 
@@ -40,17 +46,32 @@ def rows(args: argparse.Namespace) -> list[dict]:
     run = Run.open(args.run)
     run.refuse_classifier()
     simulator = run.simulator
-    if not isinstance(simulator, SpectralSimulator) or set(simulator.prior.ranges) != {*TRUTH, "powerlaw_norm", "alpha"}:
-        raise UserError(f"{args.run} is not a run of pileup_npe; train one: livetime train experiment=pileup_npe")
+    if not isinstance(simulator, SpectralSimulator) or set(simulator.prior.ranges) != {
+        *TRUTH,
+        "powerlaw_norm",
+        "alpha",
+    }:
+        raise UserError(
+            f"{args.run} is not a run of pileup_npe; train one: livetime train experiment=pileup_npe"
+        )
     n_fits = args.fits or args.n
     if not 2 <= n_fits <= args.n:
-        raise UserError(f"--n is {args.n} and --fits {n_fits}, but a bias takes 2 observations or more, and fits are of some of them")
+        raise UserError(
+            f"--n is {args.n} and --fits {n_fits}, but a bias takes 2 observations or more, and fits are of some of them"
+        )
     cells = [_cell(simulator, share, alpha) for share, alpha in ALPHA.items()]
     kept = run.folder.resolve().parents[1] / "references"
     fits = compare.fit(run, cells, n_fits, ("naive", "davis"), args.seed, args.processes, kept)
-    network = compare.fit(run, cells, args.n, (), args.seed, args.processes, kept) if n_fits < args.n else {}
+    network = (
+        compare.fit(run, cells, args.n, (), args.seed, args.processes, kept)
+        if n_fits < args.n
+        else {}
+    )
     table = compare.rows(run, cells, ["powerlaw_norm", "alpha"], {**fits, **network}, TARGET)
-    shares, numbers = np.repeat(list(ALPHA), len(fits)), [args.n if one["method"] == "network" else n_fits for one in table]
+    shares, numbers = (
+        np.repeat(list(ALPHA), len(fits)),
+        [args.n if one["method"] == "network" else n_fits for one in table],
+    )
     _figure(table, shares).savefig(ROOT / "outputs" / "benchmark" / "piled_fraction.png", dpi=110)
     rows = [_row(one, share, n) for one, share, n in zip(table, shares, numbers, strict=True)]
     return rows + _paired(fits, simulator.prior.names)
@@ -72,16 +93,26 @@ def _cell(simulator, share: float, alpha: float) -> dict[str, float]:
     grid = np.linspace(np.log10(norm.low), np.log10(norm.high), 200)
     above = next((i for i, at in enumerate(grid) if excess(at) > 0), 0)
     if above == 0:
-        raise UserError(f"no norm of the run's prior, {norm.low:g} to {norm.high:g}, makes {share:.1%} of the events piled up: widen it")
+        raise UserError(
+            f"no norm of the run's prior, {norm.low:g} to {norm.high:g}, makes {share:.1%} of the events piled up: widen it"
+        )
     return {**truth, "powerlaw_norm": 10 ** float(brentq(excess, *grid[above - 1 : above + 1]))}
 
 
 def _row(one: dict, share: float, n: int) -> dict:
-    from livetime.infer.plot import LABELS
+    from livetime.report.plot import LABELS
 
     at = f"{share:.2g} piled (norm {one['cell']['powerlaw_norm']:.3g}): {LABELS[one['method']]}"
     unit = f"+- {one['bias_error']:.4f}"
-    return row(at, one["bias"], unit, f"scatter {one['scatter']:.3f}, 68% holds {one['coverage68']:.3f}", n=n, share=share, **one)
+    return row(
+        at,
+        one["bias"],
+        unit,
+        f"scatter {one['scatter']:.3f}, 68% holds {one['coverage68']:.3f}",
+        n=n,
+        share=share,
+        **one,
+    )
 
 
 def _paired(fits: dict, names: list[str]) -> list[dict]:
@@ -89,23 +120,59 @@ def _paired(fits: dict, names: list[str]) -> list[dict]:
     apart = (fits["network"] - fits["davis"])[:, :, 2, names.index(TARGET)]
     error = apart.std(axis=1, ddof=1) / np.sqrt(apart.shape[1])
     told = zip(ALPHA, apart.mean(axis=1), error, strict=True)
-    return [row(f"{share:.2g} piled: network minus Davis model", mean, f"+- {own:.4f}", n=apart.shape[1]) for share, mean, own in told]
+    return [
+        row(
+            f"{share:.2g} piled: network minus Davis model", mean, f"+- {own:.4f}", n=apart.shape[1]
+        )
+        for share, mean, own in told
+    ]
 
 
 def _figure(table: list[dict], shares: np.ndarray):
     from matplotlib.figure import Figure
 
-    from livetime.infer.plot import COLOURS, LABELS
+    from livetime.report.plot import COLOURS, LABELS
 
     figure = Figure((6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for k, method in enumerate(dict.fromkeys(one["method"] for one in table)):
-        own = [(100 * share, one) for one, share in zip(table, shares, strict=True) if one["method"] == method]
-        at, bias = np.array([share for share, _ in own]) + 0.5 * (k - 1), [one["bias"] for _, one in own]
-        axes.errorbar(at, bias, [one["scatter"] for _, one in own], fmt="none", ecolor=COLOURS[method], alpha=0.25, lw=4)
-        axes.errorbar(at, bias, [one["bias_error"] for _, one in own], fmt="o-", ms=4, lw=1, color=COLOURS[method], label=LABELS[method])
+        own = [
+            (100 * share, one)
+            for one, share in zip(table, shares, strict=True)
+            if one["method"] == method
+        ]
+        at, bias = (
+            np.array([share for share, _ in own]) + 0.5 * (k - 1),
+            [one["bias"] for _, one in own],
+        )
+        axes.errorbar(
+            at,
+            bias,
+            [one["scatter"] for _, one in own],
+            fmt="none",
+            ecolor=COLOURS[method],
+            alpha=0.25,
+            lw=4,
+        )
+        axes.errorbar(
+            at,
+            bias,
+            [one["bias_error"] for _, one in own],
+            fmt="o-",
+            ms=4,
+            lw=1,
+            color=COLOURS[method],
+            label=LABELS[method],
+        )
     axes.axhline(0, color="black", lw=1)
     axes.axhspan(-0.03, 0.03, color="0.93", lw=0, zorder=0)
-    axes.set(xlabel="share of the events that are piled up [%]", ylabel="bias of the median of the photon index")
-    axes.legend(title="pale: scatter of the medians; dark: error of their mean", fontsize="small", title_fontsize="small")
+    axes.set(
+        xlabel="share of the events that are piled up [%]",
+        ylabel="bias of the median of the photon index",
+    )
+    axes.legend(
+        title="pale: scatter of the medians; dark: error of their mean",
+        fontsize="small",
+        title_fontsize="small",
+    )
     return figure

@@ -20,7 +20,12 @@ from livetime.config import ROOT
 MEANS = (0.1, 0.5, 1.0, 2.0)
 """Photons per frame and region."""
 TRUTH = {"powerlaw_index": 1.7, "n_h": 0.5, "alpha": 0.5, "psf_fraction": 0.95, "exposure": 3e4}
-GROUPS = {"source": "absorbed_powerlaw", "detector": "acis", "summary": "energy_spectrum", "prior": "pileup"}
+GROUPS = {
+    "source": "absorbed_powerlaw",
+    "detector": "acis",
+    "summary": "energy_spectrum",
+    "prior": "pileup",
+}
 """Of the experiment pileup_npe."""
 BATCH = 100
 SHERPA_CELL = 15 / 4096
@@ -36,7 +41,9 @@ def rows(args: argparse.Namespace) -> list[dict]:
     return [*_simulated(args.n, args.turns), *_davis(args.turns)]
 
 
-def _per_second(work: Callable[[], object], n: int, turns: int, clock: Callable[[], float] = time.process_time) -> float:
+def _per_second(
+    work: Callable[[], object], n: int, turns: int, clock: Callable[[], float] = time.process_time
+) -> float:
     work()  # compiles, and fills caches
     spent = []
     for _ in range(turns):
@@ -59,25 +66,37 @@ def _simulated(n: int, turns: int) -> list[dict]:
     out = []
     for mean in MEANS:
         photons = {**TRUTH, "powerlaw_norm": 1e-4}
-        photons["powerlaw_norm"] *= mean / float(one.detector.mean_photons(one.rate(photons), TRUTH["psf_fraction"]))
+        photons["powerlaw_norm"] *= mean / float(
+            one.detector.mean_photons(one.rate(photons), TRUTH["psf_fraction"])
+        )
         theta = one.prior.theta({name: np.full(n // 20, value) for name, value in photons.items()})
         rate = _per_second(lambda theta=theta: one.draw(theta, 1), len(theta), turns)
-        out.append(row(f"observations of {TRUTH['exposure'] / 1e3:g} ks, {mean:g} photons per frame", rate, "per s of one core"))
+        out.append(
+            row(
+                f"observations of {TRUTH['exposure'] / 1e3:g} ks, {mean:g} photons per frame",
+                rate,
+                "per s of one core",
+            )
+        )
     theta = one.theta(0, n, 1)
     alone = _per_second(lambda: one.draw(theta, 1), n, 2)
-    out.append(row("observations over the prior of pileup_npe, one thread", alone, "per s of one core"))
+    out.append(
+        row("observations over the prior of pileup_npe, one thread", alone, "per s of one core")
+    )
     for workers, simulator in ((1, one), (2, two)):
         with simulator.cores(FEW + 1) as cores:
             simulator.draw(theta[:100], 1, cores=cores)  # its processes have started
             work = lambda simulator=simulator, cores=cores: simulator.draw(theta, 1, cores=cores)  # noqa: E731
             rate = _per_second(work, n, 2, time.perf_counter)
-        out.append(row(f"the same, {workers} core{'s' * (workers > 1)}, as the clock goes", rate, "per s"))
+        out.append(
+            row(f"the same, {workers} core{'s' * (workers > 1)}, as the clock goes", rate, "per s")
+        )
     return out
 
 
 def _davis(turns: int) -> list[dict]:
     """Evaluations per second of Davis's model, one rate vector at a time and in batches, beside sherpa's on the same energies."""
-    from livetime.infer.spectral_reference import STEP
+    from livetime.reference.spectral import STEP
     from livetime.simulate.davis import Davis
     from livetime.simulate.pileup import PileUp
 
@@ -91,24 +110,37 @@ def _davis(turns: int) -> list[dict]:
         peer = _sherpa(detector, norm, turns)
         name = f"Davis, {mean:g} photons per frame"
         for many, rate in ((1, batch[0]), (BATCH, batch)):
-            work = lambda rate=rate: [davis.events(rate, {}) for _ in range(BATCH // len(np.atleast_2d(rate)))]  # noqa: E731
+            work = lambda rate=rate: [
+                davis.events(rate, {}) for _ in range(BATCH // len(np.atleast_2d(rate)))
+            ]  # noqa: E731
             ours = _per_second(work, BATCH, turns)
             label = f"{name}, {'one' if many == 1 else many} at a time"
             told = f"sherpa JDPileup {peer[0]:.0f}" if peer else "sherpa is not installed: no peer"
-            out.append(row(label, ours, "per s of one core", told, ours / peer[0] if peer else None))
+            out.append(
+                row(label, ours, "per s of one core", told, ours / peer[0] if peer else None)
+            )
         if peer:
-            out.append(row(f"{name}, greatest difference from sherpa", peer[1], "of a group's counts", ".5 to 8 keV"))
+            out.append(
+                row(
+                    f"{name}, greatest difference from sherpa",
+                    peer[1],
+                    "of a group's counts",
+                    ".5 to 8 keV",
+                )
+            )
     return out
 
 
 def _photons(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Counts/s A S between .2 and 12 keV: a power law times the area, the same smooth function on any grid."""
-    from livetime.simulate.spectrum import power_law_photons
+    from livetime.simulate.photon_spectrum import power_law_photons
 
     low, high = np.clip(low, 0.2, 12.0), np.clip(high, 0.2, 12.0)
     out, inside = np.zeros(len(low)), high > low
     middle = (low[inside] + high[inside]) / 2
-    photons = power_law_photons(low[inside], high[inside], np.ones(1), np.array([TRUTH["powerlaw_index"]]))
+    photons = power_law_photons(
+        low[inside], high[inside], np.ones(1), np.array([TRUTH["powerlaw_index"]])
+    )
     out[inside] = photons * 600 * np.exp(-(np.log(middle / 1.6) ** 2) / (2 * 0.8**2))
     return out
 
@@ -119,7 +151,7 @@ def _sherpa(detector, norm: float, turns: int) -> tuple[float, float] | None:
         from sherpa.astro.models import JDPileup
     except ImportError:
         return None
-    from livetime.infer.spectral_reference import STEP
+    from livetime.reference.spectral import STEP
     from livetime.simulate.davis import Davis
 
     response, exposure, ready = detector.response, 3.2 * 20_000, {}
@@ -130,7 +162,15 @@ def _sherpa(detector, norm: float, turns: int) -> tuple[float, float] | None:
         return ready[len(low)]
 
     model, flat = JDPileup(), np.ones(len(response.low))
-    pars = [detector.alpha, detector.g0, detector.psf_fraction, detector.regions, detector.frame_time, detector.fracexp, 30]
+    pars = [
+        detector.alpha,
+        detector.g0,
+        detector.psf_fraction,
+        detector.regions,
+        detector.frame_time,
+        detector.fracexp,
+        30,
+    ]
 
     def once() -> np.ndarray:
         return model.calc(pars, flat, exposure, response.low, response.high, flat, source)
@@ -138,9 +178,13 @@ def _sherpa(detector, norm: float, turns: int) -> tuple[float, float] | None:
     speed = _per_second(lambda: [once() for _ in range(20)], 20, turns)
     moved = replace(detector)
     shift = SHERPA_CELL / 2
-    vars(moved)["response"] = replace(response, low=response.low + shift, high=response.high + shift)
+    vars(moved)["response"] = replace(
+        response, low=response.low + shift, high=response.high + shift
+    )
     ours = Davis(moved, STEP).expected(norm * _photons(response.low, response.high), exposure, {})
     band = (response.e_min > 0.5) & (response.e_max < 8)
     group = np.arange(response.channels)[band] // 8
-    ours, theirs = (np.bincount(group, x[band])[np.unique(group)] for x in (ours, response.redistribute(once())))
+    ours, theirs = (
+        np.bincount(group, x[band])[np.unique(group)] for x in (ours, response.redistribute(once()))
+    )
     return speed, float(np.abs(ours / theirs - 1).max())

@@ -21,7 +21,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--hours", type=float, default=1.0, help="that the training of sbi's may take, where it is not there yet")
+    parser.add_argument(
+        "--hours",
+        type=float,
+        default=1.0,
+        help="that the training of sbi's may take, where it is not there yet",
+    )
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
@@ -37,12 +42,17 @@ def rows(args: argparse.Namespace) -> list[dict]:
     prior = run.simulator.prior
     _, x = run.simulator.simulate(0, args.observations, args.seed)
     seen = torch.as_tensor(x)
-    box = BoxUniform(torch.as_tensor(prior.low, dtype=torch.float32), torch.as_tensor(prior.high, dtype=torch.float32))
+    box = BoxUniform(
+        torch.as_tensor(prior.low, dtype=torch.float32),
+        torch.as_tensor(prior.high, dtype=torch.float32),
+    )
     estimator, _, epochs, _ = peer(run, args.seed, args.hours)
     theirs = DirectPosterior(estimator, box)
     steps = (
         lambda: run.posterior(x).sample(args.draws, args.seed),
-        lambda: theirs.sample_batched((args.draws,), seen, reject_outside_prior=False, show_progress_bars=False),
+        lambda: theirs.sample_batched(
+            (args.draws,), seen, reject_outside_prior=False, show_progress_bars=False
+        ),
     )
     found = []
     for step in steps:
@@ -53,7 +63,15 @@ def rows(args: argparse.Namespace) -> list[dict]:
     what = f"{args.draws} draws of {args.observations}"
     members = len(run.members)
     name = f"sbi sample_batched, nsf, {epochs} epochs: {other:.2f} s"
-    return [row(f"{what}, {members} member{'s' if members > 1 else ''}, one thread", ours, "s", name, other / ours)]
+    return [
+        row(
+            f"{what}, {members} member{'s' if members > 1 else ''}, one thread",
+            ours,
+            "s",
+            name,
+            other / ours,
+        )
+    ]
 
 
 def _seconds(step) -> float:

@@ -30,13 +30,23 @@ def rows(args: argparse.Namespace) -> list[dict]:
     for folder in args.runs:
         run = Run.open(folder)
         _ = run.metrics
-        problems.setdefault(json.dumps([run.simulator.identity(), run.classifies], sort_keys=True), []).append(run)
-    return [row for runs in problems.values() for row in (_classes if runs[0].classifies else _posteriors)(runs, args)]
+        problems.setdefault(
+            json.dumps([run.simulator.identity(), run.classifies], sort_keys=True), []
+        ).append(run)
+    return [
+        row
+        for runs in problems.values()
+        for row in (_classes if runs[0].classifies else _posteriors)(runs, args)
+    ]
 
 
 def _cost(run) -> dict:
     done = [json.loads(path.read_text()) for path in sorted(run.folder.glob("member_*/done.json"))]
-    return {"parameters": sum(d["weights"] for d in done), "seconds": run.metrics["seconds"]["trained"], "run": str(run.folder)}
+    return {
+        "parameters": sum(d["weights"] for d in done),
+        "seconds": run.metrics["seconds"]["trained"],
+        "run": str(run.folder),
+    }
 
 
 def _name(run) -> str:
@@ -48,28 +58,48 @@ def _problem(run) -> str:
 
 
 def _classes(runs: list, args: argparse.Namespace) -> list[dict]:
-    from livetime.infer.diagnose import Classification
-    from livetime.infer.outcome import without_network
+    from livetime.check.calibration import Classification
+    from livetime.report.assessment import without_network
 
     run, problem = runs[0], _problem(runs[0])
     seen, known = bank(run).load(run.config["simulations"])
     theta, x = run.simulator.simulate(0, args.n, args.seed)
     classes, label = list(run.simulator.prior.classes), theta[:, -1].astype(int)
     rivals, _ = without_network(run.simulator, known, seen[:, -1].astype(int), x, args.seed)
-    answers = {_name(r): (Classification(classes, label, r.probabilities(x)), _cost(r)) for r in runs}
+    answers = {
+        _name(r): (Classification(classes, label, r.probabilities(x)), _cost(r)) for r in runs
+    }
     networks = list(answers)
     for name, rival in rivals.items():
-        answers[name] = Classification(classes, label, rival.probabilities), {"parameters": rival.parameters, "seconds": rival.seconds}
+        answers[name] = (
+            Classification(classes, label, rival.probabilities),
+            {"parameters": rival.parameters, "seconds": rival.seconds},
+        )
     rows = []
     for name, (result, cost) in answers.items():
         for score in ("accuracy", "roc_auc", "expected_calibration_error"):
             low, high = np.quantile(result.resampled[score], [0.025, 0.975])
-            rows.append(row(f"{problem}: {name}, {score}", result.scores[score], f"({low:.4f} to {high:.4f})", n=args.n, **cost))
+            rows.append(
+                row(
+                    f"{problem}: {name}, {score}",
+                    result.scores[score],
+                    f"({low:.4f} to {high:.4f})",
+                    n=args.n,
+                    **cost,
+                )
+            )
     for i, name in enumerate(networks):
         for other in [*networks[i + 1 :], *rivals]:
             for score in ("accuracy", "roc_auc"):
                 value, low, high = answers[name][0].difference(answers[other][0], score)
-                rows.append(row(f"{problem}: {name} minus {other}, {score}", value, f"({low:+.4f} to {high:+.4f})", n=args.n))
+                rows.append(
+                    row(
+                        f"{problem}: {name} minus {other}, {score}",
+                        value,
+                        f"({low:+.4f} to {high:+.4f})",
+                        n=args.n,
+                    )
+                )
     return rows
 
 
@@ -77,7 +107,7 @@ def _posteriors(runs: list, args: argparse.Namespace) -> list[dict]:
     import torch
     from sbi.utils.metrics import c2st
 
-    from livetime.infer.exact import Exact
+    from livetime.reference.exact import Exact
     from livetime.simulate.detector import Whittle
 
     simulator = runs[0].simulator
@@ -85,32 +115,66 @@ def _posteriors(runs: list, args: argparse.Namespace) -> list[dict]:
     theta, x = simulator.simulate(0, args.n, args.seed)
     theta, x = (a[np.isfinite(x).all(axis=1)] for a in (theta[:, : simulator.prior.dim], x))
     exact = Exact(simulator, draws=10_000) if isinstance(simulator.detector, Whittle) else None
-    best = np.array([exact.log_prob(t[None], s)[0] for t, s in zip(theta[:500], x[:500], strict=True)]) if exact else None
+    best = (
+        np.array([exact.log_prob(t[None], s)[0] for t, s in zip(theta[:500], x[:500], strict=True)])
+        if exact
+        else None
+    )
     rows = _means(runs, theta[:100], x[:100], problem) if exact is None else []
     for run in runs:
-        name, cost = f"{_name(run)} ({run.config['estimator']['_target_'].split('.')[-1]})", _cost(run)
+        name, cost = (
+            f"{_name(run)} ({run.config['estimator']['_target_'].split('.')[-1]})",
+            _cost(run),
+        )
         ours = log_prob(run, theta, x)
         error = ours.std() / np.sqrt(len(ours))
-        rows.append(row(f"{problem}: {name}, log probability", ours.mean(), f"nat (+- {error:.3f})", n=args.n, **cost))
+        rows.append(
+            row(
+                f"{problem}: {name}, log probability",
+                ours.mean(),
+                f"nat (+- {error:.3f})",
+                n=args.n,
+                **cost,
+            )
+        )
         if exact is None or best is None:
             continue
         gain = ours[:500] - best
-        rows.append(row(f"{problem}: {name} minus exact, log probability", gain.mean(), f"nat (+- {gain.std() / np.sqrt(500):.4f})", n=500))
+        rows.append(
+            row(
+                f"{problem}: {name} minus exact, log probability",
+                gain.mean(),
+                f"nat (+- {gain.std() / np.sqrt(500):.4f})",
+                n=500,
+            )
+        )
         tests = []
         for case in range(20):
-            a = torch.as_tensor(run.posterior(x[case]).samples(10_000, case).theta, dtype=torch.float32)
+            a = torch.as_tensor(
+                run.posterior(x[case]).samples(10_000, case).theta, dtype=torch.float32
+            )
             b = torch.as_tensor(exact.fit(x[case], case).theta, dtype=torch.float32)
             tests.append(float(c2st(b, a, classifier="mlp")))
-        rows.append(row(f"{problem}: {name}, C2ST median", np.median(tests), f"(greatest {max(tests):.3f})", n=20, cases=tests))
+        rows.append(
+            row(
+                f"{problem}: {name}, C2ST median",
+                np.median(tests),
+                f"(greatest {max(tests):.3f})",
+                n=20,
+                cases=tests,
+            )
+        )
     return rows
 
 
 def _means(runs: list, theta: np.ndarray, x: np.ndarray, problem: str) -> list[dict]:
     """R^2 of the posterior means and share of truths in the marginal 68% intervals, of networks and references on the same cases."""
-    from livetime.infer.reference import applicable, references
+    from livetime.reference.whittle import applicable, references
 
     simulator = runs[0].simulator
-    answers = {_name(run): [run.posterior(s).samples(4000, i) for i, s in enumerate(x)] for run in runs}
+    answers = {
+        _name(run): [run.posterior(s).samples(4000, i) for i, s in enumerate(x)] for run in runs
+    }
     for model in references(simulator, applicable(simulator, None)).values():
         answers[model.name] = [model.fit(s, i) for i, s in enumerate(x)]
     rows, rng = [], np.random.default_rng(0)
@@ -120,8 +184,22 @@ def _means(runs: list, theta: np.ndarray, x: np.ndarray, problem: str) -> list[d
         scatter = (theta - theta.mean(axis=0)) ** 2
         r2 = (1 - off[chosen].sum(axis=1) / scatter[chosen].sum(axis=1)).mean(axis=1)
         unit = "({:.4f} to {:.4f})".format(*np.quantile(r2, [0.025, 0.975]))
-        rows.append(row(f"{problem}: {name}, R^2 of means", (1 - off.sum(axis=0) / scatter.sum(axis=0)).mean(), unit, n=len(theta)))
+        rows.append(
+            row(
+                f"{problem}: {name}, R^2 of means",
+                (1 - off.sum(axis=0) / scatter.sum(axis=0)).mean(),
+                unit,
+                n=len(theta),
+            )
+        )
         edges = np.array([np.quantile(s.theta, [0.16, 0.84], axis=0) for s in samples])
         held = ((theta > edges[:, 0]) & (theta < edges[:, 1])).mean()
-        rows.append(row(f"{problem}: {name}, truths in marginal 68%", held, f"(of {theta.size})", n=len(theta)))
+        rows.append(
+            row(
+                f"{problem}: {name}, truths in marginal 68%",
+                held,
+                f"(of {theta.size})",
+                n=len(theta),
+            )
+        )
     return rows

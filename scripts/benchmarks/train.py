@@ -17,7 +17,11 @@ from benchmarks.npe import log_prob_of_peer, peer
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="a run of deadtime_npe with simulations=30000, of which the simulations are taken")
+    parser.add_argument(
+        "run",
+        type=Path,
+        help="a run of deadtime_npe with simulations=30000, of which the simulations are taken",
+    )
     parser.add_argument("--n", type=held_out, default=2000, help="held-out simulations")
     parser.add_argument("--epochs", type=int, default=30, help="of the one-cycle schedule")
     parser.add_argument("--seed", type=int, default=2)
@@ -40,15 +44,30 @@ def rows(args: argparse.Namespace) -> list[dict]:
     name = f"sbi NPE.train(), nsf, {epochs} epochs{' (stopped by --hours)' if stopped else ''}, {theirs:.0f} s"
     passed, ours, reached = history[-1]
     out = [
-        row("held-out log probability, sbi", goal, "nat", name, simulations=run.config["simulations"], n=args.n),
-        row("held-out log probability, livetime", reached, f"nat, after {passed} epochs", name, history=history),
+        row(
+            "held-out log probability, sbi",
+            goal,
+            "nat",
+            name,
+            simulations=run.config["simulations"],
+            n=args.n,
+        ),
+        row(
+            "held-out log probability, livetime",
+            reached,
+            f"nat, after {passed} epochs",
+            name,
+            history=history,
+        ),
     ]
     if reached <= goal:
         return [*out, row("livetime did not pass it", ours, "s", name)]
     return [*out, row("until livetime passes it", ours, "s", name, theirs / ours)]
 
 
-def _train(run, args: argparse.Namespace, theta: np.ndarray, x: np.ndarray, goal: float) -> list[tuple[int, float, float]]:
+def _train(
+    run, args: argparse.Namespace, theta: np.ndarray, x: np.ndarray, goal: float
+) -> list[tuple[int, float, float]]:
     """Epoch, seconds of training so far, and held-out log probability after it, until that is above the goal."""
     import torch
     from lightning.pytorch.callbacks import Callback
@@ -68,10 +87,17 @@ def _train(run, args: argparse.Namespace, theta: np.ndarray, x: np.ndarray, goal
             paused = time.monotonic()
             module.eval()
             with torch.no_grad():
-                value = float(module.estimator.log_prob(truth[None], module.standardise(seen))[0].mean())
+                value = float(
+                    module.estimator.log_prob(truth[None], module.standardise(seen))[0].mean()
+                )
             module.train()
             history.append((trainer.current_epoch + 1, paused - started - self.asking, value))
-            print("livetime: {} epochs, {:.0f} s, held-out log probability {:.3f}".format(*history[-1]), flush=True)
+            print(
+                "livetime: {} epochs, {:.0f} s, held-out log probability {:.3f}".format(
+                    *history[-1]
+                ),
+                flush=True,
+            )
             trainer.should_stop = value > goal
             self.asking += time.monotonic() - paused
 
@@ -81,9 +107,16 @@ def _train(run, args: argparse.Namespace, theta: np.ndarray, x: np.ndarray, goal
     torch.manual_seed(args.seed)
     started = time.monotonic()
     module = LitEstimator(dict(run.config["estimator"]), shapes(run.simulator), config)
-    data = BankDataModule(known[:, : theta.shape[1]], y, split(len(y), training), training.batch_size, args.seed)
+    data = BankDataModule(
+        known[:, : theta.shape[1]], y, split(len(y), training), training.batch_size, args.seed
+    )
     module.standardise.fit(data.train.tensors[1])
     machine = check(Trainer, run.config["trainer"], "trainer")
-    science = {"max_epochs": args.epochs, "gradient_clip_val": training.clip, "logger": False, "enable_checkpointing": False}
+    science = {
+        "max_epochs": args.epochs,
+        "gradient_clip_val": training.clip,
+        "logger": False,
+        "enable_checkpointing": False,
+    }
     on_machine(machine, **science, callbacks=[Asked()], num_sanity_val_steps=0).fit(module, data)
     return history

@@ -6,13 +6,14 @@ Only targets under `livetime.` are ever looked up, so that a run folder which so
 import importlib
 import inspect
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
+
+from livetime.errors import UserError, hint
 
 T = TypeVar("T")
 
@@ -21,10 +22,6 @@ ROOT = PACKAGE.parents[1] if (PACKAGE.parents[1] / "configs").is_dir() else Path
 """The checkout; the working folder where the package is installed without one."""
 
 CONFIGS = ROOT / "configs" if (ROOT / "configs").is_dir() else PACKAGE / "configs"
-
-
-class UserError(ValueError):
-    """What a user can mend: one sentence that names the file or key, what is wrong and what to do. Ends with exit code 2."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +63,31 @@ class Training:
     test: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "lr", "clip", "patience", "members", "folds", "pca", "penalty_norm"):
+        for name in (
+            "epochs",
+            "batch_size",
+            "lr",
+            "clip",
+            "patience",
+            "members",
+            "folds",
+            "pca",
+            "penalty_norm",
+        ):
             if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value}, but must be above zero and finite")
         if self.folds > 1 and self.members > 1:
-            raise ValueError(f"folds is {self.folds} and members is {self.members}, but every fold has one member; set members=1")
+            raise ValueError(
+                f"folds is {self.folds} and members is {self.members}, but every fold has one member; set members=1"
+            )
         if not 0 < self.validation < 1:
-            raise ValueError(f"validation is {self.validation}, but must be a fraction between 0 and 1")
+            raise ValueError(
+                f"validation is {self.validation}, but must be a fraction between 0 and 1"
+            )
         if self.test < 100:
-            raise ValueError(f"test is {self.test}, but calibration cannot be told from fewer than 100 simulations")
+            raise ValueError(
+                f"test is {self.test}, but calibration cannot be told from fewer than 100 simulations"
+            )
         for name in ("weight_decay", "penalty"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}, but must not be negative")
@@ -114,7 +127,20 @@ class Reference:
         names: which ones; may be empty; null for all that apply to the run's detector.
     """
 
-    names: tuple[Literal["naive", "dead_time_model", "averaged_dead_time_model", "frame_model", "exact", "davis"], ...] | None = None
+    names: (
+        tuple[
+            Literal[
+                "naive",
+                "dead_time_model",
+                "averaged_dead_time_model",
+                "frame_model",
+                "exact",
+                "davis",
+            ],
+            ...,
+        ]
+        | None
+    ) = None
 
 
 @dataclass(frozen=True)
@@ -154,10 +180,19 @@ class ObservationFiles:
 
     def __post_init__(self) -> None:
         if self.path and self.spectrum:
-            raise ValueError("both path and spectrum are given; take events for a run of light curves, or a spectrum for one of spectra")
+            raise ValueError(
+                "both path and spectrum are given; take events for a run of light curves, or a spectrum for one of spectra"
+            )
         if self.band is not None and not 0 <= self.band[0] < self.band[1] < math.inf:
-            raise ValueError(f"band is {self.band[0]:g} to {self.band[1]:g}, but must go from one energy in keV to a higher one")
-        for name, least, most in (("dead_time", 0.0, 1.0), ("detectors", 1, 1000), ("background", 0.0, 1e9), ("counted", 1e-3, 1.0)):
+            raise ValueError(
+                f"band is {self.band[0]:g} to {self.band[1]:g}, but must go from one energy in keV to a higher one"
+            )
+        for name, least, most in (
+            ("dead_time", 0.0, 1.0),
+            ("detectors", 1, 1000),
+            ("background", 0.0, 1e9),
+            ("counted", 1e-3, 1.0),
+        ):
             if (value := getattr(self, name)) is not None and not least <= value <= most:
                 raise ValueError(f"{name} is {value}, but must be from {least:g} to {most:g}")
         if self.hard is not None and not 0 <= self.hard < math.inf:
@@ -184,10 +219,16 @@ class Injection:
     band: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.rates is not None and not (self.rates and all(0 < rate < math.inf for rate in self.rates)):
-            raise ValueError(f"rates is {list(self.rates)}, but must be one or more positive numbers of counts/s")
+        if self.rates is not None and not (
+            self.rates and all(0 < rate < math.inf for rate in self.rates)
+        ):
+            raise ValueError(
+                f"rates is {list(self.rates)}, but must be one or more positive numbers of counts/s"
+            )
         if self.rates is not None and len({f"{rate:g}" for rate in self.rates}) < len(self.rates):
-            raise ValueError(f"rates is {list(self.rates)}, of which two are the same; give each once")
+            raise ValueError(
+                f"rates is {list(self.rates)}, of which two are the same; give each once"
+            )
         ObservationFiles(band=self.band)
 
 
@@ -235,13 +276,6 @@ class RunRoot:
     overwrite: bool = False
 
 
-def hint(word: str, known: Iterable[str]) -> str:
-    """`did you mean x?`, or the list of what there is."""
-    known = sorted(known)
-    close = get_close_matches(word, known, 1, 0.5)
-    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
-
-
 def check(cls: type[T], value: Any, where: str) -> T:
     """A settings dataclass from plain types; unknown keys, wrong types and bad values become one sentence."""
     known = inspect.signature(cls).parameters
@@ -268,7 +302,9 @@ def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
     if not isinstance(target, str):
         raise UserError(f"{where} has no _target_; choose one with {where}=<name>")
     if not target.startswith("livetime."):
-        raise UserError(f"{where}._target_ is {target}, but only targets under livetime. are allowed")
+        raise UserError(
+            f"{where}._target_ is {target}, but only targets under livetime. are allowed"
+        )
     module, _, name = target.rpartition(".")
     try:
         cls = getattr(importlib.import_module(module), name)
@@ -283,7 +319,9 @@ def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
     kwargs = {str(k): v for k, v in node.items() if k != "_target_"}
     try:
         instance = cls.__new__(cls)
-        validate_call(config=ConfigDict(arbitrary_types_allowed=True))(cls.__init__)(instance, **kwargs, **extra)
+        validate_call(config=ConfigDict(arbitrary_types_allowed=True))(cls.__init__)(
+            instance, **kwargs, **extra
+        )
         return instance
     except UserError:  # of a node inside this one
         raise
@@ -294,14 +332,29 @@ def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
 
 
 def _sentence(error: ValidationError, where: str) -> str:
-    """The first fault of a pydantic error, with all that a union would have taken, in one sentence."""
+    """The first finding of a pydantic error, with all that a union would have taken, in one sentence."""
     errors = error.errors()
-    paths = [tuple(str(p) for p in e["loc"] if not str(p).startswith(("function-", "literal[", "float", "dict", "int"))) for e in errors]
-    messages = [str(e["msg"]).removeprefix("Value error, ") for e, path in zip(errors, paths, strict=True) if path == paths[0]]
-    message = ", or ".join(m[:1].lower() + m[1:] for m in dict.fromkeys(messages)).replace("a valid tuple", "a list in brackets, [...]")
+    paths = [
+        tuple(
+            str(p)
+            for p in e["loc"]
+            if not str(p).startswith(("function-", "literal[", "float", "dict", "int"))
+        )
+        for e in errors
+    ]
+    messages = [
+        str(e["msg"]).removeprefix("Value error, ")
+        for e, path in zip(errors, paths, strict=True)
+        if path == paths[0]
+    ]
+    message = ", or ".join(m[:1].lower() + m[1:] for m in dict.fromkeys(messages)).replace(
+        "a valid tuple", "a list in brackets, [...]"
+    )
     if errors[0]["type"].startswith("unexpected"):
         return f"{'.'.join([where, *paths[0]])} is not known; take it out"
     if errors[0]["type"] == "missing" and paths[0] and paths[0][-1].isdigit():
         return f"{'.'.join([where, *paths[0][:-1]])} is {list(errors[0]['input'])}, too few values; give all of them"
     given = errors[0]["input"]
-    return f"{'.'.join([where, *paths[0]])}: {message}" + (f", but it is {given!r}" if isinstance(given, str | int | float | bool) else "")
+    return f"{'.'.join([where, *paths[0]])}: {message}" + (
+        f", but it is {given!r}" if isinstance(given, str | int | float | bool) else ""
+    )

@@ -13,7 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from livetime.config import ROOT, UserError
+from livetime.config import ROOT
+from livetime.errors import UserError
 
 
 def stamp() -> str:
@@ -41,7 +42,9 @@ def new_folder(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> Iter
     try:
         aside.mkdir(parents=True)
     except OSError as error:
-        raise UserError(f"output={given} cannot be made: {error.strerror}; choose another folder") from None
+        raise UserError(
+            f"output={given} cannot be made: {error.strerror}; choose another folder"
+        ) from None
     try:
         yield aside
         if path.exists():
@@ -59,21 +62,30 @@ def refuse_existing(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) ->
         if not path.exists():
             return
     except OSError as error:
-        raise UserError(f"output={path} cannot be made: {error.strerror}; choose another folder") from None
+        raise UserError(
+            f"output={path} cannot be made: {error.strerror}; choose another folder"
+        ) from None
     if not path.is_dir():
         raise UserError(f"output={path} is a file; choose a folder")
     if not overwrite:
         raise UserError(f"output={path} exists; choose another folder, or say overwrite=true")
     if not any((path / name).exists() for name in RESULTS) or (path / "run.json").exists():
-        raise UserError(f"output={path} is not a folder that livetime wrote an answer into, and is not overwritten; choose another folder")
+        raise UserError(
+            f"output={path} is not a folder that livetime wrote an answer into, and is not overwritten; choose another folder"
+        )
     for needed in (Path.cwd(), *inputs):
         if needed.resolve().is_relative_to(path.resolve()):
-            raise UserError(f"output={path} holds {needed}, which is needed, and is not overwritten; choose another folder")
+            raise UserError(
+                f"output={path} holds {needed}, which is needed, and is not overwritten; choose another folder"
+            )
 
 
 def write_json(path: Path, value: Any) -> None:
     """Written aside, under a name that is nobody else's, and renamed."""
-    text, aside = json.dumps(value, indent=1, allow_nan=False, default=float) + "\n", path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}")
+    text, aside = (
+        json.dumps(value, indent=1, allow_nan=False, default=float) + "\n",
+        path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}"),
+    )
     try:
         aside.write_text(text)
         os.replace(aside, path)
@@ -86,16 +98,33 @@ def provenance() -> dict[str, Any]:
 
     def git(*words: str) -> str | None:
         try:
-            return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout.strip()
+            return subprocess.run(
+                ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True
+            ).stdout.strip()
         except (OSError, subprocess.CalledProcessError):
             return None
 
-    packages = ("livetime", "torch", "lightning", "sbi", "zuko", "hydra-core", "numpy", "scipy", "numba", "astropy", "emcee")
+    packages = (
+        "livetime",
+        "torch",
+        "lightning",
+        "sbi",
+        "zuko",
+        "hydra-core",
+        "numpy",
+        "scipy",
+        "numba",
+        "astropy",
+        "emcee",
+    )
     status = git("status", "--porcelain")
     return {
         "git_commit": git("rev-parse", "HEAD"),
         "git_dirty": None if status is None else bool(status),
-        "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}},
+        "versions": {
+            "python": platform.python_version(),
+            **{p: metadata.version(p) for p in packages},
+        },
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }

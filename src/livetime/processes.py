@@ -26,7 +26,12 @@ def process_pool(
         workers: their number; None for one a core.
         start: called with the arguments in each before its first task.
     """
-    pool = ProcessPoolExecutor(workers or available_cores(), multiprocessing.get_context("spawn"), _start, (start, arguments))
+    pool = ProcessPoolExecutor(
+        workers or available_cores(),
+        multiprocessing.get_context("spawn"),
+        _start,
+        (start, arguments),
+    )
     with pool:
         try:
             yield pool
@@ -37,7 +42,9 @@ def process_pool(
 
 
 def _start(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts all of them; the first one tells of it
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a terminal interrupts all of them; the first one tells of it
     Thread(target=_end_with_parent, daemon=True).start()
     if start:
         start(*arguments)

@@ -26,7 +26,12 @@ class Progress:
     def __init__(self, label: str, total: int, unit: str, done: int = 0) -> None:
         self.label, self.total, self.unit = label, total, unit
         self.text, self.said_done = "", -1
-        self.done, self.first, self.started, self.said = done, done, time.monotonic(), time.monotonic()
+        self.done, self.first, self.started, self.said = (
+            done,
+            done,
+            time.monotonic(),
+            time.monotonic(),
+        )
 
     def advance(self, steps: int = 1, text: str = "") -> None:
         """Counts steps that are done; the text is what is to be said of them."""
@@ -47,17 +52,36 @@ class Progress:
         speed = (self.done - self.first) / seconds
         left = (self.total - self.done) / speed if speed else float("inf")
         text = f"; {self.text}" if self.text else ""
-        say(f"{self.label}: {self.done}/{self.total} {self.unit}, {speed:.3g}/s, {left:.0f} s left{text}")
+        say(
+            f"{self.label}: {self.done}/{self.total} {self.unit}, {speed:.3g}/s, {left:.0f} s left{text}"
+        )
 
 
 class _Bar(Progress):
     def __init__(self, label: str, total: int, unit: str, done: int = 0) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
         from rich.progress import Progress as Rich
 
         super().__init__(label, total, unit, done)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit + " {task.fields[speed]}"))
-        self.rich = Rich(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), refresh_per_second=4)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit + " {task.fields[speed]}"),
+        )
+        self.rich = Rich(
+            *columns,
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            refresh_per_second=4,
+        )
         self.task = self.rich.add_task(label, total=total, completed=done, speed="")
         self.rich.start()
 
@@ -77,7 +101,11 @@ def progress(label: str, total: int, unit: str = "steps", done: int = 0) -> Iter
         unit: what a step is.
         done: steps that were done before, and do not count for the rate.
     """
-    bar = _Bar(label, total, unit, done) if sys.stdout.isatty() else Progress(label, total, unit, done)
+    bar = (
+        _Bar(label, total, unit, done)
+        if sys.stdout.isatty()
+        else Progress(label, total, unit, done)
+    )
     try:
         yield bar
     finally:

@@ -13,7 +13,14 @@ NET = {"_target_": "livetime.learn.nets.MLP", "widths": [16]}
 def flow(dim: int, model: str = "zuko_nsf", passes: int | None = 2) -> Flow:
     """Of a network that is far from the identity, as trained ones are."""
     torch.manual_seed(dim)
-    made = Flow(Shapes(low=(-1.0,) * dim, high=(1.0,) * dim, x_dim=4), NET, 8, model, [16, 24], passes=passes)
+    made = Flow(
+        Shapes(low=(-1.0,) * dim, high=(1.0,) * dim, x_dim=4),
+        NET,
+        8,
+        model,
+        [16, 24],
+        passes=passes,
+    )
     with torch.no_grad():
         for weights in made.parameters():
             weights.add_(torch.randn_like(weights) * weights.abs().mean())
@@ -25,15 +32,22 @@ def test_both_ways_are_zukos(dim):
     made = flow(dim)
     with torch.no_grad():
         context = torch.randn(7, 8)
-        transform, ours = made.flow.net(context).transform, Couplings(splines(made.flow.net.transform), context)
-        theta = 2.5 * torch.randn(1500, 7, dim)  # some beyond the bound, where the splines are the identity
+        transform, ours = (
+            made.flow.net(context).transform,
+            Couplings(splines(made.flow.net.transform), context),
+        )
+        theta = 2.5 * torch.randn(
+            1500, 7, dim
+        )  # some beyond the bound, where the splines are the identity
         assert (theta.abs() > 5).any(), "nothing to tell of the bound"
         (z, log), (known, known_log) = ours(theta), transform.call_and_ladj(theta)
         assert (known - theta).abs().mean() > 0.1, "the flow is the identity"
         assert torch.allclose(z, known, atol=1e-4)
         assert torch.allclose(log, known_log, atol=1e-3)
         assert torch.allclose(ours.inverse(known), transform.inv(known), atol=2e-3)
-        assert torch.allclose(ours.inverse(z), theta, atol=2e-2)  # single precision through steep splines
+        assert torch.allclose(
+            ours.inverse(z), theta, atol=2e-2
+        )  # single precision through steep splines
 
 
 def test_gradients_are_zukos():
@@ -41,7 +55,9 @@ def test_gradients_are_zukos():
     ours = Couplings(splines(made.flow.net.transform), context)(theta)
     theirs = made.flow.net(context).transform.call_and_ladj(theta)
     weights = list(made.flow.parameters())
-    ours, theirs = (torch.autograd.grad(log.mean() - z.square().mean(), weights) for z, log in (ours, theirs))
+    ours, theirs = (
+        torch.autograd.grad(log.mean() - z.square().mean(), weights) for z, log in (ours, theirs)
+    )
     assert max(g.abs().max() for g in theirs) > 0.01, "nothing to compare"
     for one, other in zip(ours, theirs, strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-4)
@@ -87,9 +103,13 @@ def test_the_density_is_the_one_that_zuko_gives(width):
         assert torch.allclose(quick, made.log_prob(theta, x, width), atol=1e-3)
 
 
-@pytest.mark.parametrize(("model", "passes", "dim"), [("zuko_nsf", None, 3), ("zuko_maf", 2, 3), ("zuko_nsf", 2, 1)])
+@pytest.mark.parametrize(
+    ("model", "passes", "dim"), [("zuko_nsf", None, 3), ("zuko_maf", 2, 3), ("zuko_nsf", 2, 1)]
+)
 def test_others_are_left_to_zuko(model, passes, dim):
     made = flow(dim, model, passes)
     assert splines(made.flow.net.transform) is None
     with torch.no_grad():
-        assert torch.isfinite(made.log_prob(made.sample(4, torch.zeros(2, 4)), torch.zeros(2, 4))).all()
+        assert torch.isfinite(
+            made.log_prob(made.sample(4, torch.zeros(2, 4)), torch.zeros(2, 4))
+        ).all()

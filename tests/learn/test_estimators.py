@@ -7,7 +7,8 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 from sklearn.linear_model import LogisticRegression
 
-from livetime.config import Trainer, Training, UserError
+from livetime.config import Trainer, Training
+from livetime.errors import UserError
 from livetime.learn.data import BankDataModule, split
 from livetime.learn.estimators import Classifier, MixtureDensity
 from livetime.learn.module import LitEstimator
@@ -26,14 +27,30 @@ def in_bank(folder, theta, x):
 
     folder.mkdir()
     np.savez(folder / "all.npz", theta=theta, x=x.astype(np.float32))
-    shard = {"file": "all.npz", "start": 0, "stop": len(x), "sha256": hashlib.sha256((folder / "all.npz").read_bytes()).hexdigest()}
-    (folder / MANIFEST).write_text(json.dumps({"hash": folder.name, "seed": 0, "shards": [shard], "nonfinite": []}))
+    shard = {
+        "file": "all.npz",
+        "start": 0,
+        "stop": len(x),
+        "sha256": hashlib.sha256((folder / "all.npz").read_bytes()).hexdigest(),
+    }
+    (folder / MANIFEST).write_text(
+        json.dumps({"hash": folder.name, "seed": 0, "shards": [shard], "nonfinite": []})
+    )
     return Bank.open(folder)
 
 
 def trained(tmp_path, estimator, shapes, theta, x, **training):
     bank = in_bank(tmp_path / "bank", theta, x)
-    member = Member(tmp_path / "member_0", estimator, Training(**training), Trainer(accelerator="cpu"), shapes, bank.folder, len(x), 0)
+    member = Member(
+        tmp_path / "member_0",
+        estimator,
+        Training(**training),
+        Trainer(accelerator="cpu"),
+        shapes,
+        bank.folder,
+        len(x),
+        0,
+    )
     fit(member, lambda *_: None)
     return load(member.folder)
 
@@ -47,7 +64,9 @@ def test_a_mixture_has_a_density_that_matches_its_draws(components, covariance, 
     torch.manual_seed(0)
     model, x = MixtureDensity(BOX, MLP, components, covariance), torch.randn(1, 3)
     with torch.no_grad():
-        place = torch.special.ndtr(torch.linspace(-4.7, 4.7, 401).double()).float()  # even steps there: the density may crowd at the edges
+        place = torch.special.ndtr(
+            torch.linspace(-4.7, 4.7, 401).double()
+        ).float()  # even steps there: the density may crowd at the edges
         edges = -4 + 8 * place
         middle, step = (edges[1:] + edges[:-1]) / 2, edges[1:] - edges[:-1]
         grid = torch.stack(torch.meshgrid(middle, middle, indexing="ij"), -1).reshape(-1, 1, 2)
@@ -77,8 +96,15 @@ def test_one_component_finds_a_linear_gaussian_posterior(tmp_path):
     x = rng.standard_normal((6000, 3))
     u = x @ a.T + rng.multivariate_normal([0, 0], covariance, 6000)
     shapes = {"low": [-4.0, -4.0], "high": [4.0, 4.0], "x_dim": 3}
-    estimator = {"_target_": "livetime.learn.estimators.MixtureDensity", "net": PERCEPTRON, "components": 1, "covariance": "full"}
-    model = trained(tmp_path, estimator, shapes, -4 + 8 * ndtr(u), x, epochs=20, batch_size=100, lr=1e-2)
+    estimator = {
+        "_target_": "livetime.learn.estimators.MixtureDensity",
+        "net": PERCEPTRON,
+        "components": 1,
+        "covariance": "full",
+    }
+    model = trained(
+        tmp_path, estimator, shapes, -4 + 8 * ndtr(u), x, epochs=20, batch_size=100, lr=1e-2
+    )
     seen = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         found = model.estimator.mixture(model.standardise(seen)).component_distribution
@@ -86,7 +112,9 @@ def test_one_component_finds_a_linear_gaussian_posterior(tmp_path):
     np.testing.assert_allclose(found.covariance_matrix[:, 0].mean(0), covariance, atol=0.015)
     with torch.no_grad():
         draws = model.estimator.sample(20_000, model.standardise(seen))
-    np.testing.assert_allclose(ndtri((draws[:, 0].double() + 4) / 8).mean(0), (seen.numpy() @ a.T)[0], atol=0.08)
+    np.testing.assert_allclose(
+        ndtri((draws[:, 0].double() + 4) / 8).mean(0), (seen.numpy() @ a.T)[0], atol=0.08
+    )
 
 
 def test_the_prior_is_a_standard_gaussian():
@@ -117,22 +145,52 @@ def two_classes(n=600, seed=0):
 
 
 SHAPES = {"low": [0.0], "high": [1.0], "x_dim": 4, "classes": ["a", "b"]}
-CLASSIFIER = {"_target_": "livetime.learn.estimators.Classifier", "net": PERCEPTRON, "class_weights": None}
+CLASSIFIER = {
+    "_target_": "livetime.learn.estimators.Classifier",
+    "net": PERCEPTRON,
+    "class_weights": None,
+}
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-@pytest.mark.parametrize(("penalty_norm", "penalty", "l1_ratio"), [(2.0, 0.01, 0.0), (1.0, 0.02, 1.0), (2.0, 0.0, 0.0)])
-def test_a_perceptron_reaches_the_coefficients_of_logistic_regression(tmp_path, penalty_norm, penalty, l1_ratio, optimizer):
+@pytest.mark.parametrize(
+    ("penalty_norm", "penalty", "l1_ratio"), [(2.0, 0.01, 0.0), (1.0, 0.02, 1.0), (2.0, 0.0, 0.0)]
+)
+def test_a_perceptron_reaches_the_coefficients_of_logistic_regression(
+    tmp_path, penalty_norm, penalty, l1_ratio, optimizer
+):
     """Full-batch descent on the penalised cross entropy: scikit-learn's C is 1/(2 n penalty) for ridge, 1/(n penalty) for the lasso."""
     theta, x = two_classes()
-    settings = {"batch_size": None, "weight_decay": 0.0, "penalty": penalty, "penalty_norm": penalty_norm, "optimizer": optimizer}
+    settings = {
+        "batch_size": None,
+        "weight_decay": 0.0,
+        "penalty": penalty,
+        "penalty_norm": penalty_norm,
+        "optimizer": optimizer,
+    }
     lr = 0.1 if optimizer == "adamw" else 1.0
-    model = trained(tmp_path, CLASSIFIER, SHAPES, theta, x, epochs=150, patience=1000, lr=lr, clip=1e6, schedule="cosine", **settings)
+    model = trained(
+        tmp_path,
+        CLASSIFIER,
+        SHAPES,
+        theta,
+        x,
+        epochs=150,
+        patience=1000,
+        lr=lr,
+        clip=1e6,
+        schedule="cosine",
+        **settings,
+    )
     held = round(0.05 * len(x))
     z, label = (model.standardise(torch.from_numpy(x)).numpy()[held:], theta[held:, -1])
     c = 1 / (len(z) * penalty * penalty_norm) if penalty else 1e6
-    exact = LogisticRegression(C=c, l1_ratio=l1_ratio, solver="saga", max_iter=20_000, tol=1e-7).fit(z, label)
-    last = torch.load(tmp_path / "member_0" / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    exact = LogisticRegression(
+        C=c, l1_ratio=l1_ratio, solver="saga", max_iter=20_000, tol=1e-7
+    ).fit(z, label)
+    last = torch.load(tmp_path / "member_0" / "checkpoints" / "last.ckpt", weights_only=True)[
+        "state_dict"
+    ]
     np.testing.assert_allclose(last["estimator.net.weight"].numpy(), exact.coef_, atol=0.006)
     np.testing.assert_allclose(last["estimator.net.bias"].numpy(), exact.intercept_, atol=0.006)
 
@@ -191,7 +249,9 @@ def test_folds_hold_every_simulation_out_once_and_keep_the_classes_shares():
     for a, b in parts:
         assert set(a) | set(b) == set(range(1000))
         assert not set(a) & set(b)
-        np.testing.assert_allclose(np.bincount(labels[b]) / len(b), np.bincount(labels) / 1000, atol=0.006)
+        np.testing.assert_allclose(
+            np.bincount(labels[b]) / len(b), np.bincount(labels) / 1000, atol=0.006
+        )
 
 
 def test_the_plain_split_shares_nothing():
@@ -205,8 +265,16 @@ def test_the_plain_split_shares_nothing():
     ("labels", "training", "words"),
     [
         (np.array([0] * 50 + [1] * 3), Training(folds=5), "smallest class has 3"),
-        (np.array([1] * 5 + [0] * 95), Training(validation=0.05), "training split has no simulation of class number 1"),
-        (np.array([0] * 95 + [1] * 5), Training(validation=0.05), "validation split has no simulation of class number 1"),
+        (
+            np.array([1] * 5 + [0] * 95),
+            Training(validation=0.05),
+            "training split has no simulation of class number 1",
+        ),
+        (
+            np.array([0] * 95 + [1] * 5),
+            Training(validation=0.05),
+            "validation split has no simulation of class number 1",
+        ),
         (None, Training(folds=200), "there are 100 simulations"),
     ],
 )

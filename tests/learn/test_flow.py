@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from livetime.config import Trainer, Training, UserError
-from livetime.infer.diagnose import calibrate
+from livetime.check.calibration import calibrate
+from livetime.config import Trainer, Training
+from livetime.errors import UserError
 from livetime.infer.run import Posterior
 from livetime.learn.flows import Flow
 from livetime.learn.nets import Shapes
@@ -18,7 +19,13 @@ PRIOR = Prior({"a": Range(LOW, HIGH), "b": Range(LOW, HIGH)})
 DESIGN = np.array([[1.0, 0.5], [0.2, 1.0], [-0.3, 0.8]])
 SIGMA = 0.3
 NET = {"_target_": "livetime.learn.nets.MLP", "widths": [32]}
-ESTIMATOR = {"_target_": "livetime.learn.flows.Flow", "net": NET, "features": 32, "hidden_features": [32, 32], "num_transforms": 3}
+ESTIMATOR = {
+    "_target_": "livetime.learn.flows.Flow",
+    "net": NET,
+    "features": 32,
+    "hidden_features": [32, 32],
+    "num_transforms": 3,
+}
 SHAPES = {"low": [LOW] * 2, "high": [HIGH] * 2, "x_dim": 3}
 
 
@@ -42,14 +49,30 @@ def bank(tmp_path_factory):
     import hashlib
     import json
 
-    shard = {"file": "all.npz", "start": 0, "stop": len(x), "sha256": hashlib.sha256((folder / "all.npz").read_bytes()).hexdigest()}
-    (folder / MANIFEST).write_text(json.dumps({"hash": folder.name, "seed": 0, "shards": [shard], "nonfinite": []}))
+    shard = {
+        "file": "all.npz",
+        "start": 0,
+        "stop": len(x),
+        "sha256": hashlib.sha256((folder / "all.npz").read_bytes()).hexdigest(),
+    }
+    (folder / MANIFEST).write_text(
+        json.dumps({"hash": folder.name, "seed": 0, "shards": [shard], "nonfinite": []})
+    )
     return Bank.open(folder)
 
 
 def member(bank, folder, seed=0, n=8000, **training):
     settings = {"epochs": 25, "batch_size": 250, "lr": 3e-3, **training}
-    return Member(folder, ESTIMATOR, Training(**settings), Trainer(accelerator="cpu"), SHAPES, bank.folder, n, seed)
+    return Member(
+        folder,
+        ESTIMATOR,
+        Training(**settings),
+        Trainer(accelerator="cpu"),
+        SHAPES,
+        bank.folder,
+        n,
+        seed,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,24 +88,38 @@ def test_moments_of_the_known_posterior(trained):
     draws = posterior.sample(4000, seed=3)
     mean, covariance = exact(x)
     assert np.abs((np.median(draws, axis=0) - mean) / np.sqrt(np.diag(covariance))).mean() < 0.15
-    for direction in np.array([[1, 0], [0, 1], [1, 1], [1, -1]]):  # the last two hold the correlation
+    for direction in np.array(
+        [[1, 0], [0, 1], [1, 1], [1, -1]]
+    ):  # the last two hold the correlation
         low, high = np.quantile(draws @ direction, [0.16, 0.84], axis=0)
-        assert ((high - low) / 2 / 0.9945 / np.sqrt(direction @ covariance @ direction)).mean() == pytest.approx(1, abs=0.1)
+        assert (
+            (high - low) / 2 / 0.9945 / np.sqrt(direction @ covariance @ direction)
+        ).mean() == pytest.approx(1, abs=0.1)
 
 
 def test_coverage_and_log_prob_of_the_known_posterior(trained):
     theta, x = linear_gaussian(1500, 2)
     module = load(trained)
-    result = calibrate(lambda b: Posterior((module,), torch.from_numpy(b), PRIOR), theta, x, seed=0, draws=400, batch=250)
-    for level, tolerance in ((0.68, 0.055), (0.95, 0.025)):  # four standard errors and a little for the network
+    result = calibrate(
+        lambda b: Posterior((module,), torch.from_numpy(b), PRIOR),
+        theta,
+        x,
+        seed=0,
+        draws=400,
+        batch=250,
+    )
+    for level, tolerance in (
+        (0.68, 0.055),
+        (0.95, 0.025),
+    ):  # four standard errors and a little for the network
         for name, share in result.coverage(level).items():
             assert abs(share - level) < tolerance, (level, name, share)
     inside = np.all(np.abs(theta) < 2.5, axis=1)
     mean, covariance = exact(x[inside])
     difference = theta[inside] - mean
-    truth = -0.5 * np.einsum("ni,ij,nj->n", difference, np.linalg.inv(covariance), difference) - 0.5 * np.log(
-        np.linalg.det(2 * np.pi * covariance)
-    )
+    truth = -0.5 * np.einsum(
+        "ni,ij,nj->n", difference, np.linalg.inv(covariance), difference
+    ) - 0.5 * np.log(np.linalg.det(2 * np.pi * covariance))
     assert abs(result.log_prob[inside].mean() - truth.mean()) < 0.05
 
 
@@ -109,7 +146,10 @@ def test_width_spreads_the_draws_by_its_factor(trained):
         torch.manual_seed(1)
         wide = torch.logit((flow.sample(4000, x, 1.2) - LOW) / (HIGH - LOW))
     q = torch.tensor([0.16, 0.5, 0.84])
-    (low, mid, high), (low_w, mid_w, high_w) = narrow[:, 0].quantile(q, dim=0), wide[:, 0].quantile(q, dim=0)
+    (low, mid, high), (low_w, mid_w, high_w) = (
+        narrow[:, 0].quantile(q, dim=0),
+        wide[:, 0].quantile(q, dim=0),
+    )
     torch.testing.assert_close(high_w - low_w, 1.2 * (high - low), rtol=0.06, atol=0)
     torch.testing.assert_close(mid_w, mid, rtol=0, atol=0.02)
 
@@ -121,7 +161,9 @@ def test_ensemble_is_an_equal_mixture(trained, bank, tmp_path):
     xt = torch.from_numpy(x)
     both = Posterior(members, xt, PRIOR).log_prob(theta[None])
     single = [Posterior((m,), xt, PRIOR).log_prob(theta[None]) for m in members]
-    np.testing.assert_allclose(np.exp(both), np.exp(single).mean(0), rtol=1e-6)  # of densities: a logarithm may be near zero
+    np.testing.assert_allclose(
+        np.exp(both), np.exp(single).mean(0), rtol=1e-6
+    )  # of densities: a logarithm may be near zero
 
 
 def test_checkpoint_is_plain_and_holds_the_standardisation(trained, bank):
@@ -130,13 +172,19 @@ def test_checkpoint_is_plain_and_holds_the_standardisation(trained, bank):
 
     def walk(value):
         assert isinstance(value, plain), type(value)
-        for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        for child in (
+            value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        ):
             walk(child)
 
     walk(dict(checkpoint["hyper_parameters"]))
     x = torch.from_numpy(bank.load()[1][400:])  # behind the validation split
-    torch.testing.assert_close(checkpoint["state_dict"]["standardise.mean"], x.mean(0), rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(checkpoint["state_dict"]["standardise.std"], x.std(0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        checkpoint["state_dict"]["standardise.mean"], x.mean(0), rtol=1e-4, atol=1e-4
+    )
+    torch.testing.assert_close(
+        checkpoint["state_dict"]["standardise.std"], x.std(0), rtol=1e-4, atol=1e-4
+    )
 
 
 def weights(folder, name="last"):
@@ -148,7 +196,10 @@ class StoppedError(Exception):
 
 
 def test_resume_is_exact(bank, tmp_path):
-    whole, parts = member(bank, tmp_path / "whole", n=1000, epochs=4), member(bank, tmp_path / "parts", n=1000, epochs=4)
+    whole, parts = (
+        member(bank, tmp_path / "whole", n=1000, epochs=4),
+        member(bank, tmp_path / "parts", n=1000, epochs=4),
+    )
     fit(whole, lambda *_: None)
     done = []
 
@@ -176,7 +227,10 @@ def test_finished_member_is_not_trained_again(trained, bank):
 
 def test_processes_do_not_change_the_weights(bank, tmp_path):
     settings = {"n": 600, "epochs": 2}
-    fit_ensemble([member(bank, tmp_path / f"pool_{i}", seed=i, **settings) for i in range(2)], lambda *_: None)
+    fit_ensemble(
+        [member(bank, tmp_path / f"pool_{i}", seed=i, **settings) for i in range(2)],
+        lambda *_: None,
+    )
     for i in range(2):
         fit(member(bank, tmp_path / f"alone_{i}", seed=i, **settings), lambda *_: None)
         a, b = weights(tmp_path / f"pool_{i}"), weights(tmp_path / f"alone_{i}")
@@ -185,15 +239,32 @@ def test_processes_do_not_change_the_weights(bank, tmp_path):
 
 @pytest.mark.parametrize(
     ("model", "width"),
-    [("zuko_nsf", 1.0), ("zuko_nsf", 1.3), ("zuko_maf", 1.0), ("zuko_maf", 1.3), ("nsf", 1.0), ("maf", 1.0), ("mdn", 1.0)],
+    [
+        ("zuko_nsf", 1.0),
+        ("zuko_nsf", 1.3),
+        ("zuko_maf", 1.0),
+        ("zuko_maf", 1.3),
+        ("nsf", 1.0),
+        ("maf", 1.0),
+        ("mdn", 1.0),
+    ],
 )
 def test_every_flow_has_a_density_that_matches_its_draws(model, width):
     torch.manual_seed(0)
-    flow = Flow(Shapes(**SHAPES), NET, 8, model, hidden_features=16, passes=2 if model.startswith("zuko") else None)
+    flow = Flow(
+        Shapes(**SHAPES),
+        NET,
+        8,
+        model,
+        hidden_features=16,
+        passes=2 if model.startswith("zuko") else None,
+    )
     x = torch.zeros(1, 3)
     with torch.no_grad():
         draws = flow.sample(20000, x, width)
-        logit = torch.linspace(-12, 12, 401)  # even steps there: the density may crowd at the edges of the box
+        logit = torch.linspace(
+            -12, 12, 401
+        )  # even steps there: the density may crowd at the edges of the box
         place = LOW + (HIGH - LOW) * torch.sigmoid(logit)
         step = (HIGH - LOW) * torch.sigmoid(logit) * torch.sigmoid(-logit) * (logit[1] - logit[0])
         grid = torch.stack(torch.meshgrid(place, place, indexing="ij"), -1).reshape(-1, 1, 2)
@@ -212,16 +283,20 @@ def test_a_new_flow_is_scaled_by_nothing_random():
     for seed in range(4):
         torch.manual_seed(seed)
         state = Flow(Shapes(**SHAPES), NET, 8).flow.state_dict()
-        assert not [name for name in state if name.endswith(("_mean", "_std", "transforms.0.loc", "transforms.0.scale"))]
+        assert not [
+            name
+            for name in state
+            if name.endswith(("_mean", "_std", "transforms.0.loc", "transforms.0.scale"))
+        ]
 
 
-@pytest.mark.parametrize("fault", ["missing", "damaged", "schema"])
-def test_bad_checkpoints_are_named(trained, tmp_path, fault):
+@pytest.mark.parametrize("finding", ["missing", "damaged", "schema"])
+def test_bad_checkpoints_are_named(trained, tmp_path, finding):
     path = tmp_path / "member_0" / "checkpoints" / "best.ckpt"
     path.parent.mkdir(parents=True)
-    if fault == "damaged":
+    if finding == "damaged":
         path.write_bytes((trained / "checkpoints" / "best.ckpt").read_bytes()[:1000])
-    elif fault == "schema":
+    elif finding == "schema":
         checkpoint = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
         checkpoint["hyper_parameters"]["schema"] = 99
         torch.save(checkpoint, path)
@@ -237,4 +312,6 @@ def test_cuda_trains_to_the_same_loss(bank, tmp_path, trained):
     result = fit(on_device, lambda *_: None)
     import json
 
-    assert result["val_loss"] == pytest.approx(json.loads((trained / DONE).read_text())["val_loss"], abs=0.05)
+    assert result["val_loss"] == pytest.approx(
+        json.loads((trained / DONE).read_text())["val_loss"], abs=0.05
+    )

@@ -34,7 +34,9 @@ def test_a_perceptron_is_linear():
     model = Perceptron(SHAPES, 2)
     a, b = torch.randn(2, 3, SHAPES.x_dim)
     zero = model(torch.zeros_like(a))
-    torch.testing.assert_close(model(a + 2 * b) - zero, (model(a) - zero) + 2 * (model(b) - zero), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        model(a + 2 * b) - zero, (model(a) - zero) + 2 * (model(b) - zero), atol=1e-4, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("bins", [9, 40, 130, 1000])
@@ -45,7 +47,9 @@ def test_a_cnn_takes_any_length_of_periodogram(bins):
 
 def test_a_cnn_pools_a_long_periodogram_to_as_many_weights_as_a_shorter_one():
     def weights(bins):
-        convolutions = PeriodogramCNN(Shapes((0.0,), (1.0,), bins, 1, bins), 5, positions=16).convolutions
+        convolutions = PeriodogramCNN(
+            Shapes((0.0,), (1.0,), bins, 1, bins), 5, positions=16
+        ).convolutions
         return sum(p.numel() for p in convolutions.parameters())
 
     assert weights(200) == weights(900)

@@ -52,11 +52,15 @@ def test_of_dead_time_noise_a_third_order_leaves_less_than_a_third_of_a_standard
 
 def test_numbers_are_standardised_plainly_and_constants_are_zero():
     x, _ = spectra(3000)
-    x = torch.cat([x[:, :2], torch.full((3000, 1), 0.7), x[:, 2:], torch.full((3000, 1), 2.0)], dim=1)
+    x = torch.cat(
+        [x[:, :2], torch.full((3000, 1), 0.7), x[:, 2:], torch.full((3000, 1), 2.0)], dim=1
+    )
     model = Standardise(6, spectral=3)
     model.fit(x)
     z = model(x)
-    torch.testing.assert_close(z[:, 3:5], (x[:, 3:5] - x[:, 3:5].mean(0)) / x[:, 3:5].std(0), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        z[:, 3:5], (x[:, 3:5] - x[:, 3:5].mean(0)) / x[:, 3:5].std(0), rtol=1e-3, atol=1e-3
+    )
     assert (z[:, 5] == 0).all()
     assert (z[:, 2].abs() < 1e-2).all()
 
@@ -90,4 +94,6 @@ def test_few_simulations_are_standardised_by_mean_and_spread_alone(n):
     x, _ = spectra(n)
     model = Standardise(4, spectral=2)
     model.fit(x)
-    torch.testing.assert_close(model(x), (x - x.mean(0)) / x.std(0, correction=0), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        model(x), (x - x.mean(0)) / x.std(0, correction=0), rtol=1e-3, atol=1e-3
+    )

@@ -13,15 +13,22 @@ from livetime.simulate import simulator as simulator_module
 from livetime.simulate.bank import MANIFEST, Bank, BankError, bank_hash
 from livetime.simulate.dead_time import dead_time_distribution
 from livetime.simulate.detector import DeadTime, Ideal
-from livetime.simulate.lightcurve import LightCurve
+from livetime.simulate.light_curve import LightCurve
+from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import Simulator
-from livetime.simulate.summary import Periodogram
+from livetime.simulate.simulator import TimingSimulator
 
 SEGMENTS = {"segments": Range(1.0, 3.0)}
-PARAMETERS = {"noise_rms": Range(0.05, 0.3, "log"), "noise_frequency": Range(1.0, 5.0, "log", "Hz"), "rate": Range(50.0, 500.0, "log")}
-SIMULATOR = Simulator(
-    Prior(PARAMETERS, SEGMENTS), LightCurve({"noise": "noise"}, dt=1 / 32), DeadTime(1, 2.5e-3), Periodogram(2.0, 1 / 32, 0.2)
+PARAMETERS = {
+    "noise_rms": Range(0.05, 0.3, "log"),
+    "noise_frequency": Range(1.0, 5.0, "log", "Hz"),
+    "rate": Range(50.0, 500.0, "log"),
+}
+SIMULATOR = TimingSimulator(
+    Prior(PARAMETERS, SEGMENTS),
+    LightCurve({"noise": "noise"}, dt=1 / 32),
+    DeadTime(1, 2.5e-3),
+    Periodogram(2.0, 1 / 32, 0.2),
 )
 LINEAR = replace(SIMULATOR, source=LightCurve({"noise": "noise"}, dt=1 / 32, log_normal=False))
 
@@ -42,7 +49,9 @@ def assert_same(bank, n=20, seed=1, simulator=SIMULATOR):
 
 def wild(high):
     """A linear source, part of which goes negative."""
-    return replace(LINEAR, prior=Prior({**PARAMETERS, "noise_rms": Range(0.05, high, "log")}, SEGMENTS))
+    return replace(
+        LINEAR, prior=Prior({**PARAMETERS, "noise_rms": Range(0.05, high, "log")}, SEGMENTS)
+    )
 
 
 # --- building --------------------------------------------------------------------------------------------------------------
@@ -63,20 +72,20 @@ def test_a_bank_holds_what_the_simulator_gives(tmp_path):
 
 def test_a_bank_grows_and_simulates_nothing_twice(tmp_path, monkeypatch):
     build(tmp_path, 11)
-    ranges, simulate = [], Simulator.simulate
+    ranges, simulate = [], TimingSimulator.simulate
 
     def spy(self, start, stop, *rest):
         ranges.append((start, stop))
         return simulate(self, start, stop, *rest)
 
-    monkeypatch.setattr(Simulator, "simulate", spy)
+    monkeypatch.setattr(TimingSimulator, "simulate", spy)
     bank = build(tmp_path, 20)
     assert sorted(i for r in ranges for i in range(*r)) == list(range(11, 20))
     monkeypatch.undo()
     assert_same(bank)
     assert_same(Bank.open(bank.folder))
     ranges.clear()
-    monkeypatch.setattr(Simulator, "simulate", spy)
+    monkeypatch.setattr(TimingSimulator, "simulate", spy)
     assert len(build(tmp_path, 5)) == 20  # fewer than there are
     assert ranges == []
 
@@ -204,16 +213,25 @@ DAMAGED = {
 def test_a_damaged_manifest_is_named(tmp_path, content, action):
     bank = build(tmp_path, 8)
     (bank.folder / MANIFEST).write_bytes(content)
-    refused((lambda: Bank.open(bank.folder)) if action == "open" else (lambda: build(tmp_path)), bank.folder / MANIFEST, "damaged")
+    refused(
+        (lambda: Bank.open(bank.folder)) if action == "open" else (lambda: build(tmp_path)),
+        bank.folder / MANIFEST,
+        "damaged",
+    )
     assert (bank.folder / MANIFEST).read_bytes() == content
 
 
-@pytest.mark.parametrize("change", [{"hash": "0" * 16}, {"shards": "many"}, {"shards": [{}]}, {"shards": [3]}])
+@pytest.mark.parametrize(
+    "change", [{"hash": "0" * 16}, {"shards": "many"}, {"shards": [{}]}, {"shards": [3]}]
+)
 @pytest.mark.parametrize("action", ["open", "build"])
 def test_a_manifest_with_wrong_entries_is_named(tmp_path, change, action):
     bank = build(tmp_path, 8)
     (bank.folder / MANIFEST).write_text(json.dumps({**bank.manifest, **change}))
-    refused((lambda: Bank.open(bank.folder).load()) if action == "open" else (lambda: build(tmp_path)), bank.folder / MANIFEST)
+    refused(
+        (lambda: Bank.open(bank.folder).load()) if action == "open" else (lambda: build(tmp_path)),
+        bank.folder / MANIFEST,
+    )
 
 
 def test_what_is_no_bank_or_too_small_is_named(tmp_path):
@@ -235,7 +253,9 @@ def test_simulations_that_are_not_finite_are_counted_listed_and_left_out(tmp_pat
     assert [row["index"] for row in bank.manifest["nonfinite"]] == lost.tolist()
     for row in bank.manifest["nonfinite"]:
         expected = simulator.prior.physical(theta[row["index"]])
-        assert {k: v for k, v in row.items() if k not in ("index", "entries")} == pytest.approx({k: float(v) for k, v in expected.items()})
+        assert {k: v for k, v in row.items() if k not in ("index", "entries")} == pytest.approx(
+            {k: float(v) for k, v in expected.items()}
+        )
     kept = np.isfinite(x).all(axis=1)
     found = Bank.open(bank.folder).load()
     np.testing.assert_array_equal(found[0], theta[kept])
@@ -245,7 +265,13 @@ def test_simulations_that_are_not_finite_are_counted_listed_and_left_out(tmp_pat
 def test_more_than_1_percent_stop_the_build_and_every_later_one(tmp_path):
     simulator = wild(2.0)
     for _ in range(7):
-        refused(lambda: build(tmp_path, 40, simulator=simulator), "not finite", "1%", "noise_rms = ", tmp_path / bank_hash(simulator, 1))
+        refused(
+            lambda: build(tmp_path, 40, simulator=simulator),
+            "not finite",
+            "1%",
+            "noise_rms = ",
+            tmp_path / bank_hash(simulator, 1),
+        )
 
 
 # --- identity --------------------------------------------------------------------------------------------------------------
@@ -263,7 +289,10 @@ DIFFERENT = {
     "order of the columns": {"prior": Prior(dict(reversed(PARAMETERS.items())), SEGMENTS)},
     "covariate": {"prior": Prior(PARAMETERS, {"segments": Range(1.0, 4.0)})},
     "parameter as covariate": {
-        "prior": Prior({k: v for k, v in PARAMETERS.items() if k != "rate"}, {"rate": PARAMETERS["rate"], **SEGMENTS})
+        "prior": Prior(
+            {k: v for k, v in PARAMETERS.items() if k != "rate"},
+            {"rate": PARAMETERS["rate"], **SEGMENTS},
+        )
     },
     "source.components": {
         "source": LightCurve({"hump": "noise"}, dt=1 / 32),
@@ -284,7 +313,9 @@ DIFFERENT = {
 
 def test_every_part_changes_the_name():
     names = {"as it is": bank_hash(SIMULATOR, 1), "seed": bank_hash(SIMULATOR, 2)}
-    names |= {part: bank_hash(replace(SIMULATOR, **change), 1) for part, change in DIFFERENT.items()}
+    names |= {
+        part: bank_hash(replace(SIMULATOR, **change), 1) for part, change in DIFFERENT.items()
+    }
     assert len(set(names.values())) == len(names), names
 
 
@@ -293,7 +324,9 @@ def test_the_version_and_the_numbers_of_the_histogram_change_the_name(monkeypatc
     names = {bank_hash(nustar, 1)}
     monkeypatch.setattr(simulator_module, "VERSION", simulator_module.VERSION + 1)
     names.add(bank_hash(nustar, 1))
-    other = replace(dead_time_distribution("nustar"), low=dead_time_distribution("nustar").low * 0.999)
+    other = replace(
+        dead_time_distribution("nustar"), low=dead_time_distribution("nustar").low * 0.999
+    )
     monkeypatch.setattr(DeadTime, "distribution", property(lambda self: other))
     names.add(bank_hash(nustar, 1))
     assert len(names) == 3

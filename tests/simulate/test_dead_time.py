@@ -8,8 +8,8 @@ from scipy import stats
 
 from livetime.simulate.dead_time import dead_time_distribution, modulation_response, white_noise
 from livetime.simulate.detector import DeadTime
-from livetime.simulate.lightcurve import Rate
-from livetime.simulate.summary import Periodogram
+from livetime.simulate.light_curve import Rate
+from livetime.simulate.periodogram import Periodogram
 
 TAU = 2.5e-3
 SEGMENTS = 128
@@ -23,7 +23,9 @@ KINDS = {
     "merged_paralyzable": DeadTime(1, TAU, detectors=3, paralyzable=True),
     "background": DeadTime(1, TAU, background=250.0),
     "screened": DeadTime(1, TAU, counted=0.6),
-    "all": DeadTime(1, TAU, scatter=0.1, paralyzable=True, detectors=2, background=200.0, counted=0.7),
+    "all": DeadTime(
+        1, TAU, scatter=0.1, paralyzable=True, detectors=2, background=200.0, counted=0.7
+    ),
 }
 ALL = pytest.mark.parametrize("kind", KINDS)
 RATES = pytest.mark.parametrize("rate", [100.0, 900.0])
@@ -45,20 +47,33 @@ def test_rate_and_noise_level_of_a_constant_source(kind, rate):
     events = detector.record(constant(rate, duration), np.random.default_rng(31))
     recorded = float(detector.recorded(rate))
     fano = float(detector.white_noise([0.01], rate)[0]) / 2
-    assert abs(len(events.times[0]) - recorded * duration) < 4 * np.sqrt(recorded * duration * fano) + 2
+    assert (
+        abs(len(events.times[0]) - recorded * duration)
+        < 4 * np.sqrt(recorded * duration * fano) + 2
+    )
 
     power = SUMMARY.periodograms(events)[0][0]
     width = SUMMARY.layout(1).averaged
     coarse = np.linspace(1 / 8, 512, 300)
-    fine = np.interp(np.arange(1, width.sum() + 1) / 8, coarse, detector.white_noise(coarse, rate, SUMMARY.dt))
+    fine = np.interp(
+        np.arange(1, width.sum() + 1) / 8, coarse, detector.white_noise(coarse, rate, SUMMARY.dt)
+    )
     expected = np.add.reduceat(fine, np.concatenate([[0], np.cumsum(width)[:-1]])) / width
     z = (power / expected - 1) * np.sqrt(SEGMENTS * width)
     assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-4
     assert abs(np.sum(z * np.sqrt(width)) / np.sqrt(width.sum())) < 4
     if rate > 500:  # the law would notice another kind of dead time
-        other = replace(detector, paralyzable=not detector.paralyzable).white_noise(coarse, rate, SUMMARY.dt)
-        wrong = np.add.reduceat(np.interp(np.arange(1, width.sum() + 1) / 8, coarse, other), np.concatenate([[0], np.cumsum(width)[:-1]]))
-        assert stats.chi2.sf((((power / (wrong / width) - 1) ** 2) * SEGMENTS * width).sum(), len(z)) < 1e-4
+        other = replace(detector, paralyzable=not detector.paralyzable).white_noise(
+            coarse, rate, SUMMARY.dt
+        )
+        wrong = np.add.reduceat(
+            np.interp(np.arange(1, width.sum() + 1) / 8, coarse, other),
+            np.concatenate([[0], np.cumsum(width)[:-1]]),
+        )
+        assert (
+            stats.chi2.sf((((power / (wrong / width) - 1) ** 2) * SEGMENTS * width).sum(), len(z))
+            < 1e-4
+        )
 
 
 @pytest.mark.parametrize("rate", [50.0, 400.0, 2000.0])
@@ -68,7 +83,9 @@ def test_paralyzable_dead_time_records_r_exp_minus_r_tau(rate):
     expected = rate * np.exp(-rate * TAU) * duration
     assert detector.recorded(rate) * duration == pytest.approx(expected)
     assert abs(n - expected) < 4 * np.sqrt(expected)  # more regular than Poisson
-    assert detector.recorded(1 / TAU) > max(detector.recorded(0.9 / TAU), detector.recorded(1.1 / TAU))  # and paralyses beyond
+    assert detector.recorded(1 / TAU) > max(
+        detector.recorded(0.9 / TAU), detector.recorded(1.1 / TAU)
+    )  # and paralyses beyond
 
 
 @pytest.mark.parametrize("rate", [30.0, 500.0])
@@ -76,7 +93,8 @@ def test_paralyzable_noise_of_a_constant_dead_time_is_a_closed_form(rate):
     f = np.linspace(0.5, 700, 60)
     q = rate * np.exp(-rate * TAU)
     np.testing.assert_allclose(
-        white_noise(f, rate, dead_time_distribution(TAU), paralyzable=True), 2 - 2 * q * np.sin(2 * np.pi * f * TAU) / (np.pi * f)
+        white_noise(f, rate, dead_time_distribution(TAU), paralyzable=True),
+        2 - 2 * q * np.sin(2 * np.pi * f * TAU) / (np.pi * f),
     )
 
 
@@ -84,7 +102,9 @@ def test_a_gaussian_of_no_width_is_a_constant():
     f, narrow = np.linspace(1, 500, 50), dead_time_distribution(TAU, 1e-9)
     for paralyzable in (False, True):
         constant_tau = white_noise(f, 400.0, dead_time_distribution(TAU), paralyzable=paralyzable)
-        np.testing.assert_allclose(white_noise(f, 400.0, narrow, paralyzable=paralyzable), constant_tau, rtol=1e-4)
+        np.testing.assert_allclose(
+            white_noise(f, 400.0, narrow, paralyzable=paralyzable), constant_tau, rtol=1e-4
+        )
 
 
 @pytest.mark.parametrize("scatter", [0.05, 0.2])
@@ -93,11 +113,15 @@ def test_the_gaussian_has_its_moments(scatter):
     centre = (tau.low + tau.high) / 2
     assert tau.mean == pytest.approx(TAU, rel=1e-6)
     assert np.sqrt(tau.probability @ (centre - TAU) ** 2) == pytest.approx(scatter * TAU, rel=2e-3)
-    gaps = np.diff(times(DeadTime(1, TAU, scatter=scatter), constant(1e6, 20), 33))  # at such a rate the waits are the dead times
+    gaps = np.diff(
+        times(DeadTime(1, TAU, scatter=scatter), constant(1e6, 20), 33)
+    )  # at such a rate the waits are the dead times
     assert stats.kstest(gaps - 1e-6, "norm", args=(TAU, scatter * TAU)).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("kind", ["paralyzable", "paralyzable_nustar", "merged", "background", "screened"])
+@pytest.mark.parametrize(
+    "kind", ["paralyzable", "paralyzable_nustar", "merged", "background", "screened"]
+)
 @pytest.mark.parametrize("f", [20, 200])
 def test_a_weak_sine_comes_through_with_the_response_phase_and_all(kind, f):
     detector, a, rate, dt, duration = KINDS[kind], 0.1, 300.0, 1 / 2048, 64
@@ -115,14 +139,18 @@ def test_a_weak_sine_comes_through_with_the_response_phase_and_all(kind, f):
 def test_a_paralyzable_detector_answers_a_slow_modulation_by_one_minus_r_tau():
     tau = dead_time_distribution(TAU)
     for rate in (100.0, 1000.0):  # beyond 1/tau more light gives fewer events
-        assert modulation_response([1e-3], rate, tau, paralyzable=True)[0] == pytest.approx(1 - rate * TAU, abs=1e-4)
+        assert modulation_response([1e-3], rate, tau, paralyzable=True)[0] == pytest.approx(
+            1 - rate * TAU, abs=1e-4
+        )
 
 
 def test_merged_detectors_are_the_sum_of_single_ones():
     """Five detectors in one list against five lists of a fifth of the rate, put together: gaps and counts have the same distribution."""
     merged = times(DeadTime(1, TAU, detectors=5), constant(1500, 200), 35)
     rng, single = np.random.default_rng(36), DeadTime(1, TAU)
-    together = np.sort(np.concatenate([single.record(constant(300, 200), rng).times[0] for _ in range(5)]))
+    together = np.sort(
+        np.concatenate([single.record(constant(300, 200), rng).times[0] for _ in range(5)])
+    )
     assert stats.ks_2samp(np.diff(merged), np.diff(together)).pvalue > 1e-4
     counts = [np.histogram(t, np.arange(0, 200.01, 0.05))[0] for t in (merged, together)]
     assert stats.ks_2samp(*counts).pvalue > 1e-4
@@ -136,7 +164,9 @@ def test_background_dilutes_the_rms_by_the_share_of_the_source():
     events = times(DeadTime(1, 0.0, background=200.0), wave, 39)
     amplitude = 2 * abs(np.mean(np.exp(-2j * np.pi * 0.5 * events)))
     assert amplitude == pytest.approx(0.3 * 300 / 500, abs=4 * np.sqrt(2 / len(events)))
-    assert abs(DeadTime(1, 0.0, background=200.0).response([0.5], 300.0)[0]) == pytest.approx(300 / 500)
+    assert abs(DeadTime(1, 0.0, background=200.0).response([0.5], 300.0)[0]) == pytest.approx(
+        300 / 500
+    )
 
 
 def test_frames_bring_a_signal_back_at_the_readout_frequency_less_its_own():
@@ -147,7 +177,9 @@ def test_frames_bring_a_signal_back_at_the_readout_frequency_less_its_own():
     amplitude, level = 2 * abs(np.mean(np.exp(-2j * np.pi * 10 * events))), np.sqrt(2 / len(events))
     assert amplitude == pytest.approx(0.5 * np.sinc(90 * 0.01), abs=4 * level)
     assert amplitude > 8 * level
-    assert 2 * abs(np.mean(np.exp(-2j * np.pi * 10 * times(DeadTime(1, 0.0), wave, 40)))) < 4 * level  # not there without frames
+    assert (
+        2 * abs(np.mean(np.exp(-2j * np.pi * 10 * times(DeadTime(1, 0.0), wave, 40)))) < 4 * level
+    )  # not there without frames
     frames = events / 0.01 - 0.5
     np.testing.assert_allclose(frames, np.round(frames), atol=1e-6)
 

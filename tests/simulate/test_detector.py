@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.simulate.dead_time import DeadTimeDistribution, dead_time_distribution, modulation_response, white_noise
+from livetime.simulate.dead_time import (
+    DeadTimeDistribution,
+    dead_time_distribution,
+    modulation_response,
+    white_noise,
+)
 from livetime.simulate.detector import DeadTime, Ideal, filter_dead_time
-from livetime.simulate.lightcurve import LightCurve, Rate
-from livetime.simulate.summary import Periodogram
+from livetime.simulate.light_curve import LightCurve, Rate
+from livetime.simulate.periodogram import Periodogram
 
 TAU = 2.5e-3
 BOTH = pytest.mark.parametrize("dead_time", [TAU, "nustar"])
@@ -20,7 +25,10 @@ def constant(rate, duration, dt=1 / 16):
 
 def spread(tau):
     """Variance of the dead time."""
-    return float(tau.probability @ (((tau.low + tau.high) / 2) ** 2 + (tau.high - tau.low) ** 2 / 12)) - tau.mean**2
+    return (
+        float(tau.probability @ (((tau.low + tau.high) / 2) ** 2 + (tau.high - tau.low) ** 2 / 12))
+        - tau.mean**2
+    )
 
 
 def incident(rate, rng):
@@ -39,7 +47,9 @@ def random_dead_times(tau, n, rng):
 def varying(seed=0):
     """A rate that varies by factors, within a dead time too."""
     source = LightCurve({"noise": "noise"}, dt=1 / 1024)
-    return source.rate({"noise_rms": 0.7, "noise_frequency": 20.0, "rate": 400.0}, 64, np.random.default_rng(seed))
+    return source.rate(
+        {"noise_rms": 0.7, "noise_frequency": 20.0, "rate": 400.0}, 64, np.random.default_rng(seed)
+    )
 
 
 # --- the distribution of dead time -----------------------------------------------------------------------------------------
@@ -49,7 +59,9 @@ def test_the_nustar_histogram_has_the_moments_of_its_docstring():
     tau = dead_time_distribution("nustar")
     assert tau.probability.sum() == pytest.approx(1)
     assert tau.probability.min() >= 0
-    np.testing.assert_allclose(tau.high[:-1], tau.low[1:], rtol=1e-9)  # the test's own draws lean on it
+    np.testing.assert_allclose(
+        tau.high[:-1], tau.low[1:], rtol=1e-9
+    )  # the test's own draws lean on it
     assert tau.mean == pytest.approx(2.536e-3, abs=1e-6)
     assert np.sqrt(spread(tau)) == pytest.approx(0.210e-3, abs=1e-6)
 
@@ -61,7 +73,9 @@ def test_phi_is_the_characteristic_function(dead_time):
     fine = np.linspace(0, 1, 200)
     fine = (fine[1:] + fine[:-1]) / 2
     points = tau.low[:, None] + (tau.high - tau.low)[:, None] * fine
-    expected = [np.sum(tau.probability[:, None] / len(fine) * np.exp(-2j * np.pi * g * points)) for g in f]
+    expected = [
+        np.sum(tau.probability[:, None] / len(fine) * np.exp(-2j * np.pi * g * points)) for g in f
+    ]
     np.testing.assert_allclose(tau.phi(f), expected, atol=1e-6)
     assert tau.phi(0.0) == pytest.approx(1)
     assert tau.phi(np.ones((2, 3))).shape == (2, 3)
@@ -72,7 +86,10 @@ def test_phi_is_the_characteristic_function(dead_time):
 
 @pytest.mark.parametrize("modules", [1, 2])
 def test_no_dead_time_is_the_ideal_detector(modules):
-    ideal, none = (d.record(varying(), np.random.default_rng(3)) for d in (Ideal(modules), DeadTime(modules, 0.0)))
+    ideal, none = (
+        d.record(varying(), np.random.default_rng(3))
+        for d in (Ideal(modules), DeadTime(modules, 0.0))
+    )
     assert len(ideal.times) == modules
     for a, b in zip(ideal.times, none.times, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -103,8 +120,13 @@ def test_events_are_sorted_within_the_observation_and_apart_by_a_dead_time(dead_
 @RATES
 def test_recorded_rate(rate, dead_time):
     duration, tau = 1000, dead_time_distribution(dead_time)
-    n = len(DeadTime(1, dead_time).record(constant(rate, duration), np.random.default_rng(6)).times[0])
-    wait, variance = 1 / rate + tau.mean, 1 / rate**2 + spread(tau)  # of a renewal process; Cox (1962)
+    n = len(
+        DeadTime(1, dead_time).record(constant(rate, duration), np.random.default_rng(6)).times[0]
+    )
+    wait, variance = (
+        1 / rate + tau.mean,
+        1 / rate**2 + spread(tau),
+    )  # of a renewal process; Cox (1962)
     expected = duration * rate / (1 + rate * tau.mean)
     offset = (variance - wait**2) / (2 * wait**2) + tau.mean / wait  # it starts alive
     assert abs(n - expected - offset) < 4 * np.sqrt(duration * variance / wait**3)
@@ -128,7 +150,9 @@ def test_waits_in_the_integrated_rate_are_exponential_after_each_dead_time():
 
 def test_nothing_comes_from_where_the_rate_is_zero():
     values = np.zeros(64, dtype=np.float32)
-    assert [len(t) for t in DeadTime(2, TAU).record(Rate(values, 0.5), np.random.default_rng(9)).times] == [0, 0]
+    assert [
+        len(t) for t in DeadTime(2, TAU).record(Rate(values, 0.5), np.random.default_rng(9)).times
+    ] == [0, 0]
     values[20:22] = 500
     times = DeadTime(1, TAU).record(Rate(values, 0.5), np.random.default_rng(9)).times[0]
     assert 10 <= times[0] < 10.1
@@ -138,7 +162,9 @@ def test_nothing_comes_from_where_the_rate_is_zero():
 def test_a_rate_that_is_not_a_number_gives_no_number():
     rate = Rate(np.full(64, np.nan, dtype=np.float32), 0.5)
     for detector in (DeadTime(2, TAU), DeadTime(2, "nustar"), Ideal(2)):
-        assert [bool(np.isnan(t).any()) for t in detector.record(rate, np.random.default_rng(10)).times] == [True, True]
+        assert [
+            bool(np.isnan(t).any()) for t in detector.record(rate, np.random.default_rng(10)).times
+        ] == [True, True]
 
 
 # --- direct sampling and filtering agree -----------------------------------------------------------------------------------
@@ -148,7 +174,11 @@ def test_a_rate_that_is_not_a_number_gives_no_number():
 @pytest.mark.parametrize("varies", [False, True], ids=["constant", "varying"])
 def test_direct_sampling_and_filtering_all_incident_events_agree(varies, dead_time):
     rate, n = varying(1) if varies else constant(400, 64), 60
-    tau, rng, edges = dead_time_distribution(dead_time), np.random.default_rng(11), np.arange(0, 64.1, 0.5)
+    tau, rng, edges = (
+        dead_time_distribution(dead_time),
+        np.random.default_rng(11),
+        np.arange(0, 64.1, 0.5),
+    )
     direct = [DeadTime(1, dead_time).record(rate, rng).times[0] for _ in range(n)]
     filtered = []
     for _ in range(n):
@@ -158,10 +188,18 @@ def test_direct_sampling_and_filtering_all_incident_events_agree(varies, dead_ti
     gaps = [np.concatenate([np.diff(t) for t in sample]) for sample in (direct, filtered)]
     assert stats.ks_2samp(*gaps).pvalue > 1e-4
     a, b = (np.array([np.histogram(t, edges)[0] for t in sample]) for sample in (direct, filtered))
-    assert stats.ttest_ind(a.sum(axis=1), b.sum(axis=1)).pvalue > 1e-4  # counts of an observation, and their scatter
-    assert 1e-4 < stats.f.cdf(a.sum(axis=1).var(ddof=1) / b.sum(axis=1).var(ddof=1), n - 1, n - 1) < 1 - 1e-4
+    assert (
+        stats.ttest_ind(a.sum(axis=1), b.sum(axis=1)).pvalue > 1e-4
+    )  # counts of an observation, and their scatter
+    assert (
+        1e-4
+        < stats.f.cdf(a.sum(axis=1).var(ddof=1) / b.sum(axis=1).var(ddof=1), n - 1, n - 1)
+        < 1 - 1e-4
+    )
     assert stats.ks_2samp((a - a.mean(axis=0)).ravel(), (b - b.mean(axis=0)).ravel()).pvalue > 1e-4
-    z = (a.mean(axis=0) - b.mean(axis=0)) / np.sqrt((a.var(axis=0, ddof=1) + b.var(axis=0, ddof=1)) / n)  # where the rate is high or low
+    z = (a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(
+        (a.var(axis=0, ddof=1) + b.var(axis=0, ddof=1)) / n
+    )  # where the rate is high or low
     dof = 2 * n - 2
     assert 1e-4 < stats.chi2.sf((z**2).sum() * (dof - 2) / dof, len(z)) < 1 - 1e-4
 
@@ -183,7 +221,9 @@ def test_the_filter_is_the_definition(paralyzable):
     rng = np.random.default_rng(12)
     times = np.sort(rng.uniform(0, 1, 300))
     tau = rng.exponential(TAU * 2, len(times))
-    assert filter_dead_time(times, tau, paralyzable).tolist() == brute_force(times, tau, paralyzable)
+    assert filter_dead_time(times, tau, paralyzable).tolist() == brute_force(
+        times, tau, paralyzable
+    )
 
 
 def test_filtering_twice_changes_nothing_and_no_dead_time_loses_nothing():
@@ -199,8 +239,12 @@ def test_filtering_twice_changes_nothing_and_no_dead_time_loses_nothing():
 @pytest.mark.parametrize("rate", [100, 400, 2000])
 def test_paralyzable_recorded_rate(rate):
     times = incident(constant(rate, 1000), np.random.default_rng(14))
-    counts = np.histogram(times[filter_dead_time(times, TAU, paralyzable=True)], np.arange(0, 1001, 10))[0]
-    z = (counts.mean() - 10 * rate * np.exp(-rate * TAU)) / (counts.std(ddof=1) / np.sqrt(len(counts)))
+    counts = np.histogram(
+        times[filter_dead_time(times, TAU, paralyzable=True)], np.arange(0, 1001, 10)
+    )[0]
+    z = (counts.mean() - 10 * rate * np.exp(-rate * TAU)) / (
+        counts.std(ddof=1) / np.sqrt(len(counts))
+    )
     assert abs(z) < 4
 
 
@@ -255,7 +299,9 @@ def test_white_noise_contains_zhang(stingray, rate):
     f, theirs = stingray.deadtime.model.pds_model_zhang(n, rate, TAU, 1 / 1024, limit_k=100)
     everywhere = np.arange(n // 2 + 1) * 1024 / n
     everywhere[0] = 1e-4
-    autocovariance = np.fft.irfft(white_noise(everywhere, rate, dead_time_distribution(TAU), 1 / 1024), n)
+    autocovariance = np.fft.irfft(
+        white_noise(everywhere, rate, dead_time_distribution(TAU), 1 / 1024), n
+    )
     ours = np.fft.rfft(autocovariance * np.maximum(1 - np.arange(n) / n, np.arange(n) / n)).real
     np.testing.assert_allclose(ours[: len(f)], theirs, rtol=1e-3, atol=2e-5)
 
@@ -270,7 +316,9 @@ def test_white_noise_without_dead_time_is_2():
 @RATES
 def test_white_noise_at_low_and_high_frequency(rate, dead_time):
     tau = dead_time_distribution(dead_time)
-    fano = (1 / rate**2 + spread(tau)) / (1 / rate + tau.mean) ** 2  # variance over mean of the counts, Cox (1962)
+    fano = (1 / rate**2 + spread(tau)) / (
+        1 / rate + tau.mean
+    ) ** 2  # variance over mean of the counts, Cox (1962)
     low = white_noise([1e-3], rate, tau)[0]
     assert low == pytest.approx(2 * fano, rel=1e-4)
     if dead_time == TAU:
@@ -284,12 +332,20 @@ def test_white_noise_in_bins_shorter_than_a_dead_time_holds_their_variance(rate)
     dt = 1 / 512
     f = (np.arange(8192) + 0.5) / 8192 / dt / 2
     p = rate / (1 + rate * TAU) * dt
-    assert white_noise(f, rate, dead_time_distribution(TAU), dt).mean() == pytest.approx(2 * (1 - p), rel=1e-3)
+    assert white_noise(f, rate, dead_time_distribution(TAU), dt).mean() == pytest.approx(
+        2 * (1 - p), rel=1e-3
+    )
 
 
-@pytest.mark.parametrize("law", [lambda f, r, tau: white_noise(f, r, tau, 1 / 256), white_noise, modulation_response])
+@pytest.mark.parametrize(
+    "law", [lambda f, r, tau: white_noise(f, r, tau, 1 / 256), white_noise, modulation_response]
+)
 def test_many_rates_give_one_row_each(law):
-    f, rates, tau = np.linspace(1, 100, 7), np.array([10.0, 500.0]), dead_time_distribution("nustar")
+    f, rates, tau = (
+        np.linspace(1, 100, 7),
+        np.array([10.0, 500.0]),
+        dead_time_distribution("nustar"),
+    )
     np.testing.assert_allclose(law(f, rates, tau), [law(f, r, tau) for r in rates])
 
 
@@ -306,7 +362,9 @@ def test_a_weak_sine_comes_through_with_the_response_phase_and_all(dead_time, ra
     times = np.concatenate([DeadTime(1, dead_time).record(wave, rng).times[0] for _ in range(60)])
     amplitude = 2 * np.mean(np.exp(-2j * np.pi * f * times)) / a / np.sinc(f * dt)
     response = complex(modulation_response([f], rate, tau)[0])
-    variance = 2 * float(white_noise([f], rate, tau)[0]) / len(times) / a**2  # of the complex amplitude
+    variance = (
+        2 * float(white_noise([f], rate, tau)[0]) / len(times) / a**2
+    )  # of the complex amplitude
     assert variance < (0.1 * abs(response)) ** 2
     assert np.exp(-(abs(amplitude - response) ** 2) / variance) > 1e-4
     static = 1 / (1 + rate * tau.mean)
@@ -318,13 +376,19 @@ def test_a_weak_sine_comes_through_with_the_response_phase_and_all(dead_time, ra
 @RATES
 def test_limits_of_the_response(rate, dead_time):
     tau = dead_time_distribution(dead_time)
-    assert modulation_response([1e-3], rate, tau)[0] == pytest.approx(1 / (1 + rate * tau.mean), rel=1e-3)
+    assert modulation_response([1e-3], rate, tau)[0] == pytest.approx(
+        1 / (1 + rate * tau.mean), rel=1e-3
+    )
     assert abs(modulation_response([1e6], rate, tau)[0]) == pytest.approx(1, abs=1e-3)
-    np.testing.assert_allclose(modulation_response([1.0, 50.0], rate, dead_time_distribution(0.0)), 1)
+    np.testing.assert_allclose(
+        modulation_response([1.0, 50.0], rate, dead_time_distribution(0.0)), 1
+    )
 
 
 def test_the_response_of_the_design_page():
-    assert abs(modulation_response([200.0], 1000, dead_time_distribution(TAU))[0]) == pytest.approx(0.532, abs=0.001)
+    assert abs(modulation_response([200.0], 1000, dead_time_distribution(TAU))[0]) == pytest.approx(
+        0.532, abs=0.001
+    )
 
 
 # --- two modules -----------------------------------------------------------------------------------------------------------
@@ -334,7 +398,9 @@ def test_modules_are_independent_for_a_constant_source():
     a, b = DeadTime(2, "nustar").record(constant(600, 2000), np.random.default_rng(19)).times
     edges = np.arange(0, 2000.01, 0.05)
     assert stats.pearsonr(np.histogram(a, edges)[0], np.histogram(b, edges)[0]).pvalue > 1e-4
-    nearest = np.searchsorted(b, a[1:-1])  # and event by event: the wait for the other module's next event knows nothing of this one's
+    nearest = np.searchsorted(
+        b, a[1:-1]
+    )  # and event by event: the wait for the other module's next event knows nothing of this one's
     inside = (nearest > 0) & (nearest < len(b))
     waits = b[nearest[inside]] - a[1:-1][inside]
     blind = np.random.default_rng(20).uniform(1, 1999, len(waits))
@@ -374,7 +440,9 @@ def test_a_distribution_of_one_bin_without_width_is_a_constant():
 
 
 @pytest.mark.parametrize("dead_time", [TAU, "nustar"])
-@pytest.mark.parametrize("kind", [{}, {"detectors": 3}, {"paralyzable": True}], ids=["one", "several", "paralyzable"])
+@pytest.mark.parametrize(
+    "kind", [{}, {"detectors": 3}, {"paralyzable": True}], ids=["one", "several", "paralyzable"]
+)
 def test_a_list_that_must_grow_holds_the_same_events(monkeypatch, kind, dead_time):
     """As that of a list that was long enough: nothing is drawn twice or left out where it is full."""
     import livetime.simulate.detector as module
@@ -389,7 +457,7 @@ def test_a_list_that_must_grow_holds_the_same_events(monkeypatch, kind, dead_tim
 def test_draws_in_compiled_loops_are_those_of_the_generator():
     from numba import njit
 
-    from livetime.simulate.draws import exponential, poisson, uniform
+    from livetime.simulate.numba_random import exponential, poisson, uniform
 
     @njit
     def compiled(rng, n):
@@ -402,5 +470,10 @@ def test_draws_in_compiled_loops_are_those_of_the_generator():
         return out
 
     rng = np.random.Generator(np.random.Philox(7))
-    expected = [(rng.standard_exponential(), rng.random(), rng.poisson(3.0), rng.poisson(30.0)) for _ in range(2000)]
-    np.testing.assert_allclose(compiled(np.random.Generator(np.random.Philox(7)), 2000), expected, rtol=1e-14)
+    expected = [
+        (rng.standard_exponential(), rng.random(), rng.poisson(3.0), rng.poisson(30.0))
+        for _ in range(2000)
+    ]
+    np.testing.assert_allclose(
+        compiled(np.random.Generator(np.random.Philox(7)), 2000), expected, rtol=1e-14
+    )

@@ -3,21 +3,30 @@ import pytest
 
 from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
 from livetime.simulate.features import BANDS, CURVE_FEATURES, Features, curve_features
-from livetime.simulate.lightcurve import LightCurve, Rate
+from livetime.simulate.light_curve import LightCurve, Rate
+from livetime.simulate.periodogram import segment_starts
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import Simulator
-from livetime.simulate.summary import segment_starts
+from livetime.simulate.simulator import TimingSimulator
 
 DURATION = 2560.0
 
 
 def steady(rate: float, detector, seed: int = 1, duration: float = DURATION) -> Events:
-    return detector.record(Rate(np.full(64, rate, np.float32), duration / 64), np.random.default_rng(seed))
+    return detector.record(
+        Rate(np.full(64, rate, np.float32), duration / 64), np.random.default_rng(seed)
+    )
 
 
 def varying(detector, seed: int = 1, duration: float = DURATION, rate: float = 300.0) -> Events:
     source = LightCurve({"noise": "noise", "qpo": "qpo"}, dt=1 / 64)
-    params = {"noise_rms": 0.25, "noise_frequency": 0.3, "qpo_rms": 0.15, "qpo_frequency": 4.0, "qpo_quality": 8.0, "rate": rate}
+    params = {
+        "noise_rms": 0.25,
+        "noise_frequency": 0.3,
+        "qpo_rms": 0.15,
+        "qpo_frequency": 4.0,
+        "qpo_quality": 8.0,
+        "rate": rate,
+    }
     rng = np.random.default_rng(seed)
     return detector.record(source.rate(params, duration, rng), rng)
 
@@ -26,10 +35,18 @@ def read(features: Features, events: Events) -> dict[str, float]:
     return dict(zip(features.names(len(events.times)), features(events).tolist(), strict=True))
 
 
-@pytest.mark.parametrize("detector", [Ideal(1), Ideal(2), DeadTime(1, 2.5e-3), DeadTime(2, 2.5e-3), DeadTime(1, "nustar")])
+@pytest.mark.parametrize(
+    "detector",
+    [Ideal(1), Ideal(2), DeadTime(1, 2.5e-3), DeadTime(2, 2.5e-3), DeadTime(1, "nustar")],
+)
 def test_a_steady_source_has_no_variance_left_in_any_band(detector):
     features = Features(dead_time=getattr(detector, "dead_time", 0.0), hardness=False)
-    found = np.array([[read(features, steady(400.0, detector, seed))[f"rms_{i}"] for i in (1, 2, 3, 4)] for seed in range(24)])
+    found = np.array(
+        [
+            [read(features, steady(400.0, detector, seed))[f"rms_{i}"] for i in (1, 2, 3, 4)]
+            for seed in range(24)
+        ]
+    )
     variance = np.sign(found) * found**2
     assert (np.abs(variance.mean(axis=0)) < 3.5 * variance.std(axis=0) / np.sqrt(24)).all()
 
@@ -50,7 +67,9 @@ def test_power_colours_are_those_of_stingray():
     rate = counts.sum(dtype=float) / DURATION
     power, _ = features._power(counts, np.array([rate]))
     frequency = np.arange(1, len(power) + 1) / 256
-    inverse, _, pc2, _ = power_colors.power_color(frequency, power, freq_edges=[*BANDS[:-1], BANDS[-1] - 1 / 256])
+    inverse, _, pc2, _ = power_colors.power_color(
+        frequency, power, freq_edges=[*BANDS[:-1], BANDS[-1] - 1 / 256]
+    )
     found = read(features, events)
     # of its first, stingray 2.3 gives the inverse of the published definition
     assert 10 ** found["power_colour_1"] == pytest.approx(1 / inverse, rel=0.04)
@@ -59,8 +78,16 @@ def test_power_colours_are_those_of_stingray():
 
 def test_dead_time_leaves_rms_and_colours_as_they_are():
     ideal = [read(Features(hardness=False), varying(Ideal(2), seed)) for seed in range(8)]
-    dead = [read(Features(dead_time=2.5e-3, hardness=False), varying(DeadTime(2, 2.5e-3), seed)) for seed in range(8)]
-    for name, tolerance in (("rms_2", 0.02), ("rms_3", 0.02), ("rms_4", 0.02), ("excess_rms", 0.05)):
+    dead = [
+        read(Features(dead_time=2.5e-3, hardness=False), varying(DeadTime(2, 2.5e-3), seed))
+        for seed in range(8)
+    ]
+    for name, tolerance in (
+        ("rms_2", 0.02),
+        ("rms_3", 0.02),
+        ("rms_4", 0.02),
+        ("excess_rms", 0.05),
+    ):
         a, b = (np.array([row[name] for row in rows]) for rows in (ideal, dead))
         assert b.mean() == pytest.approx(a.mean(), abs=tolerance), name
     # while the recorded variability itself is far smaller
@@ -79,7 +106,9 @@ def test_the_slope_is_that_of_red_noise():
     source = LightCurve({"powerlaw": "powerlaw"}, dt=1 / 64, stretch=4.0)
     rng = np.random.default_rng(2)
     for index in (0.8, 1.3):
-        rate = source.rate({"powerlaw_norm": 5e-3, "powerlaw_index": index, "rate": 3000.0}, DURATION, rng)
+        rate = source.rate(
+            {"powerlaw_norm": 5e-3, "powerlaw_index": index, "rate": 3000.0}, DURATION, rng
+        )
         found = read(Features(hardness=False), Ideal(1).record(rate, rng))
         assert found["slope"] == pytest.approx(-index, abs=0.12)
 
@@ -88,7 +117,13 @@ def test_hardness_is_the_ratio_of_counts_whatever_the_dead_time():
     events = steady(500.0, DeadTime(1, 2.5e-3))
     hard = np.random.default_rng(1).random(len(events.times[0])) < 0.25
     features = Features(dead_time=2.5e-3)
-    found = dict(zip(features.names(1), features(Events(events.times, events.gti, (hard,))).tolist(), strict=True))
+    found = dict(
+        zip(
+            features.names(1),
+            features(Events(events.times, events.gti, (hard,))).tolist(),
+            strict=True,
+        )
+    )
     assert 10 ** found["hardness"] == pytest.approx(hard.sum() / (~hard).sum(), rel=1e-3)
     with pytest.raises(ValueError, match="hard from soft"):
         features(events)
@@ -113,7 +148,9 @@ def test_light_curve_features_of_what_is_known():
 def test_the_excess_rms_of_noise_alone_is_zero_with_and_without_dead_time():
     for detector in (Ideal(1), DeadTime(1, 2.5e-3)):
         features = Features(dead_time=getattr(detector, "dead_time", 0.0), hardness=False)
-        found = np.array([read(features, steady(300.0, detector, seed))["excess_rms"] for seed in range(20)])
+        found = np.array(
+            [read(features, steady(300.0, detector, seed))["excess_rms"] for seed in range(20)]
+        )
         variance = np.sign(found) * found**2
         assert abs(variance.mean()) < 4 * variance.std() / np.sqrt(20)
 
@@ -126,7 +163,13 @@ def test_no_counts_are_no_number_and_no_segment_is_an_error():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "word"), [({"segment_size": 64.0}, "1/256"), ({"dt": 0.1}, "16 Hz"), ({"rebin": 0.0}, "rebin"), ({"dt": 0.03}, "whole")]
+    ("wrong", "word"),
+    [
+        ({"segment_size": 64.0}, "1/256"),
+        ({"dt": 0.1}, "16 Hz"),
+        ({"rebin": 0.0}, "rebin"),
+        ({"dt": 0.03}, "whole"),
+    ],
 )
 def test_other_sizes_are_refused(wrong, word):
     with pytest.raises(ValueError, match=word):
@@ -134,7 +177,12 @@ def test_other_sizes_are_refused(wrong, word):
 
 
 PRIOR = Prior(
-    {"noise_rms": Range(0.1, 0.3), "noise_frequency": Range(0.5, 2.0), "rate": Range(50.0, 100.0), "hardness": Range(0.1, 1.0)},
+    {
+        "noise_rms": Range(0.1, 0.3),
+        "noise_frequency": Range(0.5, 2.0),
+        "rate": Range(50.0, 100.0),
+        "hardness": Range(0.1, 1.0),
+    },
     {"segments": Range(1.0, 2.0)},
 )
 SOURCE = LightCurve({"noise": "noise"}, dt=1 / 64)
@@ -142,19 +190,26 @@ SOURCE = LightCurve({"noise": "noise"}, dt=1 / 64)
 
 def test_a_simulator_of_features_gives_one_number_each_and_the_same_with_two_threads():
     x = [
-        Simulator(PRIOR, SOURCE, DeadTime(2, "nustar"), Features(dead_time="nustar"), threads=threads).simulate(0, 6, 1)[1]
+        TimingSimulator(
+            PRIOR, SOURCE, DeadTime(2, "nustar"), Features(dead_time="nustar"), threads=threads
+        ).simulate(0, 6, 1)[1]
         for threads in (1, 2)
     ]
     np.testing.assert_array_equal(*x)
     assert np.isfinite(x[0]).all()
-    layout = Simulator(PRIOR, SOURCE, DeadTime(2, "nustar"), Features(dead_time="nustar")).layout
+    layout = TimingSimulator(
+        PRIOR, SOURCE, DeadTime(2, "nustar"), Features(dead_time="nustar")
+    ).layout
     assert layout.names() == Features(dead_time="nustar").names(2)
     assert x[0].shape == (6, layout.size)
 
 
 def test_a_simulator_refuses_another_dead_time_and_a_detector_without_events():
     with pytest.raises(ValueError, match=r"summary.dead_time=0.0025"):
-        Simulator(PRIOR, SOURCE, DeadTime(1, 2.5e-3), Features())
-    known = Prior({k: r for k, r in PRIOR.parameters.items() if k != "rate"}, {**PRIOR.covariates, "rate": Range(50.0, 100.0)})
+        TimingSimulator(PRIOR, SOURCE, DeadTime(1, 2.5e-3), Features())
+    known = Prior(
+        {k: r for k, r in PRIOR.parameters.items() if k != "rate"},
+        {**PRIOR.covariates, "rate": Range(50.0, 100.0)},
+    )
     with pytest.raises(ValueError, match="detector=whittle"):
-        Simulator(known, SOURCE, Whittle(), Features())
+        TimingSimulator(known, SOURCE, Whittle(), Features())

@@ -10,9 +10,9 @@ from scipy.special import gammaln
 
 from livetime.simulate import pileup
 from livetime.simulate.davis import Davis, log_likelihood
+from livetime.simulate.photon_spectrum import PhotonSpectrum
 from livetime.simulate.pileup import FrameEvents, PileUp
 from livetime.simulate.response import Response, analytic_response
-from livetime.simulate.spectrum import PhotonSpectrum
 
 RESPONSE = analytic_response()
 CENTRE = (RESPONSE.low + RESPONSE.high) / 2
@@ -23,7 +23,11 @@ MEANS = pytest.mark.parametrize("mean", [0.01, 0.1, 0.5, 1.0])
 
 def spectrum(detector, mean, shape=None):
     """Counts/s in each energy bin, of a power law or another shape, with that many photons per frame and region."""
-    shape = POWER.photons(RESPONSE.low, RESPONSE.high, PARAMS) * RESPONSE.area if shape is None else shape
+    shape = (
+        POWER.photons(RESPONSE.low, RESPONSE.high, PARAMS) * RESPONSE.area
+        if shape is None
+        else shape
+    )
     return shape * mean / detector.mean_photons(shape, detector.psf_fraction)
 
 
@@ -40,7 +44,9 @@ def exposure_for(model, rate, counts):
 def chi_square(counts, core, poisson, trials, least=50):
     """Chi-square of groups of at least so many expected counts, with the covariance of multinomial plus Poisson, and its probability."""
     mean = trials * core + poisson
-    group = np.minimum(np.floor(np.cumsum(mean) / least), np.floor(mean.sum() / least) - 1).astype(int)
+    group = np.minimum(np.floor(np.cumsum(mean) / least), np.floor(mean.sum() / least) - 1).astype(
+        int
+    )
     group = np.unique(group, return_inverse=True)[1]
     d, p, variance = (np.bincount(group, x) for x in (counts - mean, core, mean))
     covariance = np.diag(variance) - trials * np.outer(p, p)
@@ -75,13 +81,19 @@ def test_the_lost_rate_follows_its_closed_form(mean, alpha, regions):
     seen = 0.8 * np.exp(-mean) * (np.expm1(alpha * mean) / alpha if alpha else mean)
     assert Davis(detector).core(rate, {}).sum() == pytest.approx(seen, rel=2e-5)
     trials = Davis(detector).trials(exposure := 3.2 * 100_000)
-    counts = detector.record(rate, exposure, {}, np.random.default_rng(2)).counts(RESPONSE.channels).sum()
+    counts = (
+        detector.record(rate, exposure, {}, np.random.default_rng(2))
+        .counts(RESPONSE.channels)
+        .sum()
+    )
     assert stats.binomtest(int(counts), trials, seen).pvalue > 0.001
 
 
 def test_at_most_one_event_per_region_and_frame():
     detector = PileUp(alpha=1.0, psf_fraction=1.0, regions=2)
-    events = detector.record(spectrum(detector, 3.0, soft()), 3.2 * 1000, {}, np.random.default_rng(3))
+    events = detector.record(
+        spectrum(detector, 3.0, soft()), 3.2 * 1000, {}, np.random.default_rng(3)
+    )
     assert np.bincount(events.frame).max() == 2
     assert len(events.frame) > 1850
 
@@ -89,18 +101,24 @@ def test_at_most_one_event_per_region_and_frame():
 @pytest.mark.parametrize("alpha", [0.2, 0.9])
 def test_photons_per_event_and_their_grades_are_distributed_as_they_should(alpha):
     detector = PileUp(alpha=alpha, psf_fraction=1.0)
-    events = detector.record(spectrum(detector, 1.2, soft()), 3.2 * 100_000, {}, np.random.default_rng(4))
+    events = detector.record(
+        spectrum(detector, 1.2, soft()), 3.2 * 100_000, {}, np.random.default_rng(4)
+    )
     p = np.arange(1, 6)
     expected = stats.poisson.pmf(p, 1.2) * 100_000
     assert (
         stats.chisquare(
-            [*np.bincount(events.photons, minlength=6)[1:6], 100_000 - (events.photons < 6).sum()], [*expected, 100_000 - expected.sum()]
+            [*np.bincount(events.photons, minlength=6)[1:6], 100_000 - (events.photons < 6).sum()],
+            [*expected, 100_000 - expected.sum()],
         ).pvalue
         > 0.001
     )
     for k in (1, 2, 3):
         of = events.photons == k
-        assert stats.binomtest(int(events.good[of].sum()), int(of.sum()), alpha ** (k - 1)).pvalue > 0.001
+        assert (
+            stats.binomtest(int(events.good[of].sum()), int(of.sum()), alpha ** (k - 1)).pvalue
+            > 0.001
+        )
 
 
 def test_counts_rise_with_the_flux_or_turn_over_at_one_photon_per_frame():
@@ -131,7 +149,9 @@ def test_the_mean_spectrum_is_that_of_davis(mean, options):
     rate = spectrum(detector, mean)
     exposure = exposure_for(model, rate, 1e6)
     counts = detector.record(rate, exposure, {}, np.random.default_rng(5)).counts(RESPONSE.channels)
-    _, p = chi_square(counts, model.core(rate, {}), exposure * model.wings(rate, {}), model.trials(exposure))
+    _, p = chi_square(
+        counts, model.core(rate, {}), exposure * model.wings(rate, {}), model.trials(exposure)
+    )
     assert p > 0.001
 
 
@@ -142,13 +162,23 @@ def test_the_mean_test_can_fail():
     rate = spectrum(detector, 0.5)
     exposure = exposure_for(model, rate, 1e6)
     counts = detector.record(rate, exposure, {}, np.random.default_rng(5)).counts(RESPONSE.channels)
-    assert chi_square(counts, wrong.core(rate, {}), exposure * wrong.wings(rate, {}), wrong.trials(exposure))[1] < 1e-6
+    assert (
+        chi_square(
+            counts, wrong.core(rate, {}), exposure * wrong.wings(rate, {}), wrong.trials(exposure)
+        )[1]
+        < 1e-6
+    )
 
 
 def test_counts_scatter_as_a_multinomial_and_not_as_poisson():
     detector = PileUp(alpha=1.0, psf_fraction=1.0)
     rate = spectrum(detector, 1.0, soft())
-    counts = [detector.record(rate, 3.2 * 200, {}, np.random.default_rng(i)).counts(RESPONSE.channels).sum() for i in range(2000)]
+    counts = [
+        detector.record(rate, 3.2 * 200, {}, np.random.default_rng(i))
+        .counts(RESPONSE.channels)
+        .sum()
+        for i in range(2000)
+    ]
     p = 1 - np.exp(-1)
     value = np.var(counts) / (200 * p * (1 - p)) * 2000
     assert 0.001 < stats.chi2.cdf(value, 1999) < 0.999
@@ -160,7 +190,12 @@ def test_without_pile_up_it_is_the_folded_spectrum():
     spread = PileUp(alpha=0.5, psf_fraction=0.0)
     np.testing.assert_allclose(Davis(spread).expected(rate, 1e4, {}), 1e4 * folded, rtol=1e-10)
     faint = PileUp(alpha=0.5, psf_fraction=1.0)
-    np.testing.assert_allclose(Davis(faint).expected(rate * 1e-10, 3.2e4, {}), 3.2e4 * 1e-10 * folded, rtol=1e-6, atol=1e-14 * folded.max())
+    np.testing.assert_allclose(
+        Davis(faint).expected(rate * 1e-10, 3.2e4, {}),
+        3.2e4 * 1e-10 * folded,
+        rtol=1e-6,
+        atol=1e-14 * folded.max(),
+    )
     exposure = 1e6 / folded.sum()
     counts = spread.record(rate, exposure, {}, np.random.default_rng(6)).counts(RESPONSE.channels)
     assert chi_square(counts, np.zeros_like(folded), exposure * folded, 1)[1] > 0.001
@@ -171,7 +206,12 @@ def test_the_piled_share_of_the_events():
     rate = spectrum(detector, 0.8, soft())
     events = detector.record(rate, 3.2 * 200_000, {}, np.random.default_rng(7))
     piled = events.photons[events.good] > 1
-    assert stats.binomtest(int(piled.sum()), len(piled), float(Davis(detector).piled_fraction(rate, {}))).pvalue > 0.001
+    assert (
+        stats.binomtest(
+            int(piled.sum()), len(piled), float(Davis(detector).piled_fraction(rate, {}))
+        ).pvalue
+        > 0.001
+    )
 
 
 # --- Davis against other ways ----------------------------------------------------------------------------------------------
@@ -182,17 +222,25 @@ def slowly(detector, density, terms=25, step=0.0025):
     energy = (np.arange(round(12 / step)) + 0.5) * step
     inside = (energy > RESPONSE.edges[0]) & (energy < RESPONSE.edges[-1])
     photons = (
-        np.where(inside, density(energy) * step, 0) * detector.psf_fraction * detector.frame_time / (detector.regions * detector.fracexp)
+        np.where(inside, density(energy) * step, 0)
+        * detector.psf_fraction
+        * detector.frame_time
+        / (detector.regions * detector.fracexp)
     )
     total, power, factor = np.zeros(len(CENTRE)), photons, detector.g0 * np.exp(-photons.sum())
     for p in range(1, terms + 1):
         cells = (np.arange(len(power) + 1) + (p - 1) / 2) * step
         total += factor * np.diff(np.interp(RESPONSE.edges, cells, np.cumsum([0, *power])))
-        power, factor = np.convolve(power, photons)[: len(energy)], factor * detector.alpha / (p + 1)
+        power, factor = (
+            np.convolve(power, photons)[: len(energy)],
+            factor * detector.alpha / (p + 1),
+        )
     return RESPONSE.redistribute(total)
 
 
-@pytest.mark.parametrize(("mean", "alpha", "regions"), [(0.3, 0.5, 1), (1.0, 1.0, 2), (3.0, 0.7, 1)])
+@pytest.mark.parametrize(
+    ("mean", "alpha", "regions"), [(0.3, 0.5, 1), (1.0, 1.0, 2), (3.0, 0.7, 1)]
+)
 def test_one_transform_equals_the_sum_of_convolutions(mean, alpha, regions):
     detector = PileUp(alpha=alpha, psf_fraction=0.9, regions=regions, fracexp=0.9)
 
@@ -212,7 +260,9 @@ def test_a_line_makes_lines_at_its_multiples_with_poisson_weights():
     core, _ = Davis(detector).events(spectrum(detector, 0.7, line), {})
     for p in range(1, 6):
         near = np.abs(CENTRE - p * 2.005) < 0.06
-        assert core[near].sum() == pytest.approx(0.5 ** (p - 1) * stats.poisson.pmf(p, 0.7), rel=1e-6)
+        assert core[near].sum() == pytest.approx(
+            0.5 ** (p - 1) * stats.poisson.pmf(p, 0.7), rel=1e-6
+        )
         assert core[near] @ CENTRE[near] / core[near].sum() == pytest.approx(p * 2.005, abs=1e-6)
 
 
@@ -222,7 +272,9 @@ def test_many_parameters_at_once():
     columns = {"alpha": np.array([0.0, 0.5]), "psf_fraction": np.array([0.9, 1.0])}
     both = Davis(detector).expected(rates, 1e4, columns)
     for i in range(2):
-        one = Davis(detector).expected(rates[i], 1e4, {name: values[i] for name, values in columns.items()})
+        one = Davis(detector).expected(
+            rates[i], 1e4, {name: values[i] for name, values in columns.items()}
+        )
         np.testing.assert_allclose(both[i], one, rtol=1e-10)
 
 
@@ -230,7 +282,14 @@ SHERPA_CELL = 15 / 4096
 
 
 def shifted(by):
-    return Response(RESPONSE.low + by, RESPONSE.high + by, RESPONSE.area, RESPONSE.matrix, RESPONSE.e_min, RESPONSE.e_max)
+    return Response(
+        RESPONSE.low + by,
+        RESPONSE.high + by,
+        RESPONSE.area,
+        RESPONSE.matrix,
+        RESPONSE.e_min,
+        RESPONSE.e_max,
+    )
 
 
 @pytest.mark.parametrize("mean", [0.01, 0.3, 1.0, 2.0])
@@ -253,7 +312,9 @@ def test_davis_equals_sherpa(monkeypatch, mean, index, alpha, fraction, regions,
     """
     models = pytest.importorskip("sherpa.astro.models", reason="sherpa is not installed")
     monkeypatch.setattr(pileup, "analytic_response", lambda: shifted(SHERPA_CELL / 2))
-    detector = PileUp(alpha=alpha * g0, psf_fraction=fraction, regions=regions, fracexp=fracexp, g0=g0)
+    detector = PileUp(
+        alpha=alpha * g0, psf_fraction=fraction, regions=regions, fracexp=fracexp, g0=g0
+    )
 
     def photons(low, high):
         low, high = np.maximum(low, 0.2), np.minimum(high, 12.0)
@@ -261,18 +322,33 @@ def test_davis_equals_sherpa(monkeypatch, mean, index, alpha, fraction, regions,
         out = np.zeros(len(low))
         middle = (low[inside] + high[inside]) / 2
         area = 600 * np.exp(-(np.log(middle / 1.6) ** 2) / (2 * 0.8**2))
-        out[inside] = POWER.photons(low[inside], high[inside], {"powerlaw_norm": 1.0, "powerlaw_index": index}) * area
+        out[inside] = (
+            POWER.photons(
+                low[inside], high[inside], {"powerlaw_norm": 1.0, "powerlaw_index": index}
+            )
+            * area
+        )
         return out
 
     norm = mean / detector.mean_photons(photons(RESPONSE.low, RESPONSE.high), fraction)
     rate, exposure = norm * photons(RESPONSE.low, RESPONSE.high), 3.2 * 20000
     pars = [alpha, g0, fraction, regions, 3.2, fracexp, 30]
     flat = np.ones(len(rate))
-    theirs = models.JDPileup().calc(pars, flat, exposure, RESPONSE.low, RESPONSE.high, flat, lambda lo, hi, *_: norm * photons(lo, hi))
+    theirs = models.JDPileup().calc(
+        pars,
+        flat,
+        exposure,
+        RESPONSE.low,
+        RESPONSE.high,
+        flat,
+        lambda lo, hi, *_: norm * photons(lo, hi),
+    )
     theirs, ours = RESPONSE.redistribute(theirs), Davis(detector).expected(rate / g0, exposure, {})
     group = np.arange(len(ours)) // 8
     band = (RESPONSE.e_min > 0.5) & (RESPONSE.e_max < 8)
-    ours, theirs = (np.bincount(group[band], x[band])[np.unique(group[band])] for x in (ours, theirs))
+    ours, theirs = (
+        np.bincount(group[band], x[band])[np.unique(group[band])] for x in (ours, theirs)
+    )
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
@@ -284,7 +360,9 @@ def test_a_rate_that_varies_is_seen_frame_by_frame():
     detector = PileUp(alpha=1.0, psf_fraction=1.0)
     frames = 40_000
     profile = np.tile([0.2, 1.8], frames // 2)
-    events = detector.record(spectrum(detector, 1.0, soft()), 3.2 * frames, {}, np.random.default_rng(8), profile)
+    events = detector.record(
+        spectrum(detector, 1.0, soft()), 3.2 * frames, {}, np.random.default_rng(8), profile
+    )
     faint, bright = np.bincount(events.frame % 2)
     for seen, mean in ((faint, 0.2), (bright, 1.8)):
         assert stats.binomtest(int(seen), frames // 2, 1 - np.exp(-mean)).pvalue > 0.001
@@ -294,7 +372,9 @@ def test_a_rate_that_varies_is_seen_frame_by_frame():
 def test_wings_follow_the_profile_and_do_not_pile_up():
     detector = PileUp(alpha=1.0, psf_fraction=0.0)
     rate = soft() * 0.1
-    events = detector.record(rate, 3.2 * 1000, {}, np.random.default_rng(9), np.repeat([0.0, 2.0], 500))
+    events = detector.record(
+        rate, 3.2 * 1000, {}, np.random.default_rng(9), np.repeat([0.0, 2.0], 500)
+    )
     assert events.frame.min() >= 500
     assert (events.photons == 1).all()
     assert abs(len(events.frame) - rate.sum() * 3200) < 3.3 * np.sqrt(rate.sum() * 3200)
@@ -313,7 +393,9 @@ def test_background_adds_its_counts():
     detector = PileUp(alpha=0.5, psf_fraction=0.9)
     background = np.zeros(RESPONSE.channels)
     background[100:200] = 0.02
-    events = detector.record(soft() * 1e-12, 5000, {}, np.random.default_rng(11), background=background)
+    events = detector.record(
+        soft() * 1e-12, 5000, {}, np.random.default_rng(11), background=background
+    )
     assert abs(len(events.frame) - 1e4) < 3.3 * 100
     assert (events.photons == 0).all()
     assert events.channel.min() >= 100
@@ -342,7 +424,9 @@ def test_the_same_seed_gives_the_same_events_and_another_others():
     detector = PileUp()
     params = {"alpha": 0.4, "psf_fraction": 0.9}
     rate = spectrum(PileUp(psf_fraction=0.9), 0.5)
-    one, same, other = (detector.record(rate, 3200, params, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, same, other = (
+        detector.record(rate, 3200, params, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
     for name in FrameEvents.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
     assert len(one.frame) != len(other.frame) or (one.channel != other.channel).any()
@@ -350,7 +434,12 @@ def test_the_same_seed_gives_the_same_events_and_another_others():
 
 def test_no_rate_no_events():
     detector = PileUp(alpha=0.5, psf_fraction=0.9)
-    assert detector.record(np.zeros(len(CENTRE)), 3200, {}, np.random.default_rng(1)).counts(RESPONSE.channels).sum() == 0
+    assert (
+        detector.record(np.zeros(len(CENTRE)), 3200, {}, np.random.default_rng(1))
+        .counts(RESPONSE.channels)
+        .sum()
+        == 0
+    )
     assert Davis(detector).expected(np.zeros(len(CENTRE)), 3200, {}).sum() == 0
 
 
@@ -367,7 +456,9 @@ def test_without_a_core_and_with_many_frames_it_is_poisson():
     mean, counts = np.array([5.0, 80.0, 0.3]), np.array([7, 71, 0])
     exact = stats.poisson.logpmf(counts, mean).sum()
     assert log_likelihood(counts, np.zeros(3), mean, 50) == pytest.approx(exact, rel=1e-10)
-    assert log_likelihood(counts, 0.7 * mean / 1e9, 0.3 * mean, 10**9) == pytest.approx(exact, abs=1e-5)
+    assert log_likelihood(counts, 0.7 * mean / 1e9, 0.3 * mean, 10**9) == pytest.approx(
+        exact, abs=1e-5
+    )
 
 
 def brute(counts, core, poisson, trials):
@@ -376,7 +467,12 @@ def brute(counts, core, poisson, trials):
     for split in product(*(range(k + 1) for k in counts)):
         j = np.array(split)
         if j.sum() <= trials:
-            multinomial = gammaln(trials + 1) - gammaln(trials - j.sum() + 1) - gammaln(j + 1).sum() + (j * np.log(core)).sum()
+            multinomial = (
+                gammaln(trials + 1)
+                - gammaln(trials - j.sum() + 1)
+                - gammaln(j + 1).sum()
+                + (j * np.log(core)).sum()
+            )
             multinomial += (trials - j.sum()) * np.log1p(-core.sum())
             total += np.exp(multinomial + stats.poisson.logpmf(counts - j, poisson).sum())
     return np.log(total)
@@ -386,12 +482,16 @@ def brute(counts, core, poisson, trials):
 def test_with_wings_it_is_the_sum_over_all_shares(counts):
     core, poisson = np.array([0.12, 0.25, 0.04]), np.array([3.0, 4.0, 2.0])
     counts = np.array(counts)
-    assert log_likelihood(counts, core, poisson, 80) == pytest.approx(brute(counts, core, poisson, 80), abs=0.03)
+    assert log_likelihood(counts, core, poisson, 80) == pytest.approx(
+        brute(counts, core, poisson, 80), abs=0.03
+    )
 
 
 def test_more_events_than_frames_cannot_be():
     assert log_likelihood(np.array([11]), np.array([0.5]), np.zeros(1), 10) == -np.inf
-    assert log_likelihood(np.array([10]), np.array([0.5]), np.zeros(1), 10) == pytest.approx(10 * np.log(0.5))
+    assert log_likelihood(np.array([10]), np.array([0.5]), np.zeros(1), 10) == pytest.approx(
+        10 * np.log(0.5)
+    )
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------------
@@ -400,8 +500,21 @@ def test_more_events_than_frames_cannot_be():
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        *(("frame_time", 0.0), ("frame_time", np.nan), ("alpha", 1.1), ("alpha", -0.1), ("psf_fraction", 1.5), ("fracexp", 0.0)),
-        *(("g0", 2.0), ("regions", 0), ("transfer_time", -1.0), ("upper_threshold", 0.0), ("arf", "only.arf")),
+        *(
+            ("frame_time", 0.0),
+            ("frame_time", np.nan),
+            ("alpha", 1.1),
+            ("alpha", -0.1),
+            ("psf_fraction", 1.5),
+            ("fracexp", 0.0),
+        ),
+        *(
+            ("g0", 2.0),
+            ("regions", 0),
+            ("transfer_time", -1.0),
+            ("upper_threshold", 0.0),
+            ("arf", "only.arf"),
+        ),
     ],
 )
 def test_a_number_out_of_its_range_is_named(option, value):

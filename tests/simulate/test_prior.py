@@ -7,7 +7,11 @@ from scipy import stats
 from livetime.simulate.prior import Prior, Range, Samples
 
 PRIOR = Prior(
-    {"rms": Range(0.03, 0.5, "log"), "offset": Range(-2.0, 3.0, "linear", "keV"), "rate": Range(20.0, 2000.0, "log", "counts/s")},
+    {
+        "rms": Range(0.03, 0.5, "log"),
+        "offset": Range(-2.0, 3.0, "linear", "keV"),
+        "rate": Range(20.0, 2000.0, "log", "counts/s"),
+    },
     {"segments": Range(8.0, 64.0, "log"), "dead_time": Range(1e-6, 5e-3, "sqrt", "s")},
 )
 TO_SAMPLING = {"log": np.log10, "sqrt": np.sqrt, "linear": np.asarray}
@@ -42,7 +46,12 @@ def test_samples_are_flat_in_the_sampling_coordinates():
     off_diagonal = np.corrcoef(theta.T)[np.triu_indices(theta.shape[1], 1)]
     assert np.abs(off_diagonal).max() < 4 / np.sqrt(len(theta))
     for name, values in PRIOR.physical(theta).items():
-        assert PRIOR.ranges[name].low <= values.min() < values.max() <= PRIOR.ranges[name].high * (1 + 1e-12)
+        assert (
+            PRIOR.ranges[name].low
+            <= values.min()
+            < values.max()
+            <= PRIOR.ranges[name].high * (1 + 1e-12)
+        )
 
 
 def test_the_first_rows_do_not_depend_on_n():
@@ -58,7 +67,9 @@ def test_log_prob_is_a_density_over_the_box_alone():
     inside = np.all((wide > PRIOR.low) & (wide < PRIOR.high), axis=1)
     np.testing.assert_array_equal(np.isfinite(PRIOR.log_prob(wide)), inside)
     mass = np.exp(PRIOR.log_prob(wide)).mean() * np.prod(PRIOR.high - PRIOR.low + 2)
-    assert mass == pytest.approx(1, abs=4 * np.sqrt((1 - inside.mean()) / inside.mean() / len(wide)))
+    assert mass == pytest.approx(
+        1, abs=4 * np.sqrt((1 - inside.mean()) / inside.mean() / len(wide))
+    )
     assert PRIOR.log_prob([np.nan, 0.0, 2.0]) == -np.inf
 
 

@@ -7,8 +7,8 @@ import pytest
 from astropy.io import fits
 from scipy.sparse import csr_array
 
+from livetime.simulate.photon_spectrum import PhotonSpectrum
 from livetime.simulate.response import Response, analytic_response, read_response
-from livetime.simulate.spectrum import PhotonSpectrum
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "chandra_ngc4258"
 REAL = pytest.mark.skipif(not DATA.exists(), reason="the data folder ../shared/data is not there")
@@ -42,27 +42,44 @@ def write(folder, matrix, first=1, variable=True, tlmin=True, instrument="XIS"):
     """An ARF and an RMF, with a way of its own of taking the matrix apart."""
     edges = np.linspace(0.5, 4.5, len(matrix) + 1)
     area = np.linspace(100, 300, len(matrix))
-    energies = [fits.Column("ENERG_LO", "E", array=edges[:-1]), fits.Column("ENERG_HI", "E", array=edges[1:])]
+    energies = [
+        fits.Column("ENERG_LO", "E", array=edges[:-1]),
+        fits.Column("ENERG_HI", "E", array=edges[1:]),
+    ]
     runs = [groups(row) for row in matrix]
     starts, lengths = [s + first for s, _ in runs], [n for _, n in runs]
     packed = [row[row > 0] for row in matrix]
     if variable:
         kinds = ("PI()", "PI()", "PE()")
-        arrays = [np.array([*map(np.asarray, a), None], dtype=object)[:-1] for a in (starts, lengths, packed)]
+        arrays = [
+            np.array([*map(np.asarray, a), None], dtype=object)[:-1]
+            for a in (starts, lengths, packed)
+        ]
     else:
         most, longest = max(map(len, starts)), max(map(len, packed))
         kinds = (f"{most}I", f"{most}I", f"{longest}E")
-        arrays = [np.array([np.pad(a, (0, w - len(a))) for a in x]) for x, w in ((starts, most), (lengths, most), (packed, longest))]
+        arrays = [
+            np.array([np.pad(a, (0, w - len(a))) for a in x])
+            for x, w in ((starts, most), (lengths, most), (packed, longest))
+        ]
     columns = [fits.Column("N_GRP", "I", array=[len(s) for s in starts])]
-    columns += [fits.Column(n, k, array=a) for n, k, a in zip(("F_CHAN", "N_CHAN", "MATRIX"), kinds, arrays, strict=True)]
+    columns += [
+        fits.Column(n, k, array=a)
+        for n, k, a in zip(("F_CHAN", "N_CHAN", "MATRIX"), kinds, arrays, strict=True)
+    ]
     table = fits.BinTableHDU.from_columns(energies + columns, name="MATRIX")
     if tlmin:
         table.header["TLMIN4"] = first
     channels = np.arange(matrix.shape[1])
     bounds = [fits.Column("CHANNEL", "I", array=channels + first)]
-    bounds += [fits.Column(n, "E", array=0.4 + 0.1 * (channels + k)) for k, n in enumerate(("E_MIN", "E_MAX"))]
+    bounds += [
+        fits.Column(n, "E", array=0.4 + 0.1 * (channels + k))
+        for k, n in enumerate(("E_MIN", "E_MAX"))
+    ]
     ebounds = fits.BinTableHDU.from_columns(bounds, name="EBOUNDS")
-    specresp = fits.BinTableHDU.from_columns([*energies, fits.Column("SPECRESP", "E", array=area)], name="SPECRESP")
+    specresp = fits.BinTableHDU.from_columns(
+        [*energies, fits.Column("SPECRESP", "E", array=area)], name="SPECRESP"
+    )
     for hdu in (table, ebounds, specresp):
         hdu.header.update({"TELESCOP": "SUZAKU", "INSTRUME": "XIS"})
     table.header["INSTRUME"] = instrument
@@ -82,7 +99,9 @@ def test_a_written_matrix_comes_back(tmp_path, variable, first, tlmin):
     np.testing.assert_allclose(response.area, area, rtol=1e-6)
     assert response.first_channel == first
     photons = np.random.default_rng(2).random((3, len(matrix)))
-    np.testing.assert_allclose(response.fold(photons), (photons * response.area) @ matrix, rtol=1e-6)
+    np.testing.assert_allclose(
+        response.fold(photons), (photons * response.area) @ matrix, rtol=1e-6
+    )
 
 
 def test_the_digest_is_of_the_contents(tmp_path):
@@ -111,13 +130,23 @@ def test_folding_keeps_the_counts(analytic):
 @REAL
 def test_the_chandra_files_against_a_dense_product_of_their_tables():
     response = read_response(DATA / "arf.fits", DATA / "rmf.fits")
-    assert (response.channels, response.first_channel, response.telescope, response.instrument) == (1024, 1, "CHANDRA", "ACIS")
-    table, area = fits.getdata(DATA / "rmf.fits", "MATRIX"), fits.getdata(DATA / "arf.fits", "SPECRESP")["SPECRESP"]
+    assert (response.channels, response.first_channel, response.telescope, response.instrument) == (
+        1024,
+        1,
+        "CHANDRA",
+        "ACIS",
+    )
+    table, area = (
+        fits.getdata(DATA / "rmf.fits", "MATRIX"),
+        fits.getdata(DATA / "arf.fits", "SPECRESP")["SPECRESP"],
+    )
     photons = SOURCE.photons(response.low, response.high, PARAMS)
     expected = np.zeros(1024)
     for row, rate in zip(table, photons * area, strict=True):
         done = 0
-        for start, length in zip(row["F_CHAN"][: row["N_GRP"]], row["N_CHAN"][: row["N_GRP"]], strict=True):
+        for start, length in zip(
+            row["F_CHAN"][: row["N_GRP"]], row["N_CHAN"][: row["N_GRP"]], strict=True
+        ):
             expected[start - 1 : start - 1 + length] += rate * row["MATRIX"][done : done + length]
             done += length
     np.testing.assert_allclose(response.fold(photons), expected, rtol=1e-5, atol=1e-12)
@@ -137,7 +166,9 @@ def test_folding_equals_sherpa():
     power.gamma, power.ampl = 1.7, 1e-3
     theirs = data.eval_model(Response1D(data)(power))
     response = read_response(DATA / "arf.fits", DATA / "rmf.fits")
-    ours = response.fold(PhotonSpectrum({"powerlaw": "powerlaw"}, None).photons(response.low, response.high, PARAMS))
+    ours = response.fold(
+        PhotonSpectrum({"powerlaw": "powerlaw"}, None).photons(response.low, response.high, PARAMS)
+    )
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * theirs.max() / 1e6)
 
 
@@ -180,8 +211,14 @@ def test_files_that_do_not_match_are_refused(tmp_path):
 def replaced(path, table, name, values, kind):
     """The file with another column of that name in one of its tables."""
     with fits.open(path, memmap=False) as hdus:
-        own = {hdu.name: fits.FITS_rec.from_columns([c for c in hdu.columns if c.name != name]) for hdu in hdus[1:] if hdu.name == table}
-        new = fits.BinTableHDU.from_columns([*fits.ColDefs(own[table]), fits.Column(name, kind, array=values)], name=table)
+        own = {
+            hdu.name: fits.FITS_rec.from_columns([c for c in hdu.columns if c.name != name])
+            for hdu in hdus[1:]
+            if hdu.name == table
+        }
+        new = fits.BinTableHDU.from_columns(
+            [*fits.ColDefs(own[table]), fits.Column(name, kind, array=values)], name=table
+        )
         others = [fits.BinTableHDU(hdu.data, hdu.header) for hdu in hdus[1:] if hdu.name != table]
         fits.HDUList([fits.PrimaryHDU(), *others, new]).writeto(path, overwrite=True)
 
@@ -189,11 +226,46 @@ def replaced(path, table, name, values, kind):
 @pytest.mark.parametrize(
     ("file", "table", "name", "values", "kind", "said"),
     [
-        (0, "SPECRESP", "SPECRESP", ["abc"] * 40, "3A", "a.arf has no single finite number per row in column SPECRESP"),
-        (0, "SPECRESP", "ENERG_LO", np.ones((40, 2)), "2D", "a.arf has no single finite number per row in column ENERG_LO"),
-        (1, "EBOUNDS", "E_MIN", ["abc"] * 64, "3A", "a.rmf has no single finite number per row in column E_MIN"),
-        (1, "EBOUNDS", "CHANNEL", np.full(64, np.nan), "D", "a.rmf has no single finite number per row in column CHANNEL"),
-        (1, "MATRIX", "N_GRP", np.full(40, np.nan), "D", "a.rmf has groups of channels that are no numbers"),
+        (
+            0,
+            "SPECRESP",
+            "SPECRESP",
+            ["abc"] * 40,
+            "3A",
+            "a.arf has no single finite number per row in column SPECRESP",
+        ),
+        (
+            0,
+            "SPECRESP",
+            "ENERG_LO",
+            np.ones((40, 2)),
+            "2D",
+            "a.arf has no single finite number per row in column ENERG_LO",
+        ),
+        (
+            1,
+            "EBOUNDS",
+            "E_MIN",
+            ["abc"] * 64,
+            "3A",
+            "a.rmf has no single finite number per row in column E_MIN",
+        ),
+        (
+            1,
+            "EBOUNDS",
+            "CHANNEL",
+            np.full(64, np.nan),
+            "D",
+            "a.rmf has no single finite number per row in column CHANNEL",
+        ),
+        (
+            1,
+            "MATRIX",
+            "N_GRP",
+            np.full(40, np.nan),
+            "D",
+            "a.rmf has groups of channels that are no numbers",
+        ),
         (1, "MATRIX", "N_CHAN", np.full((40, 2), 2**31 - 1), "2J", "does not hold: it is damaged"),
     ],
 )
@@ -214,7 +286,14 @@ def test_a_response_must_fit_together():
     with pytest.raises(ValueError, match="does not fit"):
         Response(one, 2 * one, one, csr_array(np.ones((2, 1))), one, one)
     with pytest.raises(ValueError, match="must rise"):
-        Response(np.array([1.0, 3.0]), np.array([2.0, 4.0]), np.ones(2), csr_array(np.ones((2, 1))), one, one)
+        Response(
+            np.array([1.0, 3.0]),
+            np.array([2.0, 4.0]),
+            np.ones(2),
+            csr_array(np.ones((2, 1))),
+            one,
+            one,
+        )
 
 
 @pytest.mark.parametrize(
@@ -232,7 +311,14 @@ def test_a_response_must_fit_together():
 def test_a_response_must_hold_numbers_that_can_be(area, share, e_min, said):
     low = np.array([1.0, 2.0])
     with pytest.raises(ValueError, match=said):
-        Response(low, low + 1, np.array(area), csr_array(np.full((2, 2), share)), np.array(e_min), np.array(e_min) + 1)
+        Response(
+            low,
+            low + 1,
+            np.array(area),
+            csr_array(np.full((2, 2), share)),
+            np.array(e_min),
+            np.array(e_min) + 1,
+        )
 
 
 def test_a_damaged_area_names_its_file(tmp_path):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from livetime.simulate.detector import DeadTime, Ideal
-from livetime.simulate.lightcurve import LightCurve
+from livetime.simulate.light_curve import LightCurve
+from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import PRIOR_STREAM, VERSION, Simulator, stream
-from livetime.simulate.summary import Periodogram
+from livetime.simulate.simulator import PRIOR_STREAM, VERSION, TimingSimulator, stream
 
 REFERENCE = Path(__file__).parent / f"reference_v{VERSION}.json"
 
@@ -24,7 +24,7 @@ RANGES = {
     "rate": Range(20.0, 2000.0, "log", "counts/s"),
 }
 SEGMENTS = {"segments": Range(2.0, 6.0, "log")}
-SIMULATOR = Simulator(
+SIMULATOR = TimingSimulator(
     Prior(RANGES, SEGMENTS),
     LightCurve({"qpo": "qpo", "noise": "noise"}, dt=1 / 64),
     DeadTime(2, "nustar"),
@@ -32,17 +32,35 @@ SIMULATOR = Simulator(
 )
 LINEAR = replace(
     SIMULATOR,
-    prior=Prior({"noise_rms": Range(0.05, 0.15), "noise_frequency": Range(0.3, 3.0), "rate": Range(20.0, 500.0)}, SEGMENTS),
+    prior=Prior(
+        {
+            "noise_rms": Range(0.05, 0.15),
+            "noise_frequency": Range(0.3, 3.0),
+            "rate": Range(20.0, 500.0),
+        },
+        SEGMENTS,
+    ),
     source=LightCurve({"noise": "noise"}, dt=1 / 64, log_normal=False),
     detector=Ideal(1),
 )
 POWERLAW = replace(
     SIMULATOR,
-    prior=Prior({"powerlaw_norm": Range(0.001, 0.01), "powerlaw_index": Range(1.0, 2.0), "rate": Range(5.0, 500.0)}, SEGMENTS),
+    prior=Prior(
+        {
+            "powerlaw_norm": Range(0.001, 0.01),
+            "powerlaw_index": Range(1.0, 2.0),
+            "rate": Range(5.0, 500.0),
+        },
+        SEGMENTS,
+    ),
     source=LightCurve({"powerlaw": "powerlaw"}, dt=1 / 64, stretch=4.0),
     detector=DeadTime(1, 2.5e-3),
 )
-ALL = {"qpo and noise, nustar": SIMULATOR, "linear noise, ideal": LINEAR, "power law, constant dead time": POWERLAW}
+ALL = {
+    "qpo and noise, nustar": SIMULATOR,
+    "linear noise, ideal": LINEAR,
+    "power law, constant dead time": POWERLAW,
+}
 EACH = pytest.mark.parametrize("simulator", ALL.values(), ids=ALL)
 
 
@@ -70,7 +88,16 @@ def test_rows_do_not_depend_on_how_many_are_drawn(simulator):
 
 
 def test_seeds_and_indices_give_different_streams():
-    keys = [(0, 0), (0, 1), (1, 0), (1, 1), (2**40, 1), (1, 2**40), (1, PRIOR_STREAM), (0, PRIOR_STREAM)]
+    keys = [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 1),
+        (2**40, 1),
+        (1, 2**40),
+        (1, PRIOR_STREAM),
+        (0, PRIOR_STREAM),
+    ]
     draws = [tuple(stream(*key).random(4)) for key in keys]
     assert len(set(draws)) == len(keys)
     a, b = SIMULATOR.simulate(0, 5, 1), SIMULATOR.simulate(0, 5, 2)
@@ -88,7 +115,9 @@ def test_segments_are_whole_numbers_and_their_count_is_what_the_summary_finds():
     segments = SIMULATOR.prior.physical(theta)["segments"]
     np.testing.assert_allclose(segments, np.round(segments), rtol=1e-12)
     assert set(np.round(segments)) == {2, 3, 4, 5, 6}
-    np.testing.assert_allclose(x[:, SIMULATOR.layout.slices["segments"]].ravel(), np.log10(segments), atol=1e-6)
+    np.testing.assert_allclose(
+        x[:, SIMULATOR.layout.slices["segments"]].ravel(), np.log10(segments), atol=1e-6
+    )
 
 
 def test_parameters_lie_in_the_prior():
@@ -97,7 +126,12 @@ def test_parameters_lie_in_the_prior():
 
 
 def test_the_recorded_rate_is_that_of_the_parameters():
-    quiet = replace(SIMULATOR, prior=Prior({**RANGES, "qpo_rms": Range(0.001, 0.002), "noise_rms": Range(0.001, 0.002)}, SEGMENTS))
+    quiet = replace(
+        SIMULATOR,
+        prior=Prior(
+            {**RANGES, "qpo_rms": Range(0.001, 0.002), "noise_rms": Range(0.001, 0.002)}, SEGMENTS
+        ),
+    )
     theta, x = quiet.simulate(0, 200, 4)
     params = quiet.prior.physical(theta)
     r, tau = params["rate"], quiet.detector.mean_dead_time
@@ -111,7 +145,9 @@ def test_the_recorded_rate_is_that_of_the_parameters():
 
 
 def test_a_linear_rate_that_goes_negative_is_a_simulation_that_is_not_finite():
-    wild = replace(LINEAR, prior=Prior({**LINEAR.prior.parameters, "noise_rms": Range(0.05, 1.0)}, SEGMENTS))
+    wild = replace(
+        LINEAR, prior=Prior({**LINEAR.prior.parameters, "noise_rms": Range(0.05, 1.0)}, SEGMENTS)
+    )
     theta, x = wild.simulate(0, 60, 5)
     rms = wild.prior.physical(theta)["noise_rms"]
     finite = np.isfinite(x).all(axis=1)
@@ -164,11 +200,20 @@ def without(name):
         ({"prior": Prior(without("qpo_quality"), SEGMENTS)}, ["prior.parameters", "qpo_quality"]),
         ({"prior": Prior(RANGES)}, ["prior.covariates", "segments"]),
         ({"prior": Prior({**RANGES, **SEGMENTS})}, ["segments", "prior.covariates"]),
-        ({"prior": Prior({**RANGES, "qpo_rsm": Range(0, 1)}, SEGMENTS)}, ["qpo_rsm", "did you mean qpo_rms?"]),
+        (
+            {"prior": Prior({**RANGES, "qpo_rsm": Range(0, 1)}, SEGMENTS)},
+            ["qpo_rsm", "did you mean qpo_rms?"],
+        ),
         ({"prior": Prior({**RANGES, "zzz": Range(0, 1)}, SEGMENTS)}, ["zzz", "noise_frequency"]),
         ({"prior": Prior(RANGES, {**SEGMENTS, "tau": Range(0, 1)})}, ["tau"]),
-        ({"prior": Prior(RANGES, {"segments": Range(0.4, 6.0)})}, ["prior.covariates.segments.low", "below 1"]),
-        ({"prior": Prior({**RANGES, "qpo_frequency": Range(0.2, 5)}, SEGMENTS)}, ["summary.segment_size", "qpo_frequency.low", "5 s"]),
+        (
+            {"prior": Prior(RANGES, {"segments": Range(0.4, 6.0)})},
+            ["prior.covariates.segments.low", "below 1"],
+        ),
+        (
+            {"prior": Prior({**RANGES, "qpo_frequency": Range(0.2, 5)}, SEGMENTS)},
+            ["summary.segment_size", "qpo_frequency.low", "5 s"],
+        ),
         ({"summary": Periodogram(2.0, 1 / 64)}, ["summary.segment_size", "noise_frequency.low"]),
         ({"source": LightCurve({"qpo": "qpo", "noise": "noise"}, dt=1 / 16)}, ["source.dt"]),
     ],
@@ -193,7 +238,10 @@ def some_numbers(simulator):
     simulator = replace(simulator, prior=Prior(parameters, {"segments": Range(1.0, 2.0)}))
     theta, x = simulator.simulate(0, 3, seed=20)
     keep = sorted({*range(0, x.shape[1], 7), *range(x.shape[1] - 3, x.shape[1])})
-    return {"theta": [[float(f"{v:.7g}") for v in row] for row in theta], "x": [[float(f"{v:.6g}") for v in row[keep]] for row in x]}
+    return {
+        "theta": [[float(f"{v:.7g}") for v in row] for row in theta],
+        "x": [[float(f"{v:.6g}") for v in row[keep]] for row in x],
+    }
 
 
 @EACH
@@ -208,4 +256,7 @@ def test_the_numbers_of_this_version_have_not_changed(simulator):
 
 
 if __name__ == "__main__":
-    REFERENCE.write_text(json.dumps({name: some_numbers(simulator) for name, simulator in ALL.items()}, indent=1) + "\n")
+    REFERENCE.write_text(
+        json.dumps({name: some_numbers(simulator) for name, simulator in ALL.items()}, indent=1)
+        + "\n"
+    )

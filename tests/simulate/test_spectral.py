@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.davis import Davis
-from livetime.simulate.energy_spectrum import EnergySpectrum
+from livetime.simulate.photon_spectrum import PhotonSpectrum
 from livetime.simulate.pileup import PileUp
 from livetime.simulate.prior import Prior, Range
 from livetime.simulate.response import analytic_response
 from livetime.simulate.simulator import stream
 from livetime.simulate.spectral import SpectralSimulator
-from livetime.simulate.spectrum import PhotonSpectrum
 
 RESPONSE = analytic_response()
 PARAMETERS = {
@@ -24,8 +24,20 @@ PARAMETERS = {
     "psf_fraction": Range(0.85, 1.0),
 }
 EXPOSURE = {"exposure": Range(5e3, 1e5, "log", "s")}
-SIMULATOR = SpectralSimulator(Prior(PARAMETERS, EXPOSURE), PhotonSpectrum({"powerlaw": "powerlaw"}), PileUp(), EnergySpectrum())
-TRUTH = {"n_h": 0.5, "powerlaw_index": 1.7, "powerlaw_norm": 4e-4, "alpha": 0.6, "psf_fraction": 0.9, "exposure": 4e5}
+SIMULATOR = SpectralSimulator(
+    Prior(PARAMETERS, EXPOSURE),
+    PhotonSpectrum({"powerlaw": "powerlaw"}),
+    PileUp(),
+    EnergySpectrum(),
+)
+TRUTH = {
+    "n_h": 0.5,
+    "powerlaw_index": 1.7,
+    "powerlaw_norm": 4e-4,
+    "alpha": 0.6,
+    "psf_fraction": 0.9,
+    "exposure": 4e5,
+}
 
 
 def test_groups_are_as_wide_as_asked_and_cover_the_band_once():
@@ -65,10 +77,19 @@ def test_counts_can_be_had_back_from_the_vector(grades, brightness):
 def test_counts_of_two_annuli_come_back_together(grades):
     summary = EnergySpectrum(grades=grades, annuli=True)
     layout = summary.layout(RESPONSE)
-    inner, outer = np.random.default_rng(1).poisson([[30.0], [2.0]], (2, len(layout.frequency))).astype(float)
+    inner, outer = (
+        np.random.default_rng(1).poisson([[30.0], [2.0]], (2, len(layout.frequency))).astype(float)
+    )
     x = summary.vector(inner, 12345.0, 3.0, outer)
     assert x.shape == (layout.size,)
-    assert list(layout.slices) == ["spectrum", "outer", "rate", "rate_outer", *(["bad"] if grades else []), "exposure"]
+    assert list(layout.slices) == [
+        "spectrum",
+        "outer",
+        "rate",
+        "rate_outer",
+        *(["bad"] if grades else []),
+        "exposure",
+    ]
     assert layout.spectra == ["spectrum", "outer"]
     assert (summary.counts(x, layout)[0] == inner + outer).all()
     with pytest.raises(ValueError, match="counts of two annuli must be given"):
@@ -80,7 +101,11 @@ def test_counts_of_two_annuli_come_back_together(grades):
 def test_the_core_piles_up_and_the_outer_annulus_does_not():
     """Both against Davis's model, and together they are what is seen without annuli."""
     truth = {**TRUTH, "psf_fraction": 0.85}
-    events, model, rate = SIMULATOR.events(truth, stream(3, 0)), Davis(SIMULATOR.detector), SIMULATOR.rate(truth)
+    events, model, rate = (
+        SIMULATOR.events(truth, stream(3, 0)),
+        Davis(SIMULATOR.detector),
+        SIMULATOR.rate(truth),
+    )
     inner, outer = (events.counts(RESPONSE.channels, place) for place in (False, True))
     assert (inner + outer == events.counts(RESPONSE.channels)).all()
     assert (events.photons[events.outer] == 1).all()
@@ -91,13 +116,17 @@ def test_the_core_piles_up_and_the_outer_annulus_does_not():
     assert stats.chi2.sf(((outer - wings)[use] ** 2 / wings[use]).sum(), use.sum()) > 0.001
     summary = EnergySpectrum(annuli=True)
     both, alone = (s(events, RESPONSE, truth["exposure"]) for s in (summary, SIMULATOR.summary))
-    back, plain = (s.counts(x, s.layout(RESPONSE))[0] for s, x in ((summary, both), (SIMULATOR.summary, alone)))
+    back, plain = (
+        s.counts(x, s.layout(RESPONSE))[0] for s, x in ((summary, both), (SIMULATOR.summary, alone))
+    )
     assert (back == plain).all()
 
 
 def test_background_is_of_the_outer_annulus():
     background = np.full(RESPONSE.channels, 1e-3)
-    events = SIMULATOR.detector.record(SIMULATOR.rate(TRUTH), 1e4, TRUTH, stream(4, 0), background=background)
+    events = SIMULATOR.detector.record(
+        SIMULATOR.rate(TRUTH), 1e4, TRUTH, stream(4, 0), background=background
+    )
     assert events.outer[events.photons == 0].all()
     assert not events.outer[events.photons > 1].any()
 
@@ -115,7 +144,10 @@ def test_simulated_counts_follow_davis():
     events = SIMULATOR.events(TRUTH, stream(3, 0))
     counts = SIMULATOR.summary.group(events.counts(RESPONSE.channels), RESPONSE)
     model, rate = Davis(SIMULATOR.detector), SIMULATOR.rate(TRUTH)
-    core, wings = (SIMULATOR.summary.group(p, RESPONSE) for p in (model.core(rate, TRUTH), model.wings(rate, TRUTH)))
+    core, wings = (
+        SIMULATOR.summary.group(p, RESPONSE)
+        for p in (model.core(rate, TRUTH), model.wings(rate, TRUTH))
+    )
     trials = model.trials(TRUTH["exposure"])
     mean = trials * core + TRUTH["exposure"] * wings
     use = mean > 50
@@ -136,7 +168,9 @@ def test_a_simulation_depends_on_seed_and_number_alone():
 def test_bad_grades_rise_with_the_flux():
     graded = replace(SIMULATOR, summary=EnergySpectrum(grades=True))
     place = graded.layout.slices["bad"]
-    theta = graded.prior.theta({name: np.array([value, value]) for name, value in {**TRUTH, "exposure": 5e4}.items()})
+    theta = graded.prior.theta(
+        {name: np.array([value, value]) for name, value in {**TRUTH, "exposure": 5e4}.items()}
+    )
     column = list(graded.prior.ranges).index("powerlaw_norm")
     theta[:, column] = [-5.0, -3.0]
     bad = graded.draw(theta, 1)[:, place].ravel()
@@ -148,7 +182,9 @@ def test_two_fluxes_can_give_the_same_counts():
     params = {**TRUTH, "alpha": 0.0, "psf_fraction": 1.0}
     model = Davis(SIMULATOR.detector)
     norms = np.geomspace(1e-4, 2e-2, 60)
-    total = np.array([model.core(SIMULATOR.rate({**params, "powerlaw_norm": n}), params).sum() for n in norms])
+    total = np.array(
+        [model.core(SIMULATOR.rate({**params, "powerlaw_norm": n}), params).sum() for n in norms]
+    )
     top = total.argmax()
     assert 0 < top < len(norms) - 1
     low = np.interp(total[top] / 2, total[: top + 1], norms[: top + 1])
@@ -160,22 +196,39 @@ def test_the_identity_is_of_contents():
     assert SIMULATOR.identity() == replace(SIMULATOR, threads=2).identity()
     assert SIMULATOR.identity()["detector"]["response"] == RESPONSE.digest
     assert "arf" not in SIMULATOR.identity()["detector"]
-    assert "annuli" not in SIMULATOR.identity()["summary"]  # banks from before there were any keep their names
+    assert (
+        "annuli" not in SIMULATOR.identity()["summary"]
+    )  # banks from before there were any keep their names
     assert replace(SIMULATOR, summary=EnergySpectrum(annuli=True)).identity()["summary"]["annuli"]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"prior": Prior({k: v for k, v in PARAMETERS.items() if k != "alpha"}, EXPOSURE)}, "prior.parameters lacks alpha"),
+        (
+            {"prior": Prior({k: v for k, v in PARAMETERS.items() if k != "alpha"}, EXPOSURE)},
+            "prior.parameters lacks alpha",
+        ),
         ({"prior": Prior(PARAMETERS)}, "prior.covariates lacks exposure"),
         ({"prior": Prior({**PARAMETERS, **EXPOSURE})}, "known for every observation"),
         ({"prior": Prior({**PARAMETERS, "alpha": Range(0.0, 1.5)}, EXPOSURE)}, "between 0 and 1"),
-        ({"prior": Prior({**PARAMETERS, "n_h": Range(-1.0, 1.5)}, EXPOSURE)}, "must not be negative"),
+        (
+            {"prior": Prior({**PARAMETERS, "n_h": Range(-1.0, 1.5)}, EXPOSURE)},
+            "must not be negative",
+        ),
         ({"prior": Prior(PARAMETERS, {"exposure": Range(1.0, 2.0)})}, "no frame"),
-        ({"prior": Prior({**PARAMETERS, "n_h": Range(1e6, 1e7)}, EXPOSURE)}, "no source of the prior gives a count"),
-        ({"prior": Prior({**PARAMETERS, "powerlaw_norm": Range(1e9, 1e10)}, EXPOSURE)}, "too many to simulate"),
-        ({"prior": Prior({**PARAMETERS, "powerlaw_index": Range(0.0, 1e4)}, EXPOSURE)}, "not finite somewhere in the prior"),
+        (
+            {"prior": Prior({**PARAMETERS, "n_h": Range(1e6, 1e7)}, EXPOSURE)},
+            "no source of the prior gives a count",
+        ),
+        (
+            {"prior": Prior({**PARAMETERS, "powerlaw_norm": Range(1e9, 1e10)}, EXPOSURE)},
+            "too many to simulate",
+        ),
+        (
+            {"prior": Prior({**PARAMETERS, "powerlaw_index": Range(0.0, 1e4)}, EXPOSURE)},
+            "not finite somewhere in the prior",
+        ),
         ({"detector": PileUp(upper_threshold=0.1)}, "upper_threshold is 0.1 keV"),
         ({"summary": EnergySpectrum(0.5, 20.0)}, "does not lie within the response's channels"),
     ],
@@ -190,7 +243,10 @@ def test_more_photons_than_can_be_drawn_are_refused_at_once():
         SIMULATOR.events({**TRUTH, "powerlaw_norm": 1e9}, stream(1, 0))
 
 
-@pytest.mark.parametrize(("low", "high", "resolution"), [(2.0, 1.0, 0.5), (-1.0, 1.0, 0.5), (0.5, 8.0, 0.0), (0.5, float("inf"), 0.5)])
+@pytest.mark.parametrize(
+    ("low", "high", "resolution"),
+    [(2.0, 1.0, 0.5), (-1.0, 1.0, 0.5), (0.5, 8.0, 0.0), (0.5, float("inf"), 0.5)],
+)
 def test_a_summary_that_cannot_be_is_refused(low, high, resolution):
     with pytest.raises(ValueError, match="but must"):
         EnergySpectrum(low, high, resolution)

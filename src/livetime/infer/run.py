@@ -12,17 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from livetime.config import UserError, build
+from livetime.config import build
+from livetime.errors import UserError
 from livetime.learn.estimators import Classifier, PosteriorEstimator
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.learn.training import load
-from livetime.simulate.energy_spectrum import EnergySpectrum
+from livetime.simulate.counts_spectrum import EnergySpectrum
+from livetime.simulate.photon_spectrum import PhotonSpectrum
 from livetime.simulate.pileup import PileUp
 from livetime.simulate.prior import Prior, Samples
-from livetime.simulate.simulator import GAIN, INCIDENT, LIVE, Simulations, Simulator
+from livetime.simulate.simulator import GAIN, INCIDENT, LIVE, Simulator, TimingSimulator
 from livetime.simulate.spectral import SpectralSimulator
-from livetime.simulate.spectrum import PhotonSpectrum
 
 Floats = NDArray[np.floating[Any]]
 RUN = "run.json"
@@ -39,22 +40,30 @@ _FOLLOWS = {
 }
 
 
-def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator | SpectralSimulator:
+def build_simulator(
+    config: Mapping[str, Any], threads: int | None = None
+) -> TimingSimulator | SpectralSimulator:
     """The simulator that a resolved config describes: of spectra where the detector piles up, else of light curves; raises UserError."""
     parts = {name: build(config[name], name) for name in ("prior", "source", "detector", "summary")}
     spectral = isinstance(parts["detector"], PileUp)
     for name, kind in (("source", PhotonSpectrum), ("summary", EnergySpectrum)):
         if isinstance(parts[name], kind) != spectral:
-            fits = ("absorbed_powerlaw" if name == "source" else "energy_spectrum") if spectral else "another"
+            fits = (
+                ("absorbed_powerlaw" if name == "source" else "energy_spectrum")
+                if spectral
+                else "another"
+            )
             of = [type(parts[part]).__name__ for part in (name, "detector")]
-            raise UserError(f"{name}={of[0]} does not go with detector={of[1]}; take {name}={fits}, or another detector")
+            raise UserError(
+                f"{name}={of[0]} does not go with detector={of[1]}; take {name}={fits}, or another detector"
+            )
     try:
-        return (SpectralSimulator if spectral else Simulator)(**parts, threads=threads)
+        return (SpectralSimulator if spectral else TimingSimulator)(**parts, threads=threads)
     except ValueError as error:
         raise UserError(str(error)) from None
 
 
-def shapes(simulator: Simulations) -> dict[str, Any]:
+def shapes(simulator: Simulator) -> dict[str, Any]:
     """What an estimator must know of a simulator's data: keyword arguments of `learn.nets.Shapes`, in plain types."""
     prior, layout = simulator.prior, simulator.layout
     bins = len(layout.frequency)
@@ -91,10 +100,16 @@ class Posterior:
     @torch.no_grad()
     def sample(self, n: int, seed: int) -> Floats:
         """Draws (n, B, D) in sampling coordinates, all inside the prior box; the same seed gives the same draws."""
-        counts = np.random.default_rng(seed).multinomial(n, [1 / len(self.members)] * len(self.members))
+        counts = np.random.default_rng(seed).multinomial(
+            n, [1 / len(self.members)] * len(self.members)
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            parts = [e.sample(int(k), x, self.width).double() for k, (e, x) in zip(counts, self._estimators(), strict=True) if k]
+            parts = [
+                e.sample(int(k), x, self.width).double()
+                for k, (e, x) in zip(counts, self._estimators(), strict=True)
+                if k
+            ]
         low, high = torch.from_numpy(self.prior.low), torch.from_numpy(self.prior.high)
         draws = torch.cat(parts).clamp(low, high).numpy()
         return draws[np.random.default_rng(seed).permutation(n)]
@@ -133,24 +148,38 @@ class Run:
         torch.set_num_threads(1)
         folder = Path(folder)
         if not (folder / CONFIG).exists():
-            raise UserError(f"run={folder} is not a run folder: it has no {CONFIG}; give the folder that `livetime train` printed")
+            raise UserError(
+                f"run={folder} is not a run folder: it has no {CONFIG}; give the folder that `livetime train` printed"
+            )
         try:
             config = dict(json.loads((folder / CONFIG).read_text()))
         except (TypeError, ValueError):
             raise UserError(f"{folder / CONFIG} is damaged; train again") from None
         groups = ("prior", "source", "detector", "summary", "estimator", "training", "trainer")
         if bad := [key for key in groups if not isinstance(config.get(key), dict)]:
-            raise UserError(f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no group of keys; train again")
+            raise UserError(
+                f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no group of keys; train again"
+            )
         if bad := [key for key in ("seed", "simulations") if not isinstance(config.get(key), int)]:
-            raise UserError(f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no whole number; train again")
-        if bad := [key for key in ("members", "folds") if not isinstance(config["training"].get(key, 1), int)]:
-            raise UserError(f"{folder / CONFIG} is damaged: training.{bad[0]} is no whole number; train again")
+            raise UserError(
+                f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no whole number; train again"
+            )
+        if bad := [
+            key
+            for key in ("members", "folds")
+            if not isinstance(config["training"].get(key, 1), int)
+        ]:
+            raise UserError(
+                f"{folder / CONFIG} is damaged: training.{bad[0]} is no whole number; train again"
+            )
         if not isinstance(config.get("name"), str):
-            raise UserError(f"{folder / CONFIG} is damaged: name is missing or is no text; train again")
+            raise UserError(
+                f"{folder / CONFIG} is damaged: name is missing or is no text; train again"
+            )
         return cls(folder, config)
 
     @cached_property
-    def simulator(self) -> Simulator | SpectralSimulator:
+    def simulator(self) -> TimingSimulator | SpectralSimulator:
         try:
             return build_simulator(self.config)
         except UserError as error:
@@ -159,10 +188,18 @@ class Run:
     @cached_property
     def members(self) -> tuple[LitEstimator, ...]:
         folders = sorted(self.folder.glob("member_*"))
-        wanted = max(self.config["training"].get("members", 1), self.config["training"].get("folds", 1))
+        wanted = max(
+            self.config["training"].get("members", 1), self.config["training"].get("folds", 1)
+        )
         if len(folders) != wanted:
-            mend = "train again" if (self.folder / METRICS).exists() else f"train with resume={self.folder}"
-            raise UserError(f"{self.folder} has {len(folders)} of {wanted} members that its {CONFIG} asks for; {mend}")
+            mend = (
+                "train again"
+                if (self.folder / METRICS).exists()
+                else f"train with resume={self.folder}"
+            )
+            raise UserError(
+                f"{self.folder} has {len(folders)} of {wanted} members that its {CONFIG} asks for; {mend}"
+            )
         members = tuple(load(folder) for folder in folders)
         known = Shapes(**shapes(self.simulator))
         for folder, member in zip(folders, members, strict=True):
@@ -175,7 +212,9 @@ class Run:
     @property
     def widens(self) -> bool:
         """Whether the members are estimators of a posterior that can be widened."""
-        return all(isinstance(m.estimator, PosteriorEstimator) and m.estimator.widens for m in self.members)
+        return all(
+            isinstance(m.estimator, PosteriorEstimator) and m.estimator.widens for m in self.members
+        )
 
     @property
     def classifies(self) -> bool:
@@ -185,31 +224,51 @@ class Run:
     def probabilities(self, x: Floats) -> Floats:
         """p(class | x) (B, K) of summaries (B, X): the mean of the members'. Raises UserError if the run learned parameters."""
         if not self.classifies:
-            raise UserError(f"run={self.folder} learned parameters, not classes; take a run of a classifier")
+            raise UserError(
+                f"run={self.folder} learned parameters, not classes; take a run of a classifier"
+            )
         rows = torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32)))
         parts = [
-            torch.stack([m.estimator.probabilities(m.standardise(part)) for m in self.members]).mean(0) for part in torch.split(rows, 2000)
+            torch.stack(
+                [m.estimator.probabilities(m.standardise(part)) for m in self.members]
+            ).mean(0)
+            for part in torch.split(rows, 2000)
         ]
         return np.asarray(torch.cat(parts).double().numpy())
 
     def loss(self, theta: Floats, x: torch.Tensor) -> torch.Tensor:
         """Mean of the members' losses, (B,): theta (B, D + C), with classes one more column, and summaries x (B, X)."""
         target = theta[:, -1:] if self.classifies else theta[:, : self.simulator.prior.dim]
-        return torch.stack([m.loss(torch.from_numpy(np.asarray(target, dtype=np.float32)), x) for m in self.members]).mean(0)
+        return torch.stack(
+            [
+                m.loss(torch.from_numpy(np.asarray(target, dtype=np.float32)), x)
+                for m in self.members
+            ]
+        ).mean(0)
 
     def history(self) -> list[dict[str, list[float]]]:
         """Of each member, the losses at the end of each epoch: `epoch`, `train/loss` and `val/loss`, as its logs have them."""
         out = []
         for folder in sorted(self.folder.glob("member_*")):
             rows: dict[int, dict[str, float]] = {}
-            logs = [*sorted(folder.glob("metrics_*.csv"), key=lambda log: int(log.stem[8:])), folder / "metrics.csv"]
+            logs = [
+                *sorted(folder.glob("metrics_*.csv"), key=lambda log: int(log.stem[8:])),
+                folder / "metrics.csv",
+            ]
             for log in filter(Path.exists, logs):
                 with log.open(newline="") as file:
                     for row in csv.DictReader(file):
-                        filled = {k: float(row[k]) for k in ("train/loss", "val/loss") if row.get(k)}
+                        filled = {
+                            k: float(row[k]) for k in ("train/loss", "val/loss") if row.get(k)
+                        }
                         rows.setdefault(int(row["epoch"]), {}).update(filled)
             whole = {epoch: row for epoch, row in sorted(rows.items()) if len(row) == 2}
-            out.append({"epoch": list(map(float, whole)), **{k: [row[k] for row in whole.values()] for k in ("train/loss", "val/loss")}})
+            out.append(
+                {
+                    "epoch": list(map(float, whole)),
+                    **{k: [row[k] for row in whole.values()] for k in ("train/loss", "val/loss")},
+                }
+            )
         return out
 
     def refuse_classifier(self) -> None:
@@ -228,7 +287,12 @@ class Run:
     def widened(self, width: float) -> Callable[[Floats], Posterior]:
         """`posterior` with another width."""
         prior = self.simulator.prior
-        return lambda x: Posterior(self.members, torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32))), prior, width)
+        return lambda x: Posterior(
+            self.members,
+            torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32))),
+            prior,
+            width,
+        )
 
     @cached_property
     def width(self) -> float:
@@ -239,7 +303,9 @@ class Run:
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
             raise UserError(f"{path} is damaged; train again") from None
         if not WIDTHS[0] <= width <= WIDTHS[-1]:
-            raise UserError(f"{path} has a width of {width}, but it must be from {WIDTHS[0]} to {WIDTHS[-1]}; train again")
+            raise UserError(
+                f"{path} has a width of {width}, but it must be from {WIDTHS[0]} to {WIDTHS[-1]}; train again"
+            )
         return width
 
     @cached_property
@@ -247,7 +313,10 @@ class Run:
         """Least and greatest value of each entry of the summaries that training saw, (X,) each."""
         try:
             seen = json.loads((self.folder / RANGE).read_text())
-            low, high = np.array(seen["low"], dtype=np.float64), np.array(seen["high"], dtype=np.float64)
+            low, high = (
+                np.array(seen["low"], dtype=np.float64),
+                np.array(seen["high"], dtype=np.float64),
+            )
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
             raise UserError(f"{self.folder / RANGE} is missing or damaged; train again") from None
         fits = low.shape == high.shape == (self.simulator.layout.size,)
@@ -260,20 +329,26 @@ class Run:
         """What the diagnosis at the end of training found. Raises UserError if the training is not finished, or its file is damaged."""
         path = self.folder / METRICS
         if not path.exists():
-            raise UserError(f"run={self.folder} is not finished: it has no {METRICS}; go on with livetime train resume={self.folder}")
+            raise UserError(
+                f"run={self.folder} is not finished: it has no {METRICS}; go on with livetime train resume={self.folder}"
+            )
         try:
             metrics = dict(json.loads(path.read_text()))
             if not (isinstance(metrics["good"], bool) and isinstance(metrics["verdict"], str)):
                 raise TypeError
             return metrics
         except (OSError, ValueError, TypeError, KeyError):
-            raise UserError(f"{path} is damaged; remove it, and livetime train resume={self.folder} makes it again") from None
+            raise UserError(
+                f"{path} is damaged; remove it, and livetime train resume={self.folder} makes it again"
+            ) from None
 
     def own_diagnosis(self) -> list[str]:
         """A warning if the run was found wanting when it was diagnosed at the end of its training."""
         if self.metrics["good"]:
             return []
-        return [f"of this network it was said after training: {self.metrics['verdict'].rstrip('.')}"]
+        return [
+            f"of this network it was said after training: {self.metrics['verdict'].rstrip('.')}"
+        ]
 
     def out_of_range(self, x: Floats) -> list[str]:
         """Warnings for a summary (X,) outside of what training saw, which name the quantity and both numbers."""
@@ -281,8 +356,15 @@ class Run:
         warnings = []
         for name, s in self.simulator.layout.slices.items():
             values, lo, hi = np.asarray(x[s], dtype=np.float64), low[s], high[s]
-            if drawn := self.simulator.prior.covariates.get(name) if name in self.simulator.known else None:
-                lo, hi = np.atleast_1d(drawn.to_sampling([drawn.low])), np.atleast_1d(drawn.to_sampling([drawn.high]))
+            if (
+                drawn := self.simulator.prior.covariates.get(name)
+                if name in self.simulator.known
+                else None
+            ):
+                lo, hi = (
+                    np.atleast_1d(drawn.to_sampling([drawn.low])),
+                    np.atleast_1d(drawn.to_sampling([drawn.high])),
+                )
             outside = np.maximum(lo - values, values - hi) / (hi - lo + 1e-9)
             worst = int(outside.argmax())
             if outside[worst] <= 1e-6:
@@ -298,16 +380,29 @@ class Run:
                 value, edges = drawn.to_physical(values)[0], (drawn.low, drawn.high)
                 what, unit = name.replace("_", " "), f" {drawn.unit}".rstrip()
             elif name in _FOLLOWS:
-                value, edges, (what, unit) = 10 ** values[0], (10 ** lo[0], 10 ** hi[0]), _FOLLOWS[name]
+                value, edges, (what, unit) = (
+                    10 ** values[0],
+                    (10 ** lo[0], 10 ** hi[0]),
+                    _FOLLOWS[name],
+                )
             elif len(values) == 1:
                 value, edges, what, unit = values[0], (lo[0], hi[0]), name.replace("_", " "), ""
             elif self.simulator.layout.unit == "keV":
-                value, edges, unit = 100 * values[worst] ** 2, (100 * lo[worst] ** 2, 100 * hi[worst] ** 2), "%"
+                value, edges, unit = (
+                    100 * values[worst] ** 2,
+                    (100 * lo[worst] ** 2, 100 * hi[worst] ** 2),
+                    "%",
+                )
                 what = f"share of the counts at {self.simulator.layout.frequency[worst]:.3g} keV"
             else:
-                value, edges = 2 * np.exp(values[worst]), (2 * np.exp(lo[worst]), 2 * np.exp(hi[worst]))
+                value, edges = (
+                    2 * np.exp(values[worst]),
+                    (2 * np.exp(lo[worst]), 2 * np.exp(hi[worst])),
+                )
                 count = int((outside > 1e-6).sum())
                 what = f"{name} power at {self.simulator.layout.frequency[worst]:.3g} Hz ({count} of {len(values)} frequencies are outside)"
                 unit = " (where 2 is the detector's noise)" if self.simulator.known else " (Leahy)"
-            warnings.append(f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the answer is extrapolated")
+            warnings.append(
+                f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the answer is extrapolated"
+            )
         return warnings

@@ -24,9 +24,17 @@ def splines(transform: nn.Module) -> list[MaskedAutoregressiveTransform] | None:
 
 
 def _is_spline(part: nn.Module) -> bool:
-    if not (isinstance(part, MaskedAutoregressiveTransform) and part.passes == 2 and isinstance(part.univariate, partial)):
+    if not (
+        isinstance(part, MaskedAutoregressiveTransform)
+        and part.passes == 2
+        and isinstance(part.univariate, partial)
+    ):
         return False
-    return part.univariate.func is MonotonicRQSTransform and part.total > 2 and "bound" not in part.univariate.keywords
+    return (
+        part.univariate.func is MonotonicRQSTransform
+        and part.total > 2
+        and "bound" not in part.univariate.keywords
+    )
 
 
 class Couplings:
@@ -70,7 +78,9 @@ class Couplings:
         log = z.new_zeros(z.shape[:-1])
         for part in self.parts:
             phi = part.hyper(torch.cat([z[0], context], dim=-1)).unflatten(-1, (-1, part.total))
-            out, own = _Spline(phi.permute(1, 2, 0)[:, :, None].contiguous(), part.univariate.keywords["slope"]).forward(z.movedim(-1, 0))
+            out, own = _Spline(
+                phi.permute(1, 2, 0)[:, :, None].contiguous(), part.univariate.keywords["slope"]
+            ).forward(z.movedim(-1, 0))
             z, log = out.movedim(0, -1), log + own.sum(0)
         return z, log
 
@@ -97,7 +107,10 @@ class _Coupling:
         first = part.order == 0
         self.first, self.second = first.nonzero()[:, 0], (~first).nonzero()[:, 0]
         self.layers: list[tuple[Tensor, Tensor]] = []
-        own, shared = self.first, torch.arange(len(first), len(first) + context.shape[-1], device=context.device)  # inputs
+        own, shared = (
+            self.first,
+            torch.arange(len(first), len(first) + context.shape[-1], device=context.device),
+        )  # inputs
         for layer in part.hyper:
             if not isinstance(layer, MaskedLinear):
                 self.activation, context = layer, layer(context)
@@ -122,7 +135,10 @@ class _Coupling:
 
     def forward(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         first, second = theta[self.first], theta[self.second]
-        (a, log_a), (b, log_b) = self.of_first.forward(first), self._of_second(first).forward(second)
+        (a, log_a), (b, log_b) = (
+            self.of_first.forward(first),
+            self._of_second(first).forward(second),
+        )
         return self._join(a, b), log_a.sum(0) + log_b.sum(0)
 
     def inverse(self, z: Tensor) -> Tensor:
@@ -148,7 +164,9 @@ class _Spline:
         phi = phi.to(torch.promote_types(phi.dtype, torch.float32))
         self.bins, self.limit = (phi.shape[1] + 1) // 3, abs(math.log(slope))
         sizes = torch.unflatten(phi[:, : 2 * self.bins], 1, (2, self.bins))
-        self.sums = self._soft(sizes, self.limit / 2).exp().cumsum(2)  # of widths and heights (D, 2, K, n, B), of any scale
+        self.sums = (
+            self._soft(sizes, self.limit / 2).exp().cumsum(2)
+        )  # of widths and heights (D, 2, K, n, B), of any scale
         self.derivatives = phi[:, 2 * self.bins :]
 
     @staticmethod
@@ -161,14 +179,18 @@ class _Spline:
         `sums` hold the inner knots and the last; the first is at -BOUND, and the derivative at both ends is one.
         """
         scale = 2 * BOUND / self.sums[:, :, -1]
-        k = (self.sums[:, axis, :-1] < ((value + BOUND) / scale[:, axis])[:, None]).sum(1, keepdim=True)
+        k = (self.sums[:, axis, :-1] < ((value + BOUND) / scale[:, axis])[:, None]).sum(
+            1, keepdim=True
+        )
         both = torch.cat([(k - 1).clamp_(min=0), k], dim=1)
         inner = torch.cat([k > 0, k < self.bins - 1], dim=1)
         at = both[:, None].expand(-1, 2, -1, -1, -1)
         edges = self.sums.expand(-1, -1, -1, *value.shape[1:]).gather(2, at) * scale[:, :, None]
         start = edges[:, :, 0] * inner[:, None, 0]
         left, size = start - BOUND, edges[:, :, 1] - start
-        d = self.derivatives.expand(-1, -1, *value.shape[1:]).gather(1, both.clamp(max=self.bins - 2))
+        d = self.derivatives.expand(-1, -1, *value.shape[1:]).gather(
+            1, both.clamp(max=self.bins - 2)
+        )
         d = (self._soft(d, self.limit) * inner).exp()
         return left[:, 0], left[:, 1], size[:, 0], size[:, 1], d[:, 0], d[:, 1]
 

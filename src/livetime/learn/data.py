@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from livetime.config import Training, UserError
+from livetime.config import Training
+from livetime.errors import UserError
 
 Index = slice | NDArray[np.intp]
 
@@ -26,7 +27,9 @@ class Batches(Sampler[Tensor]):
         step: tells the number of steps done; Lightning's own count of epochs is late by one when a training is resumed.
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int | None = None, step: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self, n: int, batch_size: int, seed: int | None = None, step: Callable[[], int] = lambda: 0
+    ) -> None:
         self.n, self.batch_size, self.seed, self.step = n, min(batch_size, n), seed, step
 
     def __len__(self) -> int:
@@ -68,16 +71,22 @@ def split(
         smallest = n if labels is None else int(np.bincount(labels).min())
         if training.folds > smallest:
             what = "the smallest class has" if labels is not None else "there are"
-            raise UserError(f"training.folds is {training.folds}, but {what} {smallest} simulations; take fewer folds or more simulations")
+            raise UserError(
+                f"training.folds is {training.folds}, but {what} {smallest} simulations; take fewer folds or more simulations"
+            )
         kind = KFold if labels is None else StratifiedKFold
         order = kind(training.folds, shuffle=True, random_state=0).split(np.zeros(n), labels)
         parts = list(order)[fold]
     if len(np.arange(n)[parts[0]]) < 1:
-        raise UserError(f"simulations leaves {n} finite ones, too few to train on; ask for more: simulations=<n>")
+        raise UserError(
+            f"simulations leaves {n} finite ones, too few to train on; ask for more: simulations=<n>"
+        )
     for part, name in zip(parts, ("training", "validation"), strict=True):
         if labels is not None and (missing := set(labels.tolist()) - set(labels[part].tolist())):
             which = classes[min(missing)] if classes else f"number {min(missing)}"
-            raise UserError(f"the {name} split has no simulation of class {which}; ask for more: simulations=<n>")
+            raise UserError(
+                f"the {name} split has no simulation of class {which}; ask for more: simulations=<n>"
+            )
     return parts
 
 
@@ -95,13 +104,23 @@ class BankDataModule(lightning.LightningDataModule):
     """
 
     def __init__(
-        self, target: NDArray[Any], x: NDArray[np.floating], parts: tuple[Index, Index], batch_size: int | None, seed: int
+        self,
+        target: NDArray[Any],
+        x: NDArray[np.floating],
+        parts: tuple[Index, Index],
+        batch_size: int | None,
+        seed: int,
     ) -> None:
         super().__init__()
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if 2 * (target.nbytes + x.nbytes) > memory:
-            raise UserError(f"simulations take {x.nbytes / 2**30:.1f} GiB, more than half of the memory; train with fewer: simulations=<n>")
-        t, d = torch.from_numpy(np.asarray(target, dtype=np.float32)), torch.from_numpy(np.asarray(x, dtype=np.float32))
+            raise UserError(
+                f"simulations take {x.nbytes / 2**30:.1f} GiB, more than half of the memory; train with fewer: simulations=<n>"
+            )
+        t, d = (
+            torch.from_numpy(np.asarray(target, dtype=np.float32)),
+            torch.from_numpy(np.asarray(x, dtype=np.float32)),
+        )
         self.train, self.val = (TensorDataset(t[part], d[part]) for part in parts)
         if batch_size and batch_size > len(self.train):
             raise UserError(
@@ -110,8 +129,17 @@ class BankDataModule(lightning.LightningDataModule):
         self.batch_size, self.seed = batch_size or len(self.train), seed
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
-        batches = Batches(len(self.train), self.batch_size, self.seed, lambda: self.trainer.global_step if self.trainer else 0)
+        batches = Batches(
+            len(self.train),
+            self.batch_size,
+            self.seed,
+            lambda: self.trainer.global_step if self.trainer else 0,
+        )
         return DataLoader(self.train, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
-        return DataLoader(self.val, sampler=Batches(len(self.val), max(4 * self.batch_size, 1000)), batch_size=None)
+        return DataLoader(
+            self.val,
+            sampler=Batches(len(self.val), max(4 * self.batch_size, 1000)),
+            batch_size=None,
+        )

@@ -87,14 +87,22 @@ class MixtureDensity(PosteriorEstimator):
     """
 
     def __init__(
-        self, shapes: Shapes, net: dict[str, Any], components: int = 8, covariance: Literal["full", "diagonal", "constant"] = "full"
+        self,
+        shapes: Shapes,
+        net: dict[str, Any],
+        components: int = 8,
+        covariance: Literal["full", "diagonal", "constant"] = "full",
     ) -> None:
         super().__init__(shapes)
         if components < 1:
             raise ValueError(f"components is {components}, but must be at least 1")
         self.components, self.covariance, self.dim = components, covariance, len(shapes.low)
         below = self.dim * (self.dim - 1) // 2
-        self.sizes = [1, self.dim, *([] if covariance == "constant" else [self.dim] + [below] * (covariance == "full"))]
+        self.sizes = [
+            1,
+            self.dim,
+            *([] if covariance == "constant" else [self.dim] + [below] * (covariance == "full")),
+        ]
         self.shared = 0 if covariance == "constant" else 2 * self.dim
         self.net = build_net(net, shapes, self.shared + components * sum(self.sizes))
         self.spread = nn.Parameter(torch.randn(components, self.dim))
@@ -105,14 +113,26 @@ class MixtureDensity(PosteriorEstimator):
     def mixture(self, x: Tensor, width: float = 1.0) -> MixtureSameFamily:
         """The distribution of u for each x (B, X), each component wider by a factor."""
         features = self.net(x)
-        parts = features[:, self.shared :].unflatten(-1, (self.components, sum(self.sizes))).split(self.sizes, dim=-1)
+        parts = (
+            features[:, self.shared :]
+            .unflatten(-1, (self.components, sum(self.sizes)))
+            .split(self.sizes, dim=-1)
+        )
         mean = parts[1] + self.spread
-        diagonal, *rest = parts[2:] or self.factor.expand(len(x), -1, -1).tensor_split([self.dim], dim=-1)
+        diagonal, *rest = parts[2:] or self.factor.expand(len(x), -1, -1).tensor_split(
+            [self.dim], dim=-1
+        )
         tril = torch.diag_embed(width * (softplus(diagonal) + 1e-3))
         if rest and self.dim > 1:
             row, column = torch.tril_indices(self.dim, self.dim, -1)
             tril = tril.index_put(
-                (torch.arange(len(x))[:, None, None], torch.arange(self.components)[:, None], row, column), width * rest[0]
+                (
+                    torch.arange(len(x))[:, None, None],
+                    torch.arange(self.components)[:, None],
+                    row,
+                    column,
+                ),
+                width * rest[0],
             )
         if self.shared:
             centre, diagonal = features[:, None, : self.shared].chunk(2, dim=-1)
@@ -148,14 +168,24 @@ class Classifier(Estimator):
     target = "class"
     weights: Tensor
 
-    def __init__(self, shapes: Shapes, net: dict[str, Any], class_weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self, shapes: Shapes, net: dict[str, Any], class_weights: Sequence[float] | None = None
+    ) -> None:
         super().__init__()
         k = len(shapes.classes)
         if k < 2:
-            raise ValueError("a Classifier needs a prior with two classes or more; give prior.classes, or take an estimator of parameters")
-        given = torch.ones(k) if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
+            raise ValueError(
+                "a Classifier needs a prior with two classes or more; give prior.classes, or take an estimator of parameters"
+            )
+        given = (
+            torch.ones(k)
+            if class_weights is None
+            else torch.tensor(class_weights, dtype=torch.float32)
+        )
         if len(given) != k or not (given > 0).all() or not torch.isfinite(given).all():
-            raise ValueError(f"class_weights is {class_weights}, but must be {k} positive numbers, one for each class")
+            raise ValueError(
+                f"class_weights is {class_weights}, but must be {k} positive numbers, one for each class"
+            )
         self.register_buffer("weights", given / given.mean())
         self.binary = k == 2
         self.net = build_net(net, shapes, 1 if self.binary else k)

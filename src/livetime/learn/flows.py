@@ -15,7 +15,17 @@ from livetime.learn.coupling import Couplings, splines
 from livetime.learn.estimators import PosteriorEstimator
 from livetime.learn.nets import Shapes, build_net
 
-MODELS = ("zuko_nsf", "zuko_maf", "zuko_nice", "zuko_sospf", "zuko_bpf", "nsf", "maf", "maf_rqs", "mdn")
+MODELS = (
+    "zuko_nsf",
+    "zuko_maf",
+    "zuko_nice",
+    "zuko_sospf",
+    "zuko_bpf",
+    "nsf",
+    "maf",
+    "maf_rqs",
+    "mdn",
+)
 """Of `posterior_nn`, those that train and sample in a reasonable time."""
 
 
@@ -92,7 +102,9 @@ class Flow(PosteriorEstimator):
     def _distribution(self, features: Tensor, width: float) -> NormalizingFlow:
         """The flow at features (B, F), its base wider by a factor."""
         flow = self.flow.net(features)
-        base = DiagNormal(torch.zeros_like(self.low), torch.full_like(self.low, width)).expand(features.shape[:-1])
+        base = DiagNormal(torch.zeros_like(self.low), torch.full_like(self.low, width)).expand(
+            features.shape[:-1]
+        )
         return NormalizingFlow(flow.transform, base)
 
     def _couplings(self, features: Tensor) -> Couplings | None:
@@ -107,9 +119,15 @@ class Flow(PosteriorEstimator):
         z = (u - mean) * torch.exp(-log_scale)
         if couplings := self._couplings(features):
             base, log = couplings(z)
-            density = log - ((base / width) ** 2 / 2 + math.log(width * math.sqrt(2 * math.pi))).sum(-1)
+            density = log - (
+                (base / width) ** 2 / 2 + math.log(width * math.sqrt(2 * math.pi))
+            ).sum(-1)
         else:
-            density = self.flow.log_prob(z, features) if width == 1 else self._distribution(features, width).log_prob(z)
+            density = (
+                self.flow.log_prob(z, features)
+                if width == 1
+                else self._distribution(features, width).log_prob(z)
+            )
         out: Tensor = density + jacobian - log_scale.sum(-1)
         return out
 
@@ -118,5 +136,9 @@ class Flow(PosteriorEstimator):
         if couplings := self._couplings(features):
             z = couplings.inverse(width * torch.randn(n, *mean.shape, device=mean.device))
         else:
-            z = self.flow.sample((n,), features) if width == 1 else self._distribution(features, width).sample((n,))
+            z = (
+                self.flow.sample((n,), features)
+                if width == 1
+                else self._distribution(features, width).sample((n,))
+            )
         return self.theta(torch.sigmoid(z * torch.exp(log_scale) + mean))

@@ -6,7 +6,8 @@ import lightning
 import torch
 from torch import Tensor
 
-from livetime.config import Training, UserError, build
+from livetime.config import Training, build
+from livetime.errors import UserError
 from livetime.learn.nets import Shapes
 from livetime.learn.standardise import Standardise
 
@@ -26,14 +27,22 @@ class LitEstimator(lightning.LightningModule):
         schema: version of what a checkpoint holds.
     """
 
-    def __init__(self, estimator: dict[str, Any], shapes: dict[str, Any], training: dict[str, Any], schema: int = SCHEMA) -> None:
+    def __init__(
+        self,
+        estimator: dict[str, Any],
+        shapes: dict[str, Any],
+        training: dict[str, Any],
+        schema: int = SCHEMA,
+    ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.training_config = Training(**training)
         pca = self.training_config.pca
         given = Shapes(**shapes)
         if pca and pca > given.x_dim:
-            raise UserError(f"training.pca is {pca}, but a summary has {given.x_dim} entries; take fewer components")
+            raise UserError(
+                f"training.pca is {pca}, but a summary has {given.x_dim} entries; take fewer components"
+            )
         seen = {**shapes, "x_dim": pca, "channels": 0, "bins": 0} if pca else shapes
         self.estimator = build(estimator, "estimator", shapes=seen)
         self.standardise = Standardise(given.x_dim, given.channels * given.bins, pca)
@@ -59,21 +68,34 @@ class LitEstimator(lightning.LightningModule):
         return t.penalty * torch.stack([(w.abs() ** t.penalty_norm).sum() for w in weights]).sum()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        self.log("val/loss", self.loss(*batch).mean(), on_step=False, on_epoch=True, batch_size=len(batch[0]))
+        self.log(
+            "val/loss",
+            self.loss(*batch).mean(),
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch[0]),
+        )
 
     def configure_optimizers(self) -> Any:
         t = self.training_config
         optimizer: torch.optim.Optimizer
         if t.optimizer == "adamw":
-            optimizer = torch.optim.AdamW(self.parameters(), lr=t.lr, weight_decay=t.weight_decay, fused=True)
+            optimizer = torch.optim.AdamW(
+                self.parameters(), lr=t.lr, weight_decay=t.weight_decay, fused=True
+            )
         else:
             optimizer = torch.optim.SGD(self.parameters(), lr=t.lr)
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler: Any
         if t.schedule == "onecycle":
-            scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, t.lr, total_steps=max(steps, 2))
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, t.lr, total_steps=max(steps, 2)
+            )
         elif t.schedule == "cosine":
             scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
         else:
             return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }

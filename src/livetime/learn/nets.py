@@ -15,7 +15,13 @@ from torch.nn.functional import conv2d
 
 from livetime.config import build
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "silu": nn.SiLU,
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
 Activation = Literal["silu", "relu", "gelu", "tanh", "sigmoid"]
 
 
@@ -90,7 +96,9 @@ class MLP(nn.Sequential):
         for width in widths:
             layers.append(nn.Linear(size, width))
             if normalisation:
-                layers.append(nn.LayerNorm(width) if normalisation == "layer" else nn.BatchNorm1d(width))
+                layers.append(
+                    nn.LayerNorm(width) if normalisation == "layer" else nn.BatchNorm1d(width)
+                )
             layers.append(ACTIVATIONS[activation]())
             if dropout:
                 layers.append(nn.Dropout(dropout))
@@ -105,7 +113,9 @@ class _Convolution(nn.Conv1d):
         super().__init__(size, width, kernel_size, stride, padding=kernel_size // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return conv2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), (0, self.kernel_size[0] // 2))
+        return conv2d(
+            x, self.weight[:, :, None], self.bias, (1, *self.stride), (0, self.kernel_size[0] // 2)
+        )
 
 
 class _Residual(nn.Module):
@@ -115,7 +125,9 @@ class _Residual(nn.Module):
         super().__init__()
         last = _Convolution(width, width, kernel_size)
         nn.init.zeros_(last.weight)
-        self.convolutions = nn.Sequential(nn.SiLU(), _Convolution(width, width, kernel_size), nn.SiLU(), last)
+        self.convolutions = nn.Sequential(
+            nn.SiLU(), _Convolution(width, width, kernel_size), nn.SiLU(), last
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.convolutions(x)
@@ -154,21 +166,31 @@ class PeriodogramCNN(nn.Module):
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"kernel_size is {kernel_size}, but must be odd")
         if shapes.channels < 1:
-            raise ValueError("a PeriodogramCNN needs periodograms, which neither features nor training.pca leave; take estimator/net=mlp")
+            raise ValueError(
+                "a PeriodogramCNN needs periodograms, which neither features nor training.pca leave; take estimator/net=mlp"
+            )
         left = -(-shapes.bins // 2**stages)
         if left < 2:
-            raise ValueError(f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer")
+            raise ValueError(
+                f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer"
+            )
         self.channels, self.bins = shapes.channels, shapes.bins
         numbers = shapes.x_dim - shapes.channels * shapes.bins
         layers: list[nn.Module] = []
         size = shapes.channels + numbers
         for stage in range(stages):
             grown = width * 2**stage
-            layers += [_Convolution(size, grown, kernel_size, stride=2), _Residual(grown, kernel_size), nn.SiLU()]
+            layers += [
+                _Convolution(size, grown, kernel_size, stride=2),
+                _Residual(grown, kernel_size),
+                nn.SiLU(),
+            ]
             size = grown
         if left > positions:
             layers.append(nn.AdaptiveAvgPool2d((1, positions)))
-        self.convolutions = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size * min(left, positions), hidden[0]))
+        self.convolutions = nn.Sequential(
+            *layers, nn.Flatten(), nn.Linear(size * min(left, positions), hidden[0])
+        )
         self.numbers = nn.Linear(numbers, hidden[0]) if numbers else None
         tail: list[nn.Module] = [nn.SiLU()]
         for a, b in pairwise(hidden):
@@ -177,8 +199,13 @@ class PeriodogramCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         spectral = self.channels * self.bins
-        periodograms, numbers = x[:, :spectral].reshape(-1, self.channels, self.bins), x[:, spectral:]
+        periodograms, numbers = (
+            x[:, :spectral].reshape(-1, self.channels, self.bins),
+            x[:, spectral:],
+        )
         seen = torch.cat([periodograms, numbers[:, :, None].expand(-1, -1, self.bins)], dim=1)
         features = self.convolutions(seen[:, :, None].contiguous(memory_format=torch.channels_last))
-        out: Tensor = self.tail(features if self.numbers is None else features + self.numbers(numbers))
+        out: Tensor = self.tail(
+            features if self.numbers is None else features + self.numbers(numbers)
+        )
         return out

@@ -54,14 +54,21 @@ class Standardise(nn.Module):
         self.high.copy_(numbers.amax(0))
         if len(x) >= 1000:  # fewer tell a mean alone
             _regress(self.trend, parts, self._terms, lambda part: part[:, :s])
-            _regress(self.spread, parts, self._terms, lambda part: torch.log(self._residual(part, self._terms(part)) ** 2 + 1e-12))
+            _regress(
+                self.spread,
+                parts,
+                self._terms,
+                lambda part: torch.log(self._residual(part, self._terms(part)) ** 2 + 1e-12),
+            )
         constant = x[:, :s].amin(0) == x[:, :s].amax(0)
         self.trend[:, constant] = 0  # not even rounding errors are left
         self.trend[0, constant] = x[0, :s][constant]
         self.mean[:s], self.std[:s] = _moments([self._scaled(part) for part in parts])
         if self.components is not None:
             square = torch.stack([(z := self._z(part)).T @ z for part in parts]).sum(0)
-            self.components.copy_(torch.linalg.eigh(square.double())[1].flip(-1)[:, : self.components.shape[1]])
+            self.components.copy_(
+                torch.linalg.eigh(square.double())[1].flip(-1)[:, : self.components.shape[1]]
+            )
 
     def _numbers(self, x: Tensor) -> Tensor:
         return (x[:, self.spectral :] - self.mean[self.spectral :]) / self.std[self.spectral :]
@@ -69,17 +76,27 @@ class Standardise(nn.Module):
     def _terms(self, x: Tensor) -> Tensor:
         """One, and the powers of the numbers (B, K), which are kept in the range of training: (B, 1 + ORDER K)."""
         inside = self._numbers(x).clamp(self.low, self.high)
-        return torch.cat([torch.ones_like(x[:, :1]), *(inside**k for k in range(1, ORDER + 1))], dim=1)
+        return torch.cat(
+            [torch.ones_like(x[:, :1]), *(inside**k for k in range(1, ORDER + 1))], dim=1
+        )
 
     def _residual(self, x: Tensor, terms: Tensor) -> Tensor:
         return x[:, : self.spectral] - terms @ self.trend
 
     def _scaled(self, x: Tensor) -> Tensor:
         terms = self._terms(x)
-        return self._residual(x, terms) * torch.exp(-0.5 * terms[:, : len(self.spread)] @ self.spread)
+        return self._residual(x, terms) * torch.exp(
+            -0.5 * terms[:, : len(self.spread)] @ self.spread
+        )
 
     def _z(self, x: Tensor) -> Tensor:
-        return torch.cat([(self._scaled(x) - self.mean[: self.spectral]) / self.std[: self.spectral], self._numbers(x)], dim=1)
+        return torch.cat(
+            [
+                (self._scaled(x) - self.mean[: self.spectral]) / self.std[: self.spectral],
+                self._numbers(x),
+            ],
+            dim=1,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         z = self._z(x)
@@ -94,11 +111,19 @@ def _moments(parts: list[Tensor]) -> tuple[Tensor, Tensor]:
     return mean.float(), torch.where(std > 1e-6, std, torch.ones_like(std)).float()
 
 
-def _regress(coefficients: Tensor, parts: tuple[Tensor, ...], terms: Callable[[Tensor], Tensor], y: Callable[[Tensor], Tensor]) -> None:
+def _regress(
+    coefficients: Tensor,
+    parts: tuple[Tensor, ...],
+    terms: Callable[[Tensor], Tensor],
+    y: Callable[[Tensor], Tensor],
+) -> None:
     """Least squares of y (B, Y) on the first of the terms, as many as there are coefficients (T, Y); rates of two modules are nearly equal,
     so that a little ridge is needed."""
     t = len(coefficients)
-    matrix, vector = 1e-6 * torch.eye(t, dtype=torch.float64), torch.zeros(coefficients.shape, dtype=torch.float64)
+    matrix, vector = (
+        1e-6 * torch.eye(t, dtype=torch.float64),
+        torch.zeros(coefficients.shape, dtype=torch.float64),
+    )
     n = sum(map(len, parts))
     for part in parts:
         a = terms(part)[:, :t].double()

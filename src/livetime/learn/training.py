@@ -17,7 +17,8 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from numpy.typing import NDArray
 
-from livetime.config import Trainer, Training, UserError
+from livetime.config import Trainer, Training
+from livetime.errors import UserError
 from livetime.learn.data import BankDataModule, split
 from livetime.learn.module import SCHEMA, LitEstimator
 from livetime.outputs import write_json
@@ -60,7 +61,9 @@ class _Reporter(Callback):
     def __init__(self, report: Report) -> None:
         self.report = report
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
         self.report(1, float(trainer.callback_metrics.get("val/loss", torch.nan)))
 
 
@@ -79,7 +82,9 @@ def on_machine(machine: Trainer, **science: Any) -> lightning.Trainer:
     except (RuntimeError, ValueError, MisconfigurationException) as error:
         words = str(error).splitlines()[0].rstrip(".")
         asked = f"trainer.accelerator={machine.accelerator} with precision={machine.precision}"
-        raise UserError(f"{asked}: {words}; take trainer.accelerator=auto, or another precision") from None
+        raise UserError(
+            f"{asked}: {words}; take trainer.accelerator=auto, or another precision"
+        ) from None
 
 
 def fit(member: Member, report: Report) -> dict[str, float]:
@@ -100,15 +105,27 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(member.seed)
         module = LitEstimator(member.estimator, member.shapes, asdict(t))
-    target = theta[:, -1:] if module.estimator.target == "class" else theta[:, : len(member.shapes["low"])]
-    data = BankDataModule(target, x, split(len(x), t, member.fold, _labels(theta, member), member.overfit), t.batch_size, member.seed)
+    target = (
+        theta[:, -1:]
+        if module.estimator.target == "class"
+        else theta[:, : len(member.shapes["low"])]
+    )
+    data = BankDataModule(
+        target,
+        x,
+        split(len(x), t, member.fold, _labels(theta, member), member.overfit),
+        t.batch_size,
+        member.seed,
+    )
     module.standardise.fit(data.train.tensors[1])
     del theta, x, target
     last, log = checkpoints / "last.ckpt", member.folder / "metrics.csv"
     if log.exists():  # Lightning's logger would delete it
         log.rename(member.folder / f"metrics_{len(list(member.folder.glob('metrics*.csv')))}.csv")
     best = ModelCheckpoint(checkpoints, "best", "val/loss", enable_version_counter=False)
-    latest = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)  # `save_last` would keep the last of the best alone
+    latest = ModelCheckpoint(
+        checkpoints, "last", enable_version_counter=False
+    )  # `save_last` would keep the last of the best alone
     stopping = EarlyStopping("val/loss", patience=t.patience, check_finite=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
@@ -117,17 +134,30 @@ def fit(member: Member, report: Report) -> dict[str, float]:
             member.trainer,
             max_epochs=t.epochs,
             gradient_clip_val=t.clip,
-            logger=[TensorBoardLogger(member.folder, "", "", default_hp_metric=False), CSVLogger(member.folder, "", "")],
+            logger=[
+                TensorBoardLogger(member.folder, "", "", default_hp_metric=False),
+                CSVLogger(member.folder, "", ""),
+            ],
             callbacks=[best, latest, stopping, _Reporter(report)],
             num_sanity_val_steps=0,
             log_every_n_steps=10**9,
         )
         trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
-    if not (checkpoints / "best.ckpt").exists() or best.best_model_score is None or not torch.isfinite(best.best_model_score):
-        raise UserError("the training loss is not finite; lower training.lr, take trainer.precision=32-true, or look at the simulations")
+    if (
+        not (checkpoints / "best.ckpt").exists()
+        or best.best_model_score is None
+        or not torch.isfinite(best.best_model_score)
+    ):
+        raise UserError(
+            "the training loss is not finite; lower training.lr, take trainer.precision=32-true, or look at the simulations"
+        )
     report(t.epochs - trainer.current_epoch, float(best.best_model_score))
     weights = sum(p.numel() for p in module.parameters())
-    result = {"val_loss": float(best.best_model_score), "epochs": trainer.current_epoch, "weights": weights}
+    result = {
+        "val_loss": float(best.best_model_score),
+        "epochs": trainer.current_epoch,
+        "weights": weights,
+    }
     write_json(done, result)
     return result
 
@@ -143,14 +173,20 @@ def load(member: Path) -> LitEstimator:
     """
     path = member / "checkpoints" / "best.ckpt"
     if not path.exists():
-        raise UserError(f"{path} is missing: the training did not finish; go on with `livetime train resume={member.parent}`")
+        raise UserError(
+            f"{path} is missing: the training did not finish; go on with `livetime train resume={member.parent}`"
+        )
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         schema = checkpoint["hyper_parameters"]["schema"]
     except Exception:
-        raise UserError(f"{path} is not a checkpoint of livetime, or is damaged; train again") from None
+        raise UserError(
+            f"{path} is not a checkpoint of livetime, or is damaged; train again"
+        ) from None
     if schema != SCHEMA:
-        raise UserError(f"{path} has schema {schema}, but this version of livetime reads schema {SCHEMA}; train again")
+        raise UserError(
+            f"{path} has schema {schema}, but this version of livetime reads schema {SCHEMA}; train again"
+        )
     try:
         module = LitEstimator(**checkpoint["hyper_parameters"])
         module.load_state_dict(checkpoint["state_dict"])
@@ -173,7 +209,9 @@ def _fit_in_process(index: int, member: Member) -> dict[str, float]:
     return fit(member, lambda epochs, loss: _reports.put((index, epochs, loss)))
 
 
-def fit_ensemble(members: list[Member], report: Callable[[int, int, float], object]) -> list[dict[str, float]]:
+def fit_ensemble(
+    members: list[Member], report: Callable[[int, int, float], object]
+) -> list[dict[str, float]]:
     """Trains all members, as many at a time as there are cores.
 
     Arguments:

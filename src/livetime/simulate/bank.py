@@ -12,7 +12,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from livetime.simulate.simulator import Simulations
+from livetime.simulate.simulator import Simulator
 
 SHARD = 2000
 MANIFEST = "manifest.json"
@@ -23,7 +23,7 @@ class BankError(ValueError):
     """A bank that cannot be used, in one sentence that names the file and says what to do."""
 
 
-def bank_hash(simulator: Simulations, seed: int) -> str:
+def bank_hash(simulator: Simulator, seed: int) -> str:
     """Names a bank by prior, source, detector, summary, simulator version and seed, not by its size."""
     text = json.dumps({**simulator.identity(), "seed": seed}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -48,7 +48,14 @@ class Bank:
     manifest: dict[str, Any]
 
     @classmethod
-    def build(cls, root: Path, simulator: Simulations, n: int, seed: int, progress: Callable[[int], object] | None = None) -> "Bank":
+    def build(
+        cls,
+        root: Path,
+        simulator: Simulator,
+        n: int,
+        seed: int,
+        progress: Callable[[int], object] | None = None,
+    ) -> "Bank":
         """Opens the simulator's bank under root, and simulates what is missing up to n.
 
         Each shard is written aside and renamed, then the manifest: a killed build goes on where it was. A lock lets one process
@@ -57,7 +64,7 @@ class Bank:
         Arguments:
             root: folder of banks.
             n: number of simulations that are wanted.
-            seed: see `Simulator`.
+            seed: see `TimingSimulator`.
             progress: called with the number of new simulations done since.
 
         Raises: BankError if the manifest is damaged, or more than 1% of the simulations are not finite.
@@ -69,7 +76,13 @@ class Bank:
             if (folder / MANIFEST).exists():
                 manifest = _read_manifest(folder)
             else:
-                manifest = {"hash": name, "seed": seed, "identity": simulator.identity(), "shards": [], "nonfinite": []}
+                manifest = {
+                    "hash": name,
+                    "seed": seed,
+                    "identity": simulator.identity(),
+                    "shards": [],
+                    "nonfinite": [],
+                }
             _check_nonfinite(folder, manifest)
             start = manifest["shards"][-1]["stop"] if manifest["shards"] else 0
             with simulator.cores(n - start) as cores:
@@ -81,7 +94,7 @@ class Bank:
         return cls(folder, manifest)
 
     @classmethod
-    def found(cls, root: Path, simulator: Simulations, seed: int) -> int:
+    def found(cls, root: Path, simulator: Simulator, seed: int) -> int:
         """Number of simulations that the simulator's bank under root holds already."""
         folder = root / bank_hash(simulator, seed)
         return len(cls.open(folder)) if (folder / MANIFEST).exists() else 0
@@ -93,7 +106,9 @@ class Bank:
         Raises: BankError if the folder is not a bank.
         """
         if not (folder / MANIFEST).exists():
-            raise BankError(f"{folder} is not a bank of simulations: it has no {MANIFEST}; run `livetime simulate` to make one")
+            raise BankError(
+                f"{folder} is not a bank of simulations: it has no {MANIFEST}; run `livetime simulate` to make one"
+            )
         return cls(folder, _read_manifest(folder))
 
     def __len__(self) -> int:
@@ -106,7 +121,9 @@ class Bank:
         """
         n = len(self) if n is None else n
         if n > len(self):
-            raise BankError(f"{self.folder} holds {len(self)} simulations, fewer than the {n} that are wanted; run `livetime simulate`")
+            raise BankError(
+                f"{self.folder} holds {len(self)} simulations, fewer than the {n} that are wanted; run `livetime simulate`"
+            )
         parts = [self._shard(shard) for shard in self.manifest["shards"] if shard["start"] < n]
         theta = np.concatenate([p[0] for p in parts])[:n]
         x = np.concatenate([p[1] for p in parts])[:n]
@@ -119,7 +136,9 @@ class Bank:
         if not path.exists():
             raise BankError(f"{path} is missing, though the bank's manifest names it; {mend}")
         if hashlib.sha256(path.read_bytes()).hexdigest() != shard["sha256"]:
-            raise BankError(f"{path} is damaged or belongs to another bank: its checksum is not the manifest's; {mend}")
+            raise BankError(
+                f"{path} is damaged or belongs to another bank: its checksum is not the manifest's; {mend}"
+            )
         with np.load(path) as file:
             return file["theta"], file["x"]
 
@@ -133,14 +152,16 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             _ = shard["file"], shard["start"], shard["stop"], shard["sha256"]
         _ = manifest["nonfinite"]
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
-        raise BankError(f"{folder / MANIFEST} is damaged or of another bank; delete the folder {folder} and simulate again") from None
+        raise BankError(
+            f"{folder / MANIFEST} is damaged or of another bank; delete the folder {folder} and simulate again"
+        ) from None
     return dict(manifest)
 
 
 def _add(
     folder: Path,
     manifest: dict[str, Any],
-    simulator: Simulations,
+    simulator: Simulator,
     start: int,
     stop: int,
     theta: NDArray[np.float64],
@@ -156,7 +177,13 @@ def _add(
     names = np.array(simulator.layout.names())
     for i in bad:
         entries = names[~np.isfinite(x[i])].tolist()
-        manifest["nonfinite"].append({"index": start + int(i), **{k: float(v[i]) for k, v in params.items()}, "entries": entries})
+        manifest["nonfinite"].append(
+            {
+                "index": start + int(i),
+                **{k: float(v[i]) for k, v in params.items()},
+                "entries": entries,
+            }
+        )
     sha256 = hashlib.sha256((folder / file).read_bytes()).hexdigest()
     manifest["shards"].append({"file": file, "start": start, "stop": stop, "sha256": sha256})
     _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
@@ -171,7 +198,9 @@ def _check_nonfinite(folder: Path, manifest: dict[str, Any]) -> None:
         entries = row.pop("entries", [])
         last = ", ".join(f"{k} = {v:.3g}" for k, v in row.items())
         if entries:
-            last += f"; without a number: {entries[0]}" + (f" and {len(entries) - 1} more" if len(entries) > 1 else "")
+            last += f"; without a number: {entries[0]}" + (
+                f" and {len(entries) - 1} more" if len(entries) > 1 else ""
+            )
         raise BankError(
             f"{len(manifest['nonfinite'])} of {stop} simulations in {folder} are not finite, more than 1% (the last: {last}); "
             "change the prior or the source; the bank's manifest lists them all"

@@ -74,7 +74,9 @@ class Davis:
     @cached_property
     def _below_threshold(self) -> Floats:
         response = self.detector.response
-        return np.clip((self.detector.threshold - response.low) / (response.high - response.low), 0, 1)
+        return np.clip(
+            (self.detector.threshold - response.low) / (response.high - response.low), 0, 1
+        )
 
     def events(self, rate: Floats, params: Mapping[str, ArrayLike]) -> tuple[Floats, Floats]:
         """Good events before the redistribution: of the core per region and frame, and of the wings per second, in each energy bin.
@@ -90,7 +92,9 @@ class Davis:
         mean = detector.mean_photons(rate, fraction[..., 0])[..., None]
         alone = fraction * detector.frame_time / (detector.regions * detector.fracexp) * rate
         core = detector.g0 * np.exp(-mean) * (alone + self._piled(alone, alpha))
-        return core * self._below_threshold, detector.g0 * (1 - fraction) * rate * self._below_threshold
+        return core * self._below_threshold, detector.g0 * (
+            1 - fraction
+        ) * rate * self._below_threshold
 
     def _piled(self, photons: Floats, alpha: Floats) -> Floats:
         """`sum_{p >= 2} alpha^(p-1)/p!` times the p-fold convolution of photons per frame and energy bin, (..., E)."""
@@ -98,7 +102,9 @@ class Davis:
         x = fft.rfft(there(photons) * damping, length)
         y = alpha * x
         x, alpha = np.broadcast_to(x, y.shape), np.broadcast_to(alpha, y.shape)
-        few = np.abs(y) < 1e-3  # no cancellation there; most of the transform, and far cheaper than an exponential
+        few = (
+            np.abs(y) < 1e-3
+        )  # no cancellation there; most of the transform, and far cheaper than an exponential
         many, piled = ~few, np.empty_like(y)
         piled[few] = x[few] * (z := y[few]) / 2 * (1 + z / 3 * (1 + z / 4))
         piled[many] = (np.exp(z := y[many]) - 1 - z) / alpha[many]

@@ -36,19 +36,27 @@ class DeadTimeDistribution:
 
     def draw(self, n: int, rng: np.random.Generator) -> Floats:
         """Dead times (n,) in s."""
-        k = rng.choice(len(self.low), size=n, p=self.probability) if len(self.low) > 1 else np.zeros(n, dtype=np.int64)
+        k = (
+            rng.choice(len(self.low), size=n, p=self.probability)
+            if len(self.low) > 1
+            else np.zeros(n, dtype=np.int64)
+        )
         return np.asarray(self.low[k] + (self.high - self.low)[k] * rng.random(n))
 
     def phi(self, f: ArrayLike) -> NDArray[np.complex128]:
         """Characteristic function E[exp(-2 pi i f tau)], shape of f."""
         f = np.asarray(f, dtype=np.float64)[..., None]
         centre, width = (self.low + self.high) / 2, self.high - self.low
-        out: NDArray[np.complex128] = (np.exp(-2j * np.pi * f * centre) * np.sinc(f * width)) @ self.probability
+        out: NDArray[np.complex128] = (
+            np.exp(-2j * np.pi * f * centre) * np.sinc(f * width)
+        ) @ self.probability
         return out
 
 
 @lru_cache(maxsize=1024)
-def dead_time_distribution(dead_time: float | Literal["nustar"], scatter: float = 0.0) -> DeadTimeDistribution:
+def dead_time_distribution(
+    dead_time: float | Literal["nustar"], scatter: float = 0.0
+) -> DeadTimeDistribution:
     """A constant in s, or `nustar`: the empirical histogram of NuSTAR's dead time per event (mean 2.536 ms, sd .210 ms), read off
     figure nustar_deadtime.pdf of the DeadTimeSBI repository (Huppenkothen & Bachetti 2022).
 
@@ -56,7 +64,11 @@ def dead_time_distribution(dead_time: float | Literal["nustar"], scatter: float 
     what would be negative is left out.
     """
     if dead_time == "nustar":
-        with resources.files("livetime.simulate").joinpath("data/nustar_dead_time.csv").open() as file:
+        with (
+            resources.files("livetime.simulate")
+            .joinpath("data/nustar_dead_time.csv")
+            .open() as file
+        ):
             low, high, density = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
         mass = density * (high - low)
         return DeadTimeDistribution(low * 1e-3, high * 1e-3, mass / mass.sum())
@@ -104,7 +116,9 @@ def white_noise(
     images = np.arange(-aliases, aliases + 1)[:, None]
     if rate.ndim == 0:  # all at once, which for many rates takes too much memory
         g = f + images / dt
-        return np.asarray(2 + (np.sinc(g * dt) ** 2 * (level(np.abs(g).ravel()).reshape(g.shape) - 2)).sum(axis=0))
+        return np.asarray(
+            2 + (np.sinc(g * dt) ** 2 * (level(np.abs(g).ravel()).reshape(g.shape) - 2)).sum(axis=0)
+        )
     total: Floats = np.full((*rate.shape, *f.shape), 2.0)
     for g in f + images / dt:
         total += np.sinc(g * dt) ** 2 * (level(np.abs(g)) - 2)
@@ -130,15 +144,23 @@ def _paralyzable(rate: Floats, dead_time: DeadTimeDistribution) -> Callable[[Flo
     place = (nodes + 1) / 2
     t, dw = low[:, None] + width[:, None] * place, width[:, None] * weights / 2
     before = np.concatenate([[0.0], np.cumsum(p)[:-1]])
-    covered = np.concatenate([[0.0], np.cumsum(width * (1 - before - p / 2))[:-1]])  # int P(tau > s) ds from low[0] to the bin
+    covered = np.concatenate(
+        [[0.0], np.cumsum(width * (1 - before - p / 2))[:-1]]
+    )  # int P(tau > s) ds from low[0] to the bin
     shorter = before[:, None] + p[:, None] * place  # P(tau < t)
-    open_until = low[0] + covered[:, None] + width[:, None] * place * (1 - before[:, None] - p[:, None] * place / 2)
+    open_until = (
+        low[0]
+        + covered[:, None]
+        + width[:, None] * place * (1 - before[:, None] - p[:, None] * place / 2)
+    )
     q = r * np.exp(-r * dead_time.mean)
     excess = (r * shorter.ravel() * np.exp(-r * open_until.ravel()) - q) * dw.ravel()
 
     def level(f: Floats) -> Floats:
         blind = -q * 2 * low[0] * np.sinc(2 * f * low[0])
-        out: Floats = 2 + 2 * blind + 4 * excess @ np.cos(2 * np.pi * np.multiply.outer(t.ravel(), f))
+        out: Floats = (
+            2 + 2 * blind + 4 * excess @ np.cos(2 * np.pi * np.multiply.outer(t.ravel(), f))
+        )
         return out
 
     return level

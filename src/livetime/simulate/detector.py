@@ -9,9 +9,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from livetime.simulate.dead_time import DeadTimeDistribution, dead_time_distribution, modulation_response, white_noise
-from livetime.simulate.draws import exponential, uniform
-from livetime.simulate.lightcurve import Rate
+from livetime.simulate.dead_time import (
+    DeadTimeDistribution,
+    dead_time_distribution,
+    modulation_response,
+    white_noise,
+)
+from livetime.simulate.light_curve import Rate
+from livetime.simulate.numba_random import exponential, uniform
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -68,7 +73,9 @@ def _record(out, n, k, t, values, dt, scale, offset, low, width, cumulative, gui
 
 
 @njit(nogil=True, cache=True)
-def _sift(out, n, k, t, values, dt, scale, offset, low, width, cumulative, guide, bits, free, paralyzable):  # type: ignore[no-untyped-def] # pragma: no cover
+def _sift(
+    out, n, k, t, values, dt, scale, offset, low, width, cumulative, guide, bits, free, paralyzable
+):  # type: ignore[no-untyped-def] # pragma: no cover
     """As `_record`, of several detectors, merged: every incident event is drawn, falls on one of them, and is kept if that one is not
     blind. `free` is from when on each is not, (detectors,)."""
     bins, single, tau = len(values), len(low) == 1, low[0]
@@ -123,7 +130,9 @@ def _keep(times, dead_time, paralyzable):  # type: ignore[no-untyped-def] # prag
     return keep
 
 
-def filter_dead_time(times: Floats, dead_time: ArrayLike, paralyzable: bool = False) -> NDArray[np.bool_]:
+def filter_dead_time(
+    times: Floats, dead_time: ArrayLike, paralyzable: bool = False
+) -> NDArray[np.bool_]:
     """Which of a list of incident events are recorded.
 
     Arguments:
@@ -149,17 +158,28 @@ def _tables(dead_time: float | Literal["nustar"], scatter: float) -> tuple[Any, 
     tau = dead_time_distribution(dead_time, scatter)
     cumulative = np.concatenate([[0.0], np.cumsum(tau.probability)])
     cumulative[-1] = 1.0
-    guide = np.searchsorted(cumulative, np.arange(4096) / 4096, side="right") - 1 if len(tau.low) > 1 else np.zeros(1, dtype=np.int64)
+    guide = (
+        np.searchsorted(cumulative, np.arange(4096) / 4096, side="right") - 1
+        if len(tau.low) > 1
+        else np.zeros(1, dtype=np.int64)
+    )
     return tau.low, tau.high - tau.low, cumulative, guide
 
 
-COVARIATES = {"dead_time": "dead_time", "detectors": "detectors", "background": "background_share", "counted": "counted"}
+COVARIATES = {
+    "dead_time": "dead_time",
+    "detectors": "detectors",
+    "background": "background_share",
+    "counted": "counted",
+}
 """Options of `DeadTime` that may differ from observation to observation, and the covariate that an option of null becomes."""
 
 
 def _known(value: T | None) -> T:
     if value is None:
-        raise ValueError("an option of the detector is a covariate; take the detector that DeadTime.at gives for an observation")
+        raise ValueError(
+            "an option of the detector is a covariate; take the detector that DeadTime.at gives for an observation"
+        )
     return value
 
 
@@ -200,19 +220,31 @@ class DeadTime:
             raise ValueError(f"modules is {self.modules}, but must be 1 or 2")
         if isinstance(self.dead_time, str):
             if self.dead_time != "nustar":
-                raise ValueError(f"dead_time is {self.dead_time!r}, but must be seconds or the word nustar")
+                raise ValueError(
+                    f"dead_time is {self.dead_time!r}, but must be seconds or the word nustar"
+                )
             if self.scatter:
-                raise ValueError(f"scatter is {self.scatter}, but the empirical dead time has its own; take it out, or give dead_time in s")
+                raise ValueError(
+                    f"scatter is {self.scatter}, but the empirical dead time has its own; take it out, or give dead_time in s"
+                )
         elif self.dead_time is not None and not 0 <= self.dead_time < 1:
             raise ValueError(f"dead_time is {self.dead_time}, but must be seconds between 0 and 1")
-        bounds = {"scatter": (0, 1), "detectors": (1, 1000), "background": (0, 1e9), "area": (0.01, 100), "frame_time": (0, 10)}
+        bounds = {
+            "scatter": (0, 1),
+            "detectors": (1, 1000),
+            "background": (0, 1e9),
+            "area": (0.01, 100),
+            "frame_time": (0, 10),
+        }
         for name, (low, high) in bounds.items():
             if (value := getattr(self, name)) is not None and not low <= value <= high:
                 raise ValueError(f"{name} is {value}, but must be from {low:g} to {high:g}")
         if self.counted is not None and not 0 < self.counted <= 1:
             raise ValueError(f"counted is {self.counted}, but must be a share above 0, at most 1")
         if self.area != 1 and self.modules == 1:
-            raise ValueError(f"area is {self.area}, but a single module has no second one to compare it with; take it out")
+            raise ValueError(
+                f"area is {self.area}, but a single module has no second one to compare it with; take it out"
+            )
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -227,13 +259,17 @@ class DeadTime:
         """
         if not self.parameters:
             return self
-        given: dict[str, Any] = {name: params[name] for name in self.parameters if name != "background_share"}
+        given: dict[str, Any] = {
+            name: params[name] for name in self.parameters if name != "background_share"
+        }
         if "detectors" in given:
             given["detectors"] = round(given["detectors"])
         if self.background is None:
             share = params["background_share"]
             if not 0 <= share < 1:
-                raise ValueError(f"background_share is {share}, but must be a share from 0 to below 1")
+                raise ValueError(
+                    f"background_share is {share}, but must be a share from 0 to below 1"
+                )
             given["background"] = share / (1 - share) * params["rate"]
         return replace(self, **given)
 
@@ -264,14 +300,22 @@ class DeadTime:
         return Events(times, np.array([[0.0, rate.duration]]))
 
     def _module(self, rate: Rate, area: float, rng: np.random.Generator) -> Floats:
-        background, detectors, tables = _known(self.background), _known(self.detectors), _tables(_known(self.dead_time), self._scatter)
-        expected = area * float(rate.values.sum(dtype=np.float64)) * rate.dt + background * rate.duration
+        background, detectors, tables = (
+            _known(self.background),
+            _known(self.detectors),
+            _tables(_known(self.dead_time), self._scatter),
+        )
+        expected = (
+            area * float(rate.values.sum(dtype=np.float64)) * rate.dt + background * rate.duration
+        )
         args = (rate.values, rate.dt, area, background, *tables, rng.bit_generator)
         if not np.isfinite(expected):
             return np.full(1, np.nan)
         if detectors == 1 and not self.paralyzable:
             shortest = float(tables[0][0])
-            times = _drawn(_record, min(expected, rate.duration / shortest) if shortest else expected, *args)
+            times = _drawn(
+                _record, min(expected, rate.duration / shortest) if shortest else expected, *args
+            )
         else:
             times = _drawn(_sift, expected, *args, np.zeros(detectors), self.paralyzable)
         return self._read_out(times, rate.duration, rng)
@@ -294,7 +338,10 @@ class DeadTime:
         lengths = np.diff(gti)[:, 0]
         of = np.repeat(np.arange(len(gti)), rng.poisson(_known(self.background) * lengths))
         times = np.sort(np.concatenate([incident, gti[of, 0] + lengths[of] * rng.random(len(of))]))
-        tau, place = self.distribution.draw(len(times), rng), rng.integers(_known(self.detectors), size=len(times))
+        tau, place = (
+            self.distribution.draw(len(times), rng),
+            rng.integers(_known(self.detectors), size=len(times)),
+        )
         keep = np.zeros(len(times), dtype=np.bool_)
         for detector in range(_known(self.detectors)):
             own = np.flatnonzero(place == detector)
@@ -307,29 +354,43 @@ class DeadTime:
         """Counts/s that a module records and counts of a constant source, at incident counts/s (...)."""
         each = self._each(rate)
         blind = each * self.mean_dead_time
-        return np.asarray(_known(self.counted) * _known(self.detectors) * each * (np.exp(-blind) if self.paralyzable else 1 / (1 + blind)))
+        return np.asarray(
+            _known(self.counted)
+            * _known(self.detectors)
+            * each
+            * (np.exp(-blind) if self.paralyzable else 1 / (1 + blind))
+        )
 
     def live_fraction(self, recorded: ArrayLike) -> Floats:
         """Share of the time that is not within a dead time of a recorded event, where a module counts (...) counts/s."""
-        each = np.asarray(recorded, dtype=np.float64) / (_known(self.counted) * _known(self.detectors))
+        each = np.asarray(recorded, dtype=np.float64) / (
+            _known(self.counted) * _known(self.detectors)
+        )
         return np.asarray(1 - each * self.mean_dead_time)
 
     def incident(self, recorded: ArrayLike) -> Floats:
         """The inverse of `recorded`, where that is one: non-paralyzable. Not positive where the background alone gives as many counts/s."""
         recorded = np.asarray(recorded, dtype=np.float64)
-        return np.asarray(recorded / (_known(self.counted) * self.live_fraction(recorded)) - _known(self.background))
+        return np.asarray(
+            recorded / (_known(self.counted) * self.live_fraction(recorded))
+            - _known(self.background)
+        )
 
     def source_share(self, rate: ArrayLike) -> Floats:
         """Share of the events that are the source's, at incident counts/s (...)."""
         rate = np.asarray(rate, dtype=np.float64)
-        return np.asarray(rate / np.maximum(rate + _known(self.background), np.finfo(np.float64).tiny))
+        return np.asarray(
+            rate / np.maximum(rate + _known(self.background), np.finfo(np.float64).tiny)
+        )
 
     def white_noise(self, f: ArrayLike, rate: ArrayLike, dt: float | None = None) -> Floats:
         """Leahy power of a constant source: independent detectors keep the level of one, and screening moves it towards 2 in proportion.
 
         Arguments and shape as of `dead_time.white_noise`.
         """
-        level = white_noise(f, self._each(rate), self.distribution, dt, paralyzable=self.paralyzable)
+        level = white_noise(
+            f, self._each(rate), self.distribution, dt, paralyzable=self.paralyzable
+        )
         return 2 + _known(self.counted) * (level - 2)
 
     def response(self, f: ArrayLike, rate: ArrayLike) -> NDArray[np.complex128]:
@@ -342,7 +403,9 @@ class DeadTime:
 
     def _each(self, rate: ArrayLike) -> Floats:
         """Incident counts/s of one of the detectors."""
-        return np.asarray((np.asarray(rate, dtype=np.float64) + _known(self.background)) / _known(self.detectors))
+        return np.asarray(
+            (np.asarray(rate, dtype=np.float64) + _known(self.background)) / _known(self.detectors)
+        )
 
 
 @dataclass(frozen=True)
@@ -367,7 +430,9 @@ class Whittle:
 
     def __post_init__(self) -> None:
         if self.noise is not None and not 0 < self.noise < np.inf:
-            raise ValueError(f"noise is {self.noise}, but a white-noise level must be positive; 2 for photons, null for a parameter")
+            raise ValueError(
+                f"noise is {self.noise}, but a white-noise level must be positive; 2 for photons, null for a parameter"
+            )
 
     @property
     def distribution(self) -> DeadTimeDistribution:
@@ -379,7 +444,10 @@ class Whittle:
 
     def expected(self, source: Floats, params: Mapping[str, ArrayLike]) -> Floats:
         """Leahy powers (n, F) of the source's (n, F), with the physical parameters (n,)."""
-        noise, rate = (np.asarray(v, dtype=np.float64)[..., None] for v in (params.get("noise_level", self.noise), params["rate"]))
+        noise, rate = (
+            np.asarray(v, dtype=np.float64)[..., None]
+            for v in (params.get("noise_level", self.noise), params["rate"])
+        )
         return np.asarray(noise + rate * source)
 
     def draw(self, expected: Floats, shape: Floats, rng: np.random.Generator) -> Floats:

@@ -8,9 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from livetime.simulate.dead_time import DeadTimeDistribution, dead_time_distribution, modulation_response, white_noise
+from livetime.simulate.dead_time import (
+    DeadTimeDistribution,
+    dead_time_distribution,
+    modulation_response,
+    white_noise,
+)
 from livetime.simulate.detector import Events
-from livetime.simulate.summary import Layout, bin_counts, logarithmic_edges, segment_starts
+from livetime.simulate.periodogram import Layout, bin_counts, logarithmic_edges, segment_starts
 
 Floats = NDArray[np.float64]
 BANDS = (1 / 256, 1 / 32, 0.25, 2.0, 16.0)
@@ -56,14 +61,20 @@ class Features:
 
     def __post_init__(self) -> None:
         if not 256 <= self.segment_size < np.inf:
-            raise ValueError(f"segment_size is {self.segment_size} s, but the power colours start at 1/256 Hz; take 256 or more")
+            raise ValueError(
+                f"segment_size is {self.segment_size} s, but the power colours start at 1/256 Hz; take 256 or more"
+            )
         if not 0 < self.dt <= 1 / 32:
-            raise ValueError(f"dt is {self.dt} s, but the power colours reach 16 Hz; take 1/32 s or less")
+            raise ValueError(
+                f"dt is {self.dt} s, but the power colours reach 16 Hz; take 1/32 s or less"
+            )
         if not 0 < self.rebin < 1:
             raise ValueError(f"rebin is {self.rebin}, but must be a fraction between 0 and 1")
         whole = (self.segment_size / CURVE_DT, CURVE_DT / self.dt)
         if any(abs(n - round(n)) > 1e-9 * n for n in whole):
-            raise ValueError(f"segment_size {self.segment_size} s and dt {self.dt} s must be a whole number, and a whole fraction, of 1 s")
+            raise ValueError(
+                f"segment_size {self.segment_size} s and dt {self.dt} s must be a whole number, and a whole fraction, of 1 s"
+            )
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -87,7 +98,15 @@ class Features:
         return [
             *(f"rms_{i}" for i in bands),
             *(f"nonpositive_{i}" for i in bands),
-            *("power_colour_1", "power_colour_2", "slope", "bump", "bump_frequency", "bump_width", "bump_rms"),
+            *(
+                "power_colour_1",
+                "power_colour_2",
+                "slope",
+                "bump",
+                "bump_frequency",
+                "bump_width",
+                "bump_rms",
+            ),
             *CURVE_FEATURES,
             *self.parameters,
             *(f"rate_{'ab'[m]}" for m in range(modules)),
@@ -95,7 +114,11 @@ class Features:
         ]
 
     def layout(self, modules: int) -> Layout:
-        return Layout({name: slice(i, i + 1) for i, name in enumerate(self.names(modules))}, np.zeros(0), np.zeros(0, dtype=np.int64))
+        return Layout(
+            {name: slice(i, i + 1) for i, name in enumerate(self.names(modules))},
+            np.zeros(0),
+            np.zeros(0, dtype=np.int64),
+        )
 
     def __call__(self, events: Events) -> NDArray[np.float32]:
         """The vector that `names` describes, float32. It is not finite where there are no counts.
@@ -113,7 +136,11 @@ class Features:
         hard = [np.log10(self._hardness(events))] if self.hardness else []
         if (rates <= 0).any():
             return np.full(len(self.names(len(rates))), np.nan, dtype=np.float32)
-        curve = counts.sum(axis=0).reshape(len(starts), -1, round(CURVE_DT / self.dt)).sum(axis=-1, dtype=np.float64)
+        curve = (
+            counts.sum(axis=0)
+            .reshape(len(starts), -1, round(CURVE_DT / self.dt))
+            .sum(axis=-1, dtype=np.float64)
+        )
         power, error = self._power(counts, rates)
         incident = self._incident(float(rates.mean()))
         noise = white_noise(np.array([0.5 / self.segment_size]), incident, self._tau)[0] / 2
@@ -134,12 +161,20 @@ class Features:
     def _power(self, counts: NDArray[np.float32], rates: Floats) -> tuple[Floats, Floats]:
         """Power of the source at each Fourier frequency in (fractional rms)^2/Hz and its standard error, (F,) each."""
         segments = counts.shape[1]
-        transforms = fft.rfft(counts - counts.mean(axis=(1, 2), keepdims=True), axis=-1)[..., 1 : self._edges[-1]]
+        transforms = fft.rfft(counts - counts.mean(axis=(1, 2), keepdims=True), axis=-1)[
+            ..., 1 : self._edges[-1]
+        ]
         f = np.arange(1, self._edges[-1]) / self.segment_size
-        few = np.linspace(f[0], f[-1], 17)  # between which dead time changes little: 2 pi f tau is below .3
+        few = np.linspace(
+            f[0], f[-1], 17
+        )  # between which dead time changes little: 2 pi f tau is below .3
         incident = self._incident(float(rates.mean()))
         rate = np.sqrt(rates.prod()) if len(rates) == 2 else rates[0]
-        leahy = 2 * (np.abs(transforms) ** 2).sum(axis=1, dtype=np.float64) / (rates[:, None] * self.segment_size * segments)
+        leahy = (
+            2
+            * (np.abs(transforms) ** 2).sum(axis=1, dtype=np.float64)
+            / (rates[:, None] * self.segment_size * segments)
+        )
         if len(rates) == 2:
             cross = (transforms[0] * transforms[1].conj()).real.sum(axis=0, dtype=np.float64)
             signal = 2 * cross / (rate * self.segment_size * segments)
@@ -165,15 +200,27 @@ class Features:
         e = np.sqrt(np.add.reduceat(error**2, first)) / width
         log_f = np.log10((self._edges[:-1] + self._edges[1:] - 1) / 2 / self.segment_size)
         slope = np.polyfit(log_f, np.log10(np.maximum(p, e)), 1)[0]
-        excess = p - ndimage.median_filter(p, 2 * round(0.4 / np.log10(1 + self.rebin)) + 1, mode="nearest")
-        significance = ndimage.uniform_filter1d(excess, 3) / np.sqrt(ndimage.uniform_filter1d(e**2, 3) / 3)
+        excess = p - ndimage.median_filter(
+            p, 2 * round(0.4 / np.log10(1 + self.rebin)) + 1, mode="nearest"
+        )
+        significance = ndimage.uniform_filter1d(excess, 3) / np.sqrt(
+            ndimage.uniform_filter1d(e**2, 3) / 3
+        )
         top = int(significance.argmax())
         below = np.flatnonzero(significance <= significance[top] / 2)
         low = int(below[below < top].max(initial=-1)) + 1
         high = int(below[below > top].min(initial=len(p)))
         variance = float((excess * width)[low:high].sum()) / self.segment_size
         extent = np.log10(self._edges[high] / self._edges[low])
-        return np.array([slope, np.log1p(max(significance[top], 0.0)), log_f[top], extent, np.sqrt(max(variance, 0.0))])
+        return np.array(
+            [
+                slope,
+                np.log1p(max(significance[top], 0.0)),
+                log_f[top],
+                extent,
+                np.sqrt(max(variance, 0.0)),
+            ]
+        )
 
 
 def signed_root(variance: Floats) -> Floats:

@@ -135,18 +135,30 @@ def _read_core(mean, profile, frames, regions, g0, alpha, threshold, rate, edges
     cells = frames * regions
     expected = mean * regions * profile.sum() * (frames / len(profile))
     size = int(min(expected + 8 * np.sqrt(expected) + 16, cells + 1))
-    cell_of, channel_of, photons_of = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
+    cell_of, channel_of, photons_of = (
+        np.empty(size, dtype=np.int64),
+        np.empty(size, dtype=np.int64),
+        np.empty(size, dtype=np.int64),
+    )
     energy_of, good_of = np.empty(size), np.empty(size, dtype=np.bool_)
     n, photons, energy, last = 0, 0, 0.0, -1
     cell, room = 0, mean * profile[0]
     while cell < cells:
-        cell, room = _next_cell(cell, room, rng.standard_exponential(), mean, profile, cells, regions)
+        cell, room = _next_cell(
+            cell, room, rng.standard_exponential(), mean, profile, cells, regions
+        )
         if cell != last and photons > 0:
             if energy <= threshold:
                 channel = _channel(energy, edges, *rows, rng)  # type: ignore[call-arg]
                 if channel >= 0:
                     good = rng.random() < g0 * alpha ** (photons - 1)
-                    cell_of[n], channel_of[n], photons_of[n], energy_of[n], good_of[n] = last, channel, photons, energy, good
+                    cell_of[n], channel_of[n], photons_of[n], energy_of[n], good_of[n] = (
+                        last,
+                        channel,
+                        photons,
+                        energy,
+                        good,
+                    )
                     n += 1
             photons, energy = 0, 0.0
         if cell < cells:
@@ -162,7 +174,11 @@ def _read_wings(frame, g0, threshold, rate, edges, rows, rng):  # type: ignore[n
     """Events of photons that fall far apart, one in each of the given frames."""
     share, other = np.empty(len(rate)), np.empty(len(rate), dtype=np.int64)
     _alias(rate, 0, len(rate), share, other)
-    channel, energy, good = np.empty(len(frame), dtype=np.int64), np.empty(len(frame)), np.empty(len(frame), dtype=np.bool_)
+    channel, energy, good = (
+        np.empty(len(frame), dtype=np.int64),
+        np.empty(len(frame)),
+        np.empty(len(frame), dtype=np.bool_),
+    )
     for i in range(len(frame)):
         bin_ = _pick(0, len(rate), share, other, rng)
         energy[i] = edges[bin_] + (edges[bin_ + 1] - edges[bin_]) * rng.random()
@@ -174,7 +190,11 @@ def _read_wings(frame, g0, threshold, rate, edges, rows, rng):  # type: ignore[n
 def _rows(matrix: csr_array) -> tuple[NDArray[np.int64] | Floats, ...]:
     """Pointer, channel indices and alias tables of each row of the redistribution, and the probability that it keeps a photon."""
     pointer, index = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
-    share, other, kept = np.empty(len(index)), np.empty(len(index), dtype=np.int64), np.empty(len(pointer) - 1)
+    share, other, kept = (
+        np.empty(len(index)),
+        np.empty(len(index), dtype=np.int64),
+        np.empty(len(pointer) - 1),
+    )
     _row_aliases(matrix.data, pointer, share, other, kept)
     return pointer, index, share, other, kept
 
@@ -221,20 +241,28 @@ class PileUp:
         if not 0 < self.frame_time < np.inf:
             raise ValueError(f"frame_time is {self.frame_time}, but must be positive")
         if self.upper_threshold is not None and not self.upper_threshold > 0:
-            raise ValueError(f"upper_threshold is {self.upper_threshold}, but must be positive, or null for none")
+            raise ValueError(
+                f"upper_threshold is {self.upper_threshold}, but must be positive, or null for none"
+            )
         for name in ("alpha", "psf_fraction"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} is {value}, but must be between 0 and 1; null makes it a parameter")
+                raise ValueError(
+                    f"{name} is {value}, but must be between 0 and 1; null makes it a parameter"
+                )
         for name in ("fracexp", "g0"):
             if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be above 0 and at most 1")
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, but must be above 0 and at most 1"
+                )
         if self.regions < 1 or not 0 <= self.transfer_time < np.inf:
             raise ValueError(
                 f"regions is {self.regions} and transfer_time {self.transfer_time}, but there must be 1 or more, and 0 s or more"
             )
         if (self.arf is None) != (self.rmf is None):
-            raise ValueError(f"{'arf' if self.arf is None else 'rmf'} is missing: an ARF and an RMF go together")
+            raise ValueError(
+                f"{'arf' if self.arf is None else 'rmf'} is missing: an ARF and an RMF go together"
+            )
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -242,7 +270,11 @@ class PileUp:
 
     @cached_property
     def response(self) -> Response:
-        return analytic_response() if self.arf is None or self.rmf is None else read_response(self.arf, self.rmf)
+        return (
+            analytic_response()
+            if self.arf is None or self.rmf is None
+            else read_response(self.arf, self.rmf)
+        )
 
     @cached_property
     def _tables(self) -> tuple[NDArray[np.int64] | Floats, ...]:
@@ -269,12 +301,19 @@ class PileUp:
         """Number of frames in which the source is exposed, of an exposure in s; ValueError if there is none."""
         frames = round(self.fracexp * exposure / self.frame_time)
         if frames < 1:
-            raise ValueError(f"exposure is {exposure} s, in which no frame of {self.frame_time} s fits")
+            raise ValueError(
+                f"exposure is {exposure} s, in which no frame of {self.frame_time} s fits"
+            )
         return frames
 
     def mean_photons(self, rate: Floats, psf_fraction: ArrayLike) -> Floats:
         """Mean photons per frame and region, shape (...), of A S in counts/s per energy bin (..., E)."""
-        return np.asarray(np.asarray(psf_fraction) * self.frame_time * rate.sum(-1) / (self.regions * self.fracexp))
+        return np.asarray(
+            np.asarray(psf_fraction)
+            * self.frame_time
+            * rate.sum(-1)
+            / (self.regions * self.fracexp)
+        )
 
     def record(
         self,
@@ -300,21 +339,40 @@ class PileUp:
         alpha, fraction = (float(value) for value in self.migration(params))
         frames, total = self.frames(exposure), float(rate.sum())
         profile = np.ones(1) if profile is None else np.asarray(profile, dtype=np.float64)
-        if not (np.isfinite(total) and rate.min() >= 0 and np.isfinite(profile).all() and profile.min() >= 0):
+        if not (
+            np.isfinite(total)
+            and rate.min() >= 0
+            and np.isfinite(profile).all()
+            and profile.min() >= 0
+        ):
             raise ValueError("the rate or its profile is negative or not finite")
         if len(profile) not in (1, frames):
-            raise ValueError(f"a profile of {len(profile)} frames does not fit an exposure of {frames}")
+            raise ValueError(
+                f"a profile of {len(profile)} frames does not fit an exposure of {frames}"
+            )
         response = self.response
         threshold = self.threshold
         mean = float(self.mean_photons(rate, fraction))
         parts = []
         if mean > 0:
             grades = (self.g0, alpha, threshold)
-            core = _read_core(mean, profile, frames, self.regions, *grades, rate, response.edges, self._tables, rng)
+            core = _read_core(
+                mean,
+                profile,
+                frames,
+                self.regions,
+                *grades,
+                rate,
+                response.edges,
+                self._tables,
+                rng,
+            )
             parts.append((*core, np.zeros(len(core[0]), dtype=bool)))
         frame = self._frames_of((1 - fraction) * total * exposure, frames, profile, rng)
         if len(frame):
-            channel, energy, good = _read_wings(frame, self.g0, threshold, rate, response.edges, self._tables, rng)
+            channel, energy, good = _read_wings(
+                frame, self.g0, threshold, rate, response.edges, self._tables, rng
+            )
             seen = channel >= 0
             one, outer = np.ones(seen.sum(), dtype=np.int64), np.ones(seen.sum(), dtype=bool)
             parts.append((frame[seen], channel[seen], one, energy[seen], good[seen], outer))
@@ -328,21 +386,32 @@ class PileUp:
 
     def times(self, events: FrameEvents) -> Floats:
         """Start of each event's frame in s after the first's, (N,); frames without the source lie evenly between the others."""
-        return np.asarray(np.floor(events.frame / self.fracexp) * (self.frame_time + self.transfer_time))
+        return np.asarray(
+            np.floor(events.frame / self.fracexp) * (self.frame_time + self.transfer_time)
+        )
 
-    def _frames_of(self, expected: float, frames: int, profile: Floats, rng: np.random.Generator) -> Integers:
+    def _frames_of(
+        self, expected: float, frames: int, profile: Floats, rng: np.random.Generator
+    ) -> Integers:
         """Frames of a Poisson number of single events, as likely as the rate in them."""
         if len(profile) == 1:
             return np.asarray(rng.integers(0, frames, rng.poisson(expected * profile[0])))
         cumulative = np.cumsum(profile)
         n = rng.poisson(expected * cumulative[-1] / frames)
-        return np.asarray(np.minimum(np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right"), frames - 1))
+        return np.asarray(
+            np.minimum(
+                np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right"),
+                frames - 1,
+            )
+        )
 
 
 def _in_order(parts: list[tuple[NDArray[np.generic], ...]]) -> FrameEvents:
     if not parts:
         empty = np.zeros(0, dtype=np.int64)
-        return FrameEvents(empty, empty, empty, np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
+        return FrameEvents(
+            empty, empty, empty, np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
+        )
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     if len(parts) > 1:
         order = np.argsort(columns[0], kind="stable")

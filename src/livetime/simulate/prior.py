@@ -30,19 +30,31 @@ class Range:
 
     def __post_init__(self) -> None:
         if not np.isfinite([self.low, self.high]).all() or not self.low < self.high:
-            raise ValueError(f"low is {self.low} and high is {self.high}, but low must be below high")
+            raise ValueError(
+                f"low is {self.low} and high is {self.high}, but low must be below high"
+            )
         if self.scale == "log" and not self.low > 0:
             raise ValueError(f"low is {self.low}, but a range on a log scale must start above zero")
         if self.scale == "sqrt" and self.low < 0:
-            raise ValueError(f"low is {self.low}, but a range on a scale of square roots must not start below zero")
+            raise ValueError(
+                f"low is {self.low}, but a range on a scale of square roots must not start below zero"
+            )
 
     def to_sampling(self, value: ArrayLike) -> Floats:
         value = np.asarray(value, dtype=np.float64)
-        return np.asarray(np.log10(value) if self.scale == "log" else np.sqrt(value) if self.scale == "sqrt" else value)
+        return np.asarray(
+            np.log10(value)
+            if self.scale == "log"
+            else np.sqrt(value)
+            if self.scale == "sqrt"
+            else value
+        )
 
     def to_physical(self, value: ArrayLike) -> Floats:
         value = np.asarray(value, dtype=np.float64)
-        return np.asarray(10**value if self.scale == "log" else value**2 if self.scale == "sqrt" else value)
+        return np.asarray(
+            10**value if self.scale == "log" else value**2 if self.scale == "sqrt" else value
+        )
 
 
 @dataclass(frozen=True)
@@ -79,9 +91,13 @@ class Prior:
         if not self.parameters:
             raise ValueError("parameters is empty, but a prior needs at least one")
         if both := set(self.parameters) & set(self.covariates):
-            raise ValueError(f"{', '.join(sorted(both))} stands among both parameters and covariates")
+            raise ValueError(
+                f"{', '.join(sorted(both))} stands among both parameters and covariates"
+            )
         if len(self.classes) == 1:
-            raise ValueError(f"classes has {next(iter(self.classes))} alone, but there is nothing to tell apart with fewer than two")
+            raise ValueError(
+                f"classes has {next(iter(self.classes))} alone, but there is nothing to tell apart with fewer than two"
+            )
         for name, box in self.classes.items():
             for parameter, bounds in box.items():
                 if parameter not in self.parameters:
@@ -95,7 +111,12 @@ class Prior:
                             f"classes.{name}.{parameter} goes from {bounds.low} to {bounds.high}, "
                             f"but must lie within parameters.{parameter}, {r.low} to {r.high}"
                         )
-                elif bounds != 0 and not self.parameters[parameter].low <= bounds <= self.parameters[parameter].high:
+                elif (
+                    bounds != 0
+                    and not self.parameters[parameter].low
+                    <= bounds
+                    <= self.parameters[parameter].high
+                ):
                     raise ValueError(
                         f"classes.{name}.{parameter} is {bounds}, but must be low and high, or 0, or one number within "
                         f"parameters.{parameter}, {self.parameters[parameter].low} to {self.parameters[parameter].high}"
@@ -144,7 +165,9 @@ class Prior:
         out = []
         for parameter, r in self.parameters.items():
             bounds = self.classes[name].get(parameter, Bounds(r.low, r.high))
-            low, high = (bounds.low, bounds.high) if isinstance(bounds, Bounds) else (bounds, bounds)
+            low, high = (
+                (bounds.low, bounds.high) if isinstance(bounds, Bounds) else (bounds, bounds)
+            )
             with np.errstate(divide="ignore"):
                 out.append([float(r.to_sampling(low)), float(r.to_sampling(high))])
         return np.array(out)
@@ -152,7 +175,11 @@ class Prior:
     def physical(self, theta: ArrayLike) -> dict[str, Floats]:
         """Columns by name in physical units; theta (..., D) or (..., D + C), each value (...)."""
         theta = np.asarray(theta, dtype=np.float64)
-        return {name: r.to_physical(theta[..., i]) for i, (name, r) in enumerate(self.ranges.items()) if i < theta.shape[-1]}
+        return {
+            name: r.to_physical(theta[..., i])
+            for i, (name, r) in enumerate(self.ranges.items())
+            if i < theta.shape[-1]
+        }
 
     def theta(self, values: Mapping[str, ArrayLike]) -> Floats:
         """The inverse of `physical`: (..., D + C) if the covariates are given, else (..., D)."""
@@ -187,6 +214,15 @@ class Samples:
         """Per parameter: median, equal-tailed 68% and 95% intervals and unit, in physical units."""
         out = {}
         for name, values in self.physical().items():
-            lo95, lo68, median, hi68, hi95 = np.quantile(values, [0.025, 0.16, 0.5, 0.84, 0.975]).tolist()
-            out[name] = {"median": median, "lo68": lo68, "hi68": hi68, "lo95": lo95, "hi95": hi95, "unit": self.prior.ranges[name].unit}
+            lo95, lo68, median, hi68, hi95 = np.quantile(
+                values, [0.025, 0.16, 0.5, 0.84, 0.975]
+            ).tolist()
+            out[name] = {
+                "median": median,
+                "lo68": lo68,
+                "hi68": hi68,
+                "lo95": lo95,
+                "hi95": hi95,
+                "unit": self.prior.ranges[name].unit,
+            }
         return out

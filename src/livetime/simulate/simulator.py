@@ -1,4 +1,4 @@
-"""Simulator = prior -> source -> detector -> summary: seeded per simulation, on all cores."""
+"""TimingSimulator = prior -> source -> detector -> summary: seeded per simulation, on all cores."""
 
 import ctypes
 import os
@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livetime.processes import available_cores, process_pool
-from livetime.simulate.counts import LEAST, MOST, counts, pays
+from livetime.simulate.binned_dead_time import LEAST, MOST, counts, pays
 from livetime.simulate.dead_time import dead_time_distribution
 from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
 from livetime.simulate.features import Features
-from livetime.simulate.frame_pileup import FramePileUp
-from livetime.simulate.lightcurve import LightCurve, Rate
+from livetime.simulate.frames import FramePileUp
+from livetime.simulate.light_curve import LightCurve, Rate
+from livetime.simulate.periodogram import Layout, Periodogram
 from livetime.simulate.prior import Prior
-from livetime.simulate.summary import Layout, Periodogram
 
 VERSION = 1
 """Raise it whenever the numbers of a simulation change: banks of another version are then not mistaken for this one's."""
@@ -60,7 +60,7 @@ def stream(seed: int, index: int) -> np.random.Generator:
 
 
 @dataclass(frozen=True)
-class Simulations(ABC):
+class Simulator(ABC):
     """Draws parameters and the summaries of observations that they give.
 
     Simulation i depends on (seed, i) alone: the same bits with any number of threads, and however many are drawn.
@@ -87,11 +87,16 @@ class Simulations(ABC):
         """All that shapes a simulation but the seed, in plain types."""
 
     @abstractmethod
-    def summaries(self, params: Mapping[str, NDArray[np.float64]]) -> Callable[[int, np.random.Generator], NDArray[np.float32]]:
+    def summaries(
+        self, params: Mapping[str, NDArray[np.float64]]
+    ) -> Callable[[int, np.random.Generator], NDArray[np.float32]]:
         """What draws the summary (X,) of the simulation with the physical params[...][i]."""
 
     def _prior_identity(self) -> dict[str, Any]:
-        ranges = [[name, name in self.prior.covariates, float(r.low), float(r.high), r.scale] for name, r in self.prior.ranges.items()]
+        ranges = [
+            [name, name in self.prior.covariates, float(r.low), float(r.high), r.scale]
+            for name, r in self.prior.ranges.items()
+        ]
         classes = [[name, self.prior.box(name).tolist()] for name in self.prior.classes]
         return {"version": VERSION, "prior": ranges, **({"classes": classes} if classes else {})}
 
@@ -100,15 +105,21 @@ class Simulations(ABC):
         for name in wanted:
             if name not in self.prior.ranges:
                 place = "covariates" if name in known else "parameters"
-                raise ValueError(f"prior.{place} lacks {name}, which the simulation needs; give it low, high, scale and unit")
+                raise ValueError(
+                    f"prior.{place} lacks {name}, which the simulation needs; give it low, high, scale and unit"
+                )
         for name in self.prior.ranges:
             if name not in wanted:
                 close = get_close_matches(name, wanted, 1)
                 hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(wanted)}"
-                raise ValueError(f"prior has {name}, which neither source, detector nor summary knows; {hint}")
+                raise ValueError(
+                    f"prior has {name}, which neither source, detector nor summary knows; {hint}"
+                )
         for name in known:
             if name not in self.prior.covariates:
-                raise ValueError(f"prior.parameters has {name}, which is known for every observation; put it under prior.covariates")
+                raise ValueError(
+                    f"prior.parameters has {name}, which is known for every observation; put it under prior.covariates"
+                )
 
     def theta(self, start: int, stop: int, seed: int) -> NDArray[np.float64]:
         """Parameters and covariates (n, D + C) of simulations start to stop, in sampling coordinates, and the class where there are any."""
@@ -155,7 +166,10 @@ class Simulations(ABC):
                 return self.draw(theta, seed, start, progress, own)
         rows = _rows if isinstance(cores, ProcessPoolExecutor) else self._rows
         turn = min(TURN, len(theta) // 16 + 1)
-        futures = [cores.submit(rows, theta[i : i + turn], seed, start + i) for i in range(0, len(theta), turn)]
+        futures = [
+            cores.submit(rows, theta[i : i + turn], seed, start + i)
+            for i in range(0, len(theta), turn)
+        ]
         parts = [np.empty((0, self.layout.size), dtype=np.float32)]
         try:
             for future in futures:
@@ -173,18 +187,23 @@ class Simulations(ABC):
         return np.stack([one(i, stream(seed, start + i)) for i in range(len(theta))])
 
     def simulate(
-        self, start: int, stop: int, seed: int, progress: Callable[[int], object] | None = None, cores: Executor | None = None
+        self,
+        start: int,
+        stop: int,
+        seed: int,
+        progress: Callable[[int], object] | None = None,
+        cores: Executor | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Parameters and covariates (n, D + C) and summaries (n, layout.size) of simulations start to stop."""
         theta = self.theta(start, stop, seed)
         return theta, self.draw(theta, seed, start, progress, cores)
 
 
-_simulations: list[Simulations] = []
+_simulations: list[Simulator] = []
 
 
-def _start(simulations: Simulations) -> None:
-    """What a process of `Simulations.cores` draws from."""
+def _start(simulations: Simulator) -> None:
+    """What a process of `Simulator.cores` draws from."""
     _simulations[:] = [simulations]
 
 
@@ -193,7 +212,7 @@ def _rows(theta: NDArray[np.float64], seed: int, start: int) -> NDArray[np.float
 
 
 @dataclass(frozen=True)
-class Simulator(Simulations):
+class TimingSimulator(Simulator):
     """Of a source that varies: its light curve, through a detector, to periodograms or features.
 
     What a detector has as covariates is known for every observation: it stands under prior.covariates, and the summary vector ends with
@@ -213,25 +232,41 @@ class Simulator(Simulations):
     summary: Periodogram | Features
 
     def __post_init__(self) -> None:
-        wanted = (*self.source.parameters, *self.detector.parameters, *self.summary.parameters, "segments")
+        wanted = (
+            *self.source.parameters,
+            *self.detector.parameters,
+            *self.summary.parameters,
+            "segments",
+        )
         self._check_features()
         self._refuse_other_parameters(wanted, ("segments", *self.known))
         if isinstance(self.detector, Whittle) and "rate" not in self.prior.covariates:
-            raise ValueError("prior.parameters has rate, which detector=whittle takes as known; put it under prior.covariates")
+            raise ValueError(
+                "prior.parameters has rate, which detector=whittle takes as known; put it under prior.covariates"
+            )
         if self.prior.covariates["segments"].low < 1:
-            raise ValueError("prior.covariates.segments.low is below 1; an observation has at least one segment")
+            raise ValueError(
+                "prior.covariates.segments.low is below 1; an observation has at least one segment"
+            )
         self._check_known()
         self._check_frames()
-        frequencies = {name: r.low for name, r in self.prior.parameters.items() if name.endswith("_frequency")}
+        frequencies = {
+            name: r.low for name, r in self.prior.parameters.items() if name.endswith("_frequency")
+        }
         lowest = min(frequencies, key=lambda name: frequencies[name], default=None)
         if lowest is not None and frequencies[lowest] < 1 / self.summary.segment_size:
             raise ValueError(
                 f"summary.segment_size {self.summary.segment_size:g} s is too short for prior.parameters.{lowest}.low = "
                 f"{frequencies[lowest]:g} Hz; take a segment of {1 / frequencies[lowest]:g} s or more"
             )
-        highest = max((r.high for name, r in self.prior.parameters.items() if name.endswith("_frequency")), default=0.0)
+        highest = max(
+            (r.high for name, r in self.prior.parameters.items() if name.endswith("_frequency")),
+            default=0.0,
+        )
         if 2 * self.source.dt * highest > 1:
-            raise ValueError(f"source.dt {self.source.dt:g} s is too coarse for the highest frequency of the prior; take a smaller one")
+            raise ValueError(
+                f"source.dt {self.source.dt:g} s is too coarse for the highest frequency of the prior; take a smaller one"
+            )
 
     def _check_known(self) -> None:
         if isinstance(self.detector, DeadTime) and self.known and self.detector.paralyzable:
@@ -242,9 +277,13 @@ class Simulator(Simulations):
         ranges = {name: self.prior.covariates[name] for name in self.known}
         for edge in ("low", "high") if ranges else ():
             try:
-                self.detector_at({"rate": 1.0, **{name: getattr(r, edge) for name, r in ranges.items()}})
+                self.detector_at(
+                    {"rate": 1.0, **{name: getattr(r, edge) for name, r in ranges.items()}}
+                )
             except ValueError as error:
-                raise ValueError(f"prior.covariates reaches what no detector has: {error}") from None
+                raise ValueError(
+                    f"prior.covariates reaches what no detector has: {error}"
+                ) from None
 
     def _check_frames(self) -> None:
         if not isinstance(self.detector, FramePileUp):
@@ -252,7 +291,9 @@ class Simulator(Simulations):
         for name in self.detector.parameters:
             r = self.prior.ranges[name]
             if not 0 <= r.low < r.high <= 1:
-                raise ValueError(f"prior.parameters.{name} goes from {r.low:g} to {r.high:g}, but must lie between 0 and 1")
+                raise ValueError(
+                    f"prior.parameters.{name} goes from {r.low:g} to {r.high:g}, but must lie between 0 and 1"
+                )
         frames, cycle = self.summary.dt / self.detector.cycle, self.detector.cycle
         if round(frames) < 1 or abs(frames - round(frames)) > 1e-6:
             raise ValueError(
@@ -264,13 +305,17 @@ class Simulator(Simulations):
         if not isinstance(self.summary, Features):
             return
         if isinstance(self.detector, Whittle):
-            raise ValueError("detector=whittle draws periodograms, from which summary=features cannot be had; take another detector")
+            raise ValueError(
+                "detector=whittle draws periodograms, from which summary=features cannot be had; take another detector"
+            )
         if not self.detector.renewal:
             raise ValueError(
                 "summary=features takes off the noise of one non-paralyzable detector that sees the source alone; "
                 "leave the detector's other options, or take summary=periodogram"
             )
-        if not np.array_equal(self.detector.distribution.low, dead_time_distribution(self.summary.dead_time).low):
+        if not np.array_equal(
+            self.detector.distribution.low, dead_time_distribution(self.summary.dead_time).low
+        ):
             given = getattr(self.detector, "dead_time", 0.0)
             raise ValueError(
                 f"summary.dead_time is {self.summary.dead_time}, but the detector's is {given}; say summary.dead_time={given}, "
@@ -290,18 +335,32 @@ class Simulator(Simulations):
     def detector_at(self, params: Mapping[str, float]) -> DeadTime:
         """The detector of an observation with the given physical parameters and covariates; ValueError for one that draws no events."""
         if isinstance(self.detector, Whittle):
-            raise ValueError("detector is Whittle, which draws periodograms and no events; choose another, such as detector=ideal")
+            raise ValueError(
+                "detector is Whittle, which draws periodograms and no events; choose another, such as detector=ideal"
+            )
         if isinstance(self.detector, FramePileUp):
-            raise ValueError("detector is FramePileUp, which has frames and no dead time; choose another, such as detector=ideal")
-        return DeadTime(self.detector.modules, 0.0) if isinstance(self.detector, Ideal) else self.detector.at(params)
+            raise ValueError(
+                "detector is FramePileUp, which has frames and no dead time; choose another, such as detector=ideal"
+            )
+        return (
+            DeadTime(self.detector.modules, 0.0)
+            if isinstance(self.detector, Ideal)
+            else self.detector.at(params)
+        )
 
     def _recorder(self, params: Mapping[str, float]) -> DeadTime | FramePileUp:
         """What draws the events of an observation; params and errors as of `detector_at`."""
-        return self.detector.at(params) if isinstance(self.detector, FramePileUp) else self.detector_at(params)
+        return (
+            self.detector.at(params)
+            if isinstance(self.detector, FramePileUp)
+            else self.detector_at(params)
+        )
 
-    def at(self, params: Mapping[str, float]) -> "Simulator":
+    def at(self, params: Mapping[str, float]) -> "TimingSimulator":
         """The simulator of observations with the given detector's covariates: its summary vector is the same but for what `known` adds."""
-        covariates = {name: r for name, r in self.prior.covariates.items() if name not in self.known}
+        covariates = {
+            name: r for name, r in self.prior.covariates.items() if name not in self.known
+        }
         prior = replace(self.prior, covariates=covariates)
         return replace(self, prior=prior, detector=self.detector_at(params)) if self.known else self
 
@@ -309,19 +368,30 @@ class Simulator(Simulations):
         """The vector that `layout` describes, of events that were recorded with the given covariates, as `detector_at` takes them."""
         return self._with_known(self.summary(events), params)
 
-    def _with_known(self, x: NDArray[np.float32], params: Mapping[str, float]) -> NDArray[np.float32]:
+    def _with_known(
+        self, x: NDArray[np.float32], params: Mapping[str, float]
+    ) -> NDArray[np.float32]:
         """The vector of `summary` as that of `layout`."""
         if not self.known:
             return x
         detector = self.detector_at(params)
         recorded, live = self._recorded(x, detector)
         incident = recorded / (live * (detector.counted or 1.0))
-        background = params["background_share"] * incident if "background_share" in self.known else detector.background or 0.0
+        background = (
+            params["background_share"] * incident
+            if "background_share" in self.known
+            else detector.background or 0.0
+        )
         source = max(incident - background, LEAST_LIVE * incident)
         noise = self._noise(live, detector)
-        response = replace(detector, background=incident - source).response(self.layout.frequency[:1], source)
+        response = replace(detector, background=incident - source).response(
+            self.layout.frequency[:1], source
+        )
         gain = recorded * np.maximum(np.abs(response[0]), LEAST_LIVE) ** 2 / noise[0]
-        added = [*(self.prior.covariates[name].to_sampling(params[name]) for name in self.known), *np.log10([live, source, gain])]
+        added = [
+            *(self.prior.covariates[name].to_sampling(params[name]) for name in self.known),
+            *np.log10([live, source, gain]),
+        ]
         return np.concatenate([self._plus(x, -np.log(noise / 2)), added]).astype(np.float32)
 
     def raw(self, x: ArrayLike) -> NDArray[np.float64]:
@@ -329,8 +399,13 @@ class Simulator(Simulations):
         values, place = np.asarray(x, dtype=np.float64), self.layout.slices
         if not self.known:
             return values
-        params = {name: float(self.prior.covariates[name].to_physical(values[place[name]])[0]) for name in self.known}
-        detector = self.detector_at({**params, "background_share": 0.0, "rate": 0.0})  # the noise is that of all events, whatever they are
+        params = {
+            name: float(self.prior.covariates[name].to_physical(values[place[name]])[0])
+            for name in self.known
+        }
+        detector = self.detector_at(
+            {**params, "background_share": 0.0, "rate": 0.0}
+        )  # the noise is that of all events, whatever they are
         own = values[: place[self.known[0]].start]
         return self._plus(own, np.log(self._noise(self._recorded(own, detector)[1], detector) / 2))
 
@@ -345,12 +420,24 @@ class Simulator(Simulations):
         """The exact white noise (F,) of all events at a live-time fraction, Leahy."""
         assert isinstance(self.summary, Periodogram)
         tau, detectors = detector.mean_dead_time, detector.detectors or 1
-        incident = (1 - live) / (live * tau) * detectors if tau else 1.0  # of all kinds, in counts/s
-        return replace(detector, background=0.0).white_noise(self.layout.frequency, incident, self.summary.dt)
+        incident = (
+            (1 - live) / (live * tau) * detectors if tau else 1.0
+        )  # of all kinds, in counts/s
+        return replace(detector, background=0.0).white_noise(
+            self.layout.frequency, incident, self.summary.dt
+        )
 
     def _recorded(self, x: NDArray[Any], detector: DeadTime) -> tuple[float, float]:
         """Recorded counts/s of a module, and the live-time fraction that they tell, of a vector of `summary`."""
-        recorded = float(np.mean([10 ** float(x[s.start]) for name, s in self.layout.slices.items() if name.startswith("rate_")]))
+        recorded = float(
+            np.mean(
+                [
+                    10 ** float(x[s.start])
+                    for name, s in self.layout.slices.items()
+                    if name.startswith("rate_")
+                ]
+            )
+        )
         return recorded, float(np.maximum(detector.live_fraction(recorded), LEAST_LIVE))
 
     def identity(self) -> dict[str, Any]:
@@ -359,9 +446,17 @@ class Simulator(Simulations):
         tau = None if "dead_time" in self.known else self.detector.distribution
         return {
             **self._prior_identity(),
-            **{name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()},
-            "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()] if tau else None,
-            **({"counts": [LEAST, MOST], "known": [*self.known, LIVE, INCIDENT, GAIN]} if self.known else {}),
+            **{
+                name: {"class": type(part).__name__, **asdict(part)} for name, part in parts.items()
+            },
+            "dead_time": [tau.low.tolist(), tau.high.tolist(), tau.probability.tolist()]
+            if tau
+            else None,
+            **(
+                {"counts": [LEAST, MOST], "known": [*self.known, LIVE, INCIDENT, GAIN]}
+                if self.known
+                else {}
+            ),
         }
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
@@ -371,18 +466,28 @@ class Simulator(Simulations):
     def _rate(self, params: Mapping[str, float], rng: np.random.Generator) -> Rate:
         return self.source.rate(params, round(params["segments"]) * self.summary.segment_size, rng)
 
-    def _events(self, detector: DeadTime | FramePileUp, rate: Rate, params: Mapping[str, float], rng: np.random.Generator) -> Events:
+    def _events(
+        self,
+        detector: DeadTime | FramePileUp,
+        rate: Rate,
+        params: Mapping[str, float],
+        rng: np.random.Generator,
+    ) -> Events:
         events = detector.record(rate, rng)
         if "hardness" not in self.summary.parameters:
             return events
         share = params["hardness"] / (1 + params["hardness"])
         return replace(events, hard=tuple(rng.random(len(times)) < share for times in events.times))
 
-    def summaries(self, params: Mapping[str, NDArray[np.float64]]) -> Callable[[int, np.random.Generator], NDArray[np.float32]]:
+    def summaries(
+        self, params: Mapping[str, NDArray[np.float64]]
+    ) -> Callable[[int, np.random.Generator], NDArray[np.float32]]:
         if isinstance(self.detector, Whittle):
             return self._drawn_by_whittle(self.detector, params)
 
-        return lambda i, rng: self._vector({name: float(values[i]) for name, values in params.items()}, rng)
+        return lambda i, rng: self._vector(
+            {name: float(values[i]) for name, values in params.items()}, rng
+        )
 
     def _drawn_by_whittle(
         self, detector: Whittle, params: Mapping[str, NDArray[np.float64]]
@@ -393,7 +498,9 @@ class Simulator(Simulations):
         def one(i: int, rng: np.random.Generator) -> NDArray[np.float32]:
             assert isinstance(self.summary, Periodogram)
             segments = round(float(params["segments"][i]))
-            power = detector.draw(expected[i], segments * self.layout.averaged.astype(np.float64), rng)
+            power = detector.draw(
+                expected[i], segments * self.layout.averaged.astype(np.float64), rng
+            )
             return self.summary.vector([power], [float(params["rate"][i])], segments)
 
         return one
@@ -409,6 +516,9 @@ class Simulator(Simulations):
             and isinstance(summary, Periodogram)
             and pays(detector, rate, summary.dt, params["rate"])
         ):
-            found = [module.reshape(-1, summary.bins) for module in counts(detector, rate, summary.dt, rng)]
+            found = [
+                module.reshape(-1, summary.bins)
+                for module in counts(detector, rate, summary.dt, rng)
+            ]
             return self._with_known(summary.vector(*summary.of_counts(found)), params)
         return self.summarise(self._events(detector, rate, params, rng), params)

@@ -1,0 +1,45 @@
+"""A leaf: the one exception that a user can act on, and spelling hints."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """Something that a user can correct, as key, problem and remedy; a command ends with code 2.
+
+    The message is one sentence: `observation.band is [10, 3], but must rise; swap the energies`.
+
+    Arguments:
+        key: the setting (`observation.band`), argument or file that is wrong.
+        problem: what is wrong with it, with the number and the limit; a verb comes first.
+        remedy: what to do, in the imperative.
+
+    Example:
+        >>> str(UserError("rate", "is -1 counts/s, but must be positive", "give a rate above 0"))
+        'rate is -1 counts/s, but must be positive; give a rate above 0'
+    """
+
+    def __init__(self, key: str, problem: str = "", remedy: str = "") -> None:
+        sentence = f"{key} {problem}".strip()
+        super().__init__(f"{sentence}; {remedy}" if remedy else sentence)
+        self.key = key
+        self.problem = problem
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type["UserError"], tuple[str, str, str]]:
+        """Pickle by the three parts, for errors that cross processes."""
+        return type(self), (self.key, self.problem, self.remedy)
+
+
+def hint(word: str, choices: Iterable[str]) -> str:
+    """Ask `did you mean x?`, or list what there is.
+
+    Example:
+        >>> hint("rat", ["rate", "segments"])
+        'did you mean rate?'
+        >>> hint("z", ["rate", "segments"])
+        'there are: rate, segments'
+    """
+    known = sorted(choices)
+    close = get_close_matches(word, known, 1, 0.5)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"

@@ -1,0 +1,148 @@
+"""The diagnosis tells a calibrated posterior from one that is overconfident, underconfident or biased."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from livetime.check.calibration import Calibration, calibrate, predictive_p_value, widening
+from livetime.infer.run import WIDTHS
+from livetime.report.assessment import of_posterior
+from livetime.simulate.prior import Prior, Range
+
+PRIOR = Prior(
+    {"a": Range(-10.0, 10.0), "b": Range(-10.0, 10.0)},
+    {"segments": Range(1.0, 100.0, "log"), "constant": Range(1.0, 2.0)},
+)
+
+
+@dataclass
+class Gaussian:
+    """Posterior N(x, scale^2) of theta ~ x + N(0, 1), far from the edges."""
+
+    x: np.ndarray
+    scale: float = 1.0
+    shift: float = 0.0
+    prior = PRIOR
+
+    def sample(self, n, seed):
+        return (
+            self.x
+            + self.shift
+            + self.scale * np.random.default_rng(seed).standard_normal((n, *self.x.shape))
+        )
+
+    def log_prob(self, theta):
+        return stats.norm.logpdf(theta, self.x + self.shift, self.scale).sum(axis=-1)
+
+
+def numbers(scale=1.0, shift=0.0, n=2000):
+    rng = np.random.default_rng(0)
+    theta = rng.uniform(-4, 4, (n, 2))
+    x = theta + rng.standard_normal((n, 2))
+    # a flat prior far wider than the noise: the posterior of theta is N(x, 1) for all but the outermost truths
+    return calibrate(lambda b: Gaussian(b, scale, shift), theta, x, seed=1, draws=500)
+
+
+def test_exact_posterior_is_calibrated():
+    result = numbers()
+    for level in (0.68, 0.95):
+        for name, share in result.coverage(level).items():
+            assert abs(share - level) < 4 * np.sqrt(level * (1 - level) / 2000), (level, name)
+    n = result.numbers()
+    assert all(p["sbc_p_value"] > 1e-3 for p in n["parameters"].values())
+    assert all(abs(p["mean_z"]) < 0.09 for p in n["parameters"].values())
+    assert n["parameters"]["a"]["contraction"] == pytest.approx(1 - 12 / 400, abs=0.003)
+    assert n["log_prob"] == pytest.approx(-1 - np.log(2 * np.pi), abs=0.1)
+    assert stats.kstest(result.hpd, "uniform").pvalue > 1e-3
+
+
+def test_coverage_of_as_many_draws_as_are_usual_has_no_bias_of_its_own():
+    for draws in (199, 399):
+        ranks = (np.arange(draws + 1) + 0.5) / (draws + 1)  # of an exact posterior, each as often
+        exact = Calibration(
+            Prior({"a": Range(0.0, 1.0)}),
+            ranks[:, None],
+            ranks,
+            *[ranks[:, None]] * 4,
+            ranks,
+            draws,
+        )
+        for level in (0.68, 0.95):
+            assert set(exact.coverage(level).values()) == {level}
+
+
+@pytest.mark.parametrize(("scale", "sign"), [(0.8, -1), (1.25, 1)])
+def test_wrong_width_shows_in_joint_and_marginals(scale, sign):
+    for level in (0.68, 0.95):
+        for share in numbers(scale).coverage(level).values():
+            assert sign * (share - level) > 0.02
+
+
+def test_a_flaw_of_bright_sources_alone_shows_in_their_third():
+    """Coverage over the whole prior hides a posterior that is too narrow here and too wide there; that of thirds does not."""
+    rng = np.random.default_rng(0)
+    theta = rng.uniform(-40, 40, (6000, 2))
+    x = theta + rng.standard_normal((6000, 2))
+    segments = rng.uniform(1, 2, 6000)
+
+    def biased(b):
+        p = Gaussian(b)
+        p.scale = np.where(b[:, :1] > 13, 0.85, 1.3)
+        return p
+
+    result = calibrate(
+        biased, theta, x, seed=1, covariates={"segments": segments, "constant": np.ones(6000)}
+    )
+    assert min(min(result.coverage(level).values()) - level for level in (0.68, 0.95)) > -0.01
+    thirds = result.thirds()
+    assert list(thirds) == ["a", "b", "segments"]
+    by_a, by_segments = (
+        [t["coverage"]["0.68"]["joint"] for t in thirds[name]] for name in ("a", "segments")
+    )
+    assert by_a[2] < 0.62
+    assert by_a[0] > 0.8
+    assert np.ptp(by_segments) < 0.06
+    assert [t["n"] for t in thirds["a"]] == [2000] * 3
+    assert thirds["a"][0]["high"] < thirds["a"][1]["low"]
+    assert thirds["segments"][2]["high"] == pytest.approx(10 ** segments.max())  # physical
+    said, good = of_posterior(result).verdict
+    assert said.startswith("Overconfident where a is high: ")
+    assert not good
+    exact = calibrate(
+        Gaussian, theta, x, seed=1
+    ).thirds()  # no third of an exact posterior is off, since it is by its own mean
+    shares = np.array([t["coverage"]["0.68"]["joint"] for rows in exact.values() for t in rows])
+    assert np.abs(shares - 0.68).max() < 4 * np.sqrt(0.68 * 0.32 / 2000)
+
+
+def test_bias_shows_in_mean_z_and_ranks():
+    n = numbers(shift=0.3).numbers()
+    assert all(p["mean_z"] == pytest.approx(0.3, abs=0.1) for p in n["parameters"].values())
+    assert all(p["sbc_p_value"] < 1e-6 for p in n["parameters"].values())
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(0.8, 1.25), (0.95, 1.05), (1.3, 1.0), (0.2, 2.0)])
+def test_widening_brings_an_overconfident_posterior_to_its_width_and_leaves_a_cautious_one(
+    scale, expected
+):
+    rng = np.random.default_rng(0)
+    theta = rng.uniform(-4, 4, (4000, 2))
+    x = theta + rng.standard_normal((4000, 2))
+    counted = []
+    width = widening(
+        lambda factor: lambda b: Gaussian(b, scale * factor), theta, x, 1, progress=counted.append
+    )
+    assert width == pytest.approx(expected, abs=0.03)
+    assert sum(counted) == len(WIDTHS)
+
+
+def test_predictive_p_value_is_uniform_if_the_model_holds_and_small_if_not():
+    rng = np.random.default_rng(3)
+    p = [predictive_p_value(x[0], x[1:]) for x in rng.standard_normal((300, 101, 20))]
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
+    x = rng.standard_normal((101, 20))
+    assert predictive_p_value(x[0] + 3, x[1:]) < 0.02
+    x[:, 0] = 1.0  # a constant entry, such as the number of segments, does not divide by zero
+    assert 0 < predictive_p_value(x[0], x[1:]) <= 1

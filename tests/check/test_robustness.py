@@ -1,0 +1,128 @@
+"""Other sources than a run was trained on: they are what they are called."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from qpo_noise import RANGES, TRUTH
+
+from livetime.check import robustness as stress
+from livetime.errors import UserError
+from livetime.simulate.detector import Ideal
+from livetime.simulate.light_curve import LightCurve
+from livetime.simulate.periodogram import Periodogram
+from livetime.simulate.prior import Prior, Range
+from livetime.simulate.simulator import TimingSimulator
+
+SOURCE = LightCurve({"qpo": "qpo", "noise": "noise"})
+SIMULATOR = TimingSimulator(
+    Prior(RANGES, {"segments": Range(4, 64, "log")}), SOURCE, Ideal(1), Periodogram(), threads=1
+)
+
+
+@dataclass
+class Run:
+    """What `refuse` and `limits` ask of one; its posterior of every parameter is even in the logarithm, between two values."""
+
+    simulator: TimingSimulator
+    classifies: bool = False
+    folder: str = "somewhere"
+    low: float = 0.2
+    high: float = 0.4
+
+    def posterior(self, x):
+        return self
+
+    def sample(self, n, seed):
+        return np.random.default_rng(seed).uniform(
+            np.log10(self.low), np.log10(self.high), (n, 40, 6)
+        )
+
+
+def drawn(name, truth, n=40):
+    theta = SIMULATOR.prior.theta({k: np.full(n, v) for k, v in truth.items()})
+    x = stress.simulate(SIMULATOR, name, theta, seed=3)
+    own = SIMULATOR.draw(theta, 4)
+    return 2 * np.exp(x[:, SIMULATOR.layout.slices["power"]]), 2 * np.exp(
+        own[:, SIMULATOR.layout.slices["power"]]
+    )
+
+
+def test_a_drifting_rate_ends_at_twice_its_start_and_keeps_its_mean():
+    steady = {**TRUTH, "qpo_rms": 1e-6, "noise_rms": 1e-6}
+    values = stress.Drifting(SOURCE.components).rate(steady, 64.0, np.random.default_rng(0)).values
+    assert values[-1] / values[0] == pytest.approx(stress.FACTOR, rel=1e-3)
+    assert values.mean() == pytest.approx(TRUTH["rate"], rel=1e-4)
+    np.testing.assert_allclose(values, np.linspace(values[0], values[-1], len(values)), rtol=1e-5)
+
+
+def test_without_a_qpo_there_is_none():
+    absent, present = drawn("no_qpo", {**TRUTH, "qpo_rms": 0.3})
+    near = np.abs(SIMULATOR.layout.frequency - TRUTH["qpo_frequency"]) < 0.3
+    far = SIMULATOR.layout.frequency > 20
+    noise_alone = 2 + TRUTH["rate"] * SOURCE.spectrum.power(
+        SIMULATOR.layout.frequency, {**TRUTH, "qpo_rms": 0.0}
+    )
+    np.testing.assert_allclose(absent[:, near].mean(), noise_alone[near].mean(), rtol=0.15)
+    assert present[:, near].mean() > 5 * absent[:, near].mean()
+    np.testing.assert_allclose(absent[:, far].mean(), present[:, far].mean(), rtol=0.05)
+
+
+def test_a_linear_source_has_no_power_at_twice_the_qpos_frequency():
+    truth = {**TRUTH, "qpo_rms": 0.25, "qpo_quality": 20.0, "noise_rms": 0.03}
+    linear, log_normal = drawn("linear", truth)
+    twice = np.abs(SIMULATOR.layout.frequency - 2 * truth["qpo_frequency"]) < 0.2
+    finite = np.isfinite(linear).all(axis=1)
+    first_order = (
+        2 + truth["rate"] * SOURCE.spectrum.power(SIMULATOR.layout.frequency, truth)[twice].mean()
+    )
+    assert linear[finite][:, twice].mean() == pytest.approx(first_order, rel=0.1)
+    assert log_normal[:, twice].mean() > 1.5 * first_order
+
+
+def test_where_nothing_can_be_simulated_it_is_said(monkeypatch):
+    theta = SIMULATOR.prior.sample(9, np.random.default_rng(0))
+    monkeypatch.setattr(stress, "simulate", lambda *_: np.full((9, 3), np.nan))
+    told = stress.ask(Run(SIMULATOR), SIMULATOR, "no_qpo", None, theta, np.zeros((9, 3)), 1)
+    assert stress.words("no_qpo", told) == [
+        "without a QPO: 0 simulations are left, too few to tell"
+    ]
+    assert stress.tables({"no_qpo": told}) == {}
+
+
+@pytest.mark.parametrize(("low", "claimed"), [(0.2, 1.0), (0.03, 0.0)])
+def test_a_qpo_is_claimed_where_the_posterior_leaves_the_priors_edge(low, claimed):
+    run, n = Run(SIMULATOR, low=low), 80
+    theta = SIMULATOR.prior.sample(n, np.random.default_rng(0))
+    told = stress.claims(run, theta, np.zeros((n, 3)), np.zeros((n, 3)), seed=1)["qpo_rms"]
+    assert told["threshold"] == pytest.approx(1.5 * 0.03)
+    assert told["claimed"] == told["claimed_where_there_is_one"] == claimed
+    assert all(
+        row["upper_limit95"] == pytest.approx(0.4 * (0.4 / low) ** -0.05, rel=0.03)
+        for row in told["by_rate"]
+    )
+    assert [row["n"] for row in told["by_rate"]] == 5 * [n // 5]
+    assert [row["low"] for row in told["by_rate"]] == sorted(row["low"] for row in told["by_rate"])
+
+
+def test_what_says_nothing_of_a_run_is_refused():
+    stress.refuse(Run(SIMULATOR), ["linear", "drift", "no_qpo"])
+    linear = replace(SIMULATOR, source=replace(SOURCE, log_normal=False))
+    noise = Prior(
+        {k: r for k, r in RANGES.items() if not k.startswith("qpo")}, SIMULATOR.prior.covariates
+    )
+    without = replace(SIMULATOR, prior=noise, source=LightCurve({"noise": "noise"}))
+    for run, name, said in (
+        (
+            Run(SIMULATOR),
+            "lineal",
+            "stress has lineal, which is not known; there are: linear, drift, no_qpo",
+        ),
+        (Run(linear), "linear", "is what run=somewhere was trained on; leave it out"),
+        (Run(without), "no_qpo", "which run=somewhere does not; leave it out"),
+        (Run(SIMULATOR, classifies=True), "drift", "is for posteriors of light curves' parameters"),
+    ):
+        with pytest.raises(UserError, match=said):
+            stress.refuse(run, [name])
+    with pytest.raises(UserError, match="stress has drift twice"):
+        stress.refuse(Run(SIMULATOR), ["drift", "linear", "drift"])

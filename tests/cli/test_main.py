@@ -1,0 +1,710 @@
+"""The command line: what is wrong is said in one line that names the key, before anything is written."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from astropy.io import fits
+
+from livetime.cli import main as cli
+from livetime.cli.main import COMMANDS, arrange, main
+from livetime.commands import stages as experiment
+from livetime.config import CONFIGS, ROOT
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A working folder and a checkout of its own; Hydra's global state is put back."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.setattr(experiment, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["pytest"])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    GlobalHydra.instance().clear()
+    yield tmp_path
+    GlobalHydra.instance().clear()
+
+
+def call(capsys, *words):
+    """Exit code, standard output and standard error."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    captured = capsys.readouterr()
+    return stop.value.code, captured.out, captured.err
+
+
+def tree(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+def refused(capsys, folder, words, named):
+    before = tree(folder)
+    code, _, err = call(capsys, *words)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert len(err.splitlines()) == 1, err
+    assert "Traceback" not in err
+    for name in named:
+        assert name in err
+    assert tree(folder) == before
+
+
+SMALL = ["experiment=demo", "simulations=12", "prior.covariates.segments.high=9", "threads=1"]
+
+
+# --- bad input -------------------------------------------------------------------------------------------------------------
+
+EVERYWHERE = [
+    (["simulatons=10"], ["simulatons", "did you mean simulations?"]),
+    (["+simulatons=10"], ["simulatons"]),
+    (["source=qpo_nois"], ["source=qpo_nois", "did you mean qpo_noise?"]),
+    (["detector=chandra"], ["detector=chandra", "constant", "ideal", "nustar"]),
+    (["sorce=qpo_noise"], ["sorce", "did you mean source?"]),
+    (["experiment=nope"], ["experiment=nope", "demo"]),
+    (["debug=fast"], ["debug=fast", "did you mean fast_dev_run?"]),
+    (["seed=abc"], ["seed", "abc"]),
+    (["seed=-1"], ["seed", "-1"]),
+    (["seed=18446744073709551616"], ["seed", "18446744073709551616"]),
+    (["threads=0"], ["threads"]),
+    (["threads=-1"], ["threads"]),
+    (["overwrite=perhaps"], ["overwrite", "perhaps"]),
+    (["summary.dt=-1"], ["summary", "dt is -1"]),
+    (["summary.dt=nan"], ["summary", "dt is nan"]),
+    (["summary.dt=0.3"], ["summary", "segment_size"]),
+    (["summary.segment_size=1"], ["summary.segment_size", "too short", "_frequency.low"]),
+    (["summary.dtt=1"], ["summary.dtt", "did you mean"]),
+    (["+summary.dtt=1"], ["summary.dtt", "did you mean dt?"]),
+    (["source.dt=-0.004"], ["source", "dt is -0.004"]),
+    (["source.dt=1"], ["source.dt", "too coarse"]),
+    (["source.stretch=inf"], ["source", "stretch", "inf"]),
+    (["source.components.noise=lorentzian"], ["source.components.noise", "lorentzian", "powerlaw"]),
+    (["source._target_=os.system"], ["source._target_", "os.system"]),
+    (["source=powerlaw"], ["prior.parameters", "powerlaw_norm"]),
+    (["detector.dead_time=nustra"], ["detector.dead_time", "nustar"]),
+    (["prior.parameters.rate.low=5000"], ["prior.parameters.rate", "low is 5000", "high is 2000"]),
+    (["prior.parameters.rate.low=-1"], ["prior.parameters.rate", "low is -1"]),
+    (["prior.parameters.rate.low=nan"], ["prior.parameters.rate", "nan"]),
+    (["prior.parameters.rate.scale=cubic"], ["prior.parameters.rate.scale", "cubic"]),
+    (["prior.parameters.rate.lo=3"], ["prior.parameters.rate.lo", "low"]),
+    (["+prior.parameters.foo={low: 1, high: 2}"], ["foo"]),
+    (["~prior.parameters.rate"], ["prior.parameters", "rate"]),
+    (["~prior.covariates.segments"], ["prior.covariates", "segments"]),
+    (["prior.covariates.segments.low=0.5"], ["prior.covariates.segments.low"]),
+    (
+        ["prior.parameters.noise_frequency.low=0.01"],
+        ["summary.segment_size", "noise_frequency.low", "100 s"],
+    ),
+    (["prior.parameters.qpo_frequency.high=1000"], ["source.dt", "too coarse"]),
+    (["source=null"], ["source=null is not the name of a choice", "qpo_noise"]),
+    (["experiment=3"], ["experiment=3 is not the name of a choice", "demo"]),
+    (["lr=1"], ["lr is not known", "training.lr"]),
+    (["name=../x"], ["name is '../x'", "without a slash"]),
+    (["name="], ["name is ''"]),
+    (["observation=A.evt"], ["say observation.path=A.evt"]),
+    (["simulations"], ["simulations"]),
+    (["simulations=(1"], ["(1"]),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), EVERYWHERE, ids=[" ".join(w) for w, _ in EVERYWHERE])
+def test_simulate_refuses(capsys, elsewhere, words, named):
+    refused(capsys, elsewhere, ["simulate", *SMALL, *words], named)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["simulations=0"], ["simulations is 0"]),
+        ([f"simulations={10**19}"], ["at most 100000000"]),
+        (["simulations=-5"], ["simulations is -5"]),
+        (["simulations=many"], ["simulations", "many"]),
+        (["simulations=1e4"], ["simulations", "10000"]),
+    ],
+)
+def test_simulate_refuses_sizes(capsys, elsewhere, words, named):
+    refused(capsys, elsewhere, ["simulate", *SMALL, *words], named)
+
+
+FAST = [
+    "simulations=40",
+    "training.epochs=1",
+    "training.batch_size=16",
+    "training.test=100",
+    "training.members=1",
+]
+ABSENT = "cuda" if torch.backends.mps.is_available() else "mps"
+TRAIN = [
+    (["training.lrr=1"], ["training.lrr", "did you mean training.lr?"]),
+    (["+training.lrr=1"], ["training.lrr", "did you mean lr?"]),
+    (["training.members=0"], ["training", "members is 0"]),
+    (["training.epochs=0"], ["training", "epochs is 0"]),
+    (["training.epochs=many"], ["training.epochs", "many"]),
+    (["training.validation=1e-9"], ["simulations is 40", "training.validation"]),
+    (["training.test=5"], ["training", "test is 5"]),
+    (["training.schedule=linear"], ["training.schedule", "linear"]),
+    (["training=defalt"], ["training=defalt", "did you mean default?"]),
+    (["trainer.threads=0"], ["trainer", "threads is 0"]),
+    (["trainer.acelerator=cpu"], ["trainer.acelerator", "did you mean"]),
+    (["trainer.accelerator=quantum"], ["trainer", "accelerator", "quantum"]),
+    (
+        [f"trainer.accelerator={ABSENT}"],
+        [f"trainer.accelerator={ABSENT}", "take trainer.accelerator=auto"],
+    ),
+    (["trainer.precision=7"], ["trainer", "precision", "7"]),
+    (["estimator=nfs"], ["estimator=nfs", "did you mean"]),
+    (["estimator.model=nfs"], ["estimator", "nfs"]),
+    (["+estimator.hidden=3"], ["estimator.hidden", "did you mean"]),
+    (["estimator._target_=torch.nn.Linear"], ["estimator._target_", "torch.nn.Linear"]),
+    (["simulations=0"], ["simulations is 0"]),
+    ([f"simulations={10**19}"], ["at most 100000000"]),
+    (["resume=nowhere"], ["resume=nowhere", "not a run folder"]),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), TRAIN, ids=[" ".join(w) for w, _ in TRAIN])
+def test_train_refuses(capsys, elsewhere, words, named):
+    refused(capsys, elsewhere, ["train", *SMALL, *FAST, *words], named)
+
+
+OBSERVE = [
+    (["truth.ratee=100"], ["truth.ratee", "did you mean rate?"]),
+    (["truth.rate=-1"], ["truth.rate is -1"]),
+    (["truth.rate=nan"], ["truth.rate is nan"]),
+    (["truth.rate=inf"], ["truth.rate is inf"]),
+    (["truth.rate=bright"], ["truth.rate", "bright"]),
+    (["truth.segments=0"], ["truth.segments is 0"]),
+    (
+        ["detector=whittle", "~prior.parameters.rate", "+prior.covariates.rate={low: 1, high: 9}"],
+        ["draws periodograms and no events; choose"],
+    ),
+    (
+        ["detector=constant", "detector.frame_time=0.01"],
+        ["non-paralyzable detector without frames", "detector.paralyzable"],
+    ),
+    (["output=taken"], ["output=taken", "exists", "overwrite=true"]),
+    (["output=file", "overwrite=true"], ["output=file", "is a file"]),
+    (["output=file/below"], ["output=file/below"]),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), OBSERVE, ids=[" ".join(w) for w, _ in OBSERVE])
+def test_observe_refuses(capsys, elsewhere, words, named):
+    (elsewhere / "taken").mkdir()
+    (elsewhere / "taken" / "mine").write_text("kept")
+    (elsewhere / "file").write_text("kept")
+    refused(capsys, elsewhere, ["observe", *SMALL, *words], named)
+    assert (elsewhere / "taken" / "mine").read_text() == (elsewhere / "file").read_text() == "kept"
+
+
+@pytest.fixture(scope="module")
+def composed():
+    from hydra import compose
+    from hydra.core.config_store import ConfigStore
+    from hydra.initialize import initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from livetime.config import Root
+
+    ConfigStore.instance().store("schema", node=Root)
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return json.dumps(OmegaConf.to_container(compose("config", ["experiment=demo"])))
+
+
+@pytest.fixture
+def half_a_run(elsewhere, composed):
+    """A run folder without its members' weights."""
+    folder = elsewhere / "half a run"
+    folder.mkdir()
+    (folder / "config.json").write_text(composed)
+    return folder
+
+
+RUNS = [
+    ([], ["run", "livetime train"]),
+    (["run=nowhere"], ["run=nowhere", "does not exist"]),
+    (["run=empty"], ["run=empty", "config.json"]),
+    (["run=damaged"], ["damaged", "config.json"]),
+    (["run=listed"], ["listed", "config.json"]),
+    (["run=half a run"], ["half a run", "0 of 2 members"]),
+    (["rnu=empty"], ["rnu", "did you mean run?"]),
+    (["seed=abc"], ["seed", "abc"]),
+]
+OWN = {
+    "evaluate": [
+        (["run=half a run", "n=some"], ["n", "some"]),
+        (["stress=linear,drift"], ["stress=linear,drift holds a comma", "stress=[linear,drift]"]),
+        (["stress=[linear"], ["stress=[linear cannot be understood", "brackets"]),
+        (["stress=a b"], ["stress must be a list"]),
+    ],
+    "infer": [
+        (["observation.path=nothing.evt", "draws=3", "run=half a run"], ["draws is 3"]),
+        (["observation.gti=none"], ["observation.gti", "none"]),
+        (["+observation.paths=x"], ["observation.paths", "did you mean path?"]),
+        (["reference.names=[naif]"], ["reference.names", "naive"]),
+        (["reference=other"], ["reference=other", "default"]),
+    ],
+    "compare": [],
+    "inject": [
+        (["inject.path=nothing.lc", "draws=3", "run=half a run"], ["draws is 3"]),
+        (["inject.rates=[]"], ["inject", "rates is []"]),
+        (["inject.rates=[bright]"], ["inject.rates", "bright"]),
+        (["inject.rates=bright"], ["inject.rates", "a list in brackets", "bright"]),
+        (["inject.rates=300"], ["run is missing"]),
+        (
+            ["inject.rates=[300,300]"],
+            ["inject", "rates is [300.0, 300.0], of which two are the same"],
+        ),
+        (["inject.band=[10,3]"], ["inject", "band is 10 to 3"]),
+        (["inject.band=[3]"], ["inject.band is [3], too few values"]),
+        (["+inject.paths=x"], ["inject.paths", "did you mean path?"]),
+    ],
+}
+OF_A_RUN = [(command, words, named) for command in OWN for words, named in [*RUNS, *OWN[command]]]
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "named"), OF_A_RUN, ids=[f"{c} {' '.join(w)}" for c, w, _ in OF_A_RUN]
+)
+def test_commands_that_take_a_run_refuse(capsys, elsewhere, half_a_run, command, words, named):
+    (elsewhere / "empty").mkdir()
+    for name, text in (("damaged", '{"seed": '), ("listed", "[1, 2]")):
+        (elsewhere / name).mkdir()
+        (elsewhere / name / "config.json").write_text(text)
+    if command == "infer" and not any(w.startswith("observation.") for w in words):
+        words = [*words, "observation.path=A.evt"]
+    if command == "inject" and not any(w.startswith("inject.path") for w in words):
+        words = [*words, "inject.path=A.evt"]
+    refused(capsys, elsewhere, [command, *words], named)
+
+
+def test_infer_asks_for_a_path(capsys, elsewhere, half_a_run):
+    refused(capsys, elsewhere, ["infer", "run=half a run"], ["observation.path"])
+
+
+def test_a_run_folder_that_names_another_callable_is_refused(capsys, elsewhere, half_a_run):
+    path = half_a_run / "config.json"
+    config = json.loads(path.read_text())
+    config["training"]["members"] = 0
+    config["prior"]["_target_"] = "os.system"
+    path.write_text(json.dumps(config))
+    refused(
+        capsys, elsewhere, ["evaluate", "run=half a run", "seed=7"], ["prior._target_", "os.system"]
+    )
+
+
+def test_a_resumed_training_takes_no_other_settings(capsys, elsewhere, half_a_run):
+    refused(
+        capsys,
+        elsewhere,
+        ["train", "resume=half a run", "training.lr=1"],
+        ["training.lr=1", "resumed"],
+    )
+    (half_a_run / "metrics.json").write_text("{}")
+    refused(capsys, elsewhere, ["train", "resume=half a run"], ["half a run", "finished"])
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("simulatons: 3", ["simulatons", "did you mean simulations?"]),
+        ("simulations: many", ["simulations", "many"]),
+        ("training: {epochz: 3}", ["training.epochz", "did you mean epochs?"]),
+        ("defaults:\n  - override /detector: chandra", ["detector", "chandra"]),
+        ("simulations: [", ["mine"]),
+    ],
+)
+def test_a_faulty_experiment_file_is_refused(capsys, elsewhere, text, named):
+    folder = elsewhere / "configs" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    search = f"hydra.searchpath=[file://{elsewhere / 'configs'}]"
+    refused(capsys, elsewhere, ["train", "experiment=mine", *FAST[1:], search], named)
+
+
+def test_unknown_commands_are_refused(capsys, elsewhere):
+    refused(capsys, elsewhere, ["simulat"], ["simulat", "did you mean simulate?"])
+    refused(capsys, elsewhere, ["--frobnicate"], ["--frobnicate"])
+
+
+def test_unknown_flags_are_refused(capsys, elsewhere):
+    refused(capsys, elsewhere, ["simulate", *SMALL, "--frobnicate"], ["--frobnicate"])
+
+
+# --- what works ------------------------------------------------------------------------------------------------------------
+
+
+def test_simulate_prints_the_bank_and_writes_nothing_elsewhere(capsys, elsewhere):
+    code, out, err = call(capsys, "simulate", *SMALL, "outputs=some where (1)")
+    assert (code, err) == (0, "")
+    folder = Path(out.splitlines()[-1])
+    assert folder.parent == Path("some where (1)/banks")
+    assert json.loads((folder / "manifest.json").read_text())["shards"][-1]["stop"] == 12
+    assert os.listdir(elsewhere) == ["some where (1)"]
+    assert call(capsys, "simulate", *SMALL, "outputs=some where (1)")[1].splitlines()[-1] == str(
+        folder
+    )
+
+
+def test_outputs_land_in_the_checkout_whatever_the_working_folder(capsys, elsewhere, monkeypatch):
+    (elsewhere / "deep" / "down").mkdir(parents=True)
+    monkeypatch.chdir(elsewhere / "deep" / "down")
+    code, out, _ = call(capsys, "simulate", *SMALL)
+    assert code == 0
+    assert Path(out.splitlines()[-1]).parent == elsewhere / "outputs" / "banks"
+
+
+def test_observe_writes_one_file_a_module_and_the_truth(capsys, elsewhere):
+    words = ["observe", *SMALL, "truth.rate=150", "truth.segments=2", "output=my (fake)=1"]
+    code, out, err = call(capsys, *words)
+    assert (code, err) == (0, "")
+    folder = elsewhere / "my (fake)=1"
+    assert out.splitlines()[-1] == "my (fake)=1"
+    assert sorted(os.listdir(folder)) == ["A.evt", "B.evt", "truth.json"]
+    truth = json.loads((folder / "truth.json").read_text())
+    assert truth["rate"] == 150
+    assert truth["segments"] == 2
+    before = (folder / "A.evt").read_bytes()
+    refused(capsys, elsewhere, words, ["my (fake)=1", "overwrite=true"])
+    assert (folder / "A.evt").read_bytes() == before
+    code, _, _ = call(capsys, *words, "overwrite=true", "seed=5")
+    assert code == 0
+    assert (folder / "A.evt").read_bytes() != before
+    assert os.listdir(elsewhere) == ["my (fake)=1"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["-m", "simulations=0,12"], ["simulations=0,12", "-m"], ["simulations=0,12", "--multirun"]],
+)
+def test_a_sweep_goes_on_after_a_bad_job_and_ends_with_2(capsys, elsewhere, line):
+    words = [w for w in SMALL if not w.startswith("simulations")]
+    code, out, err = call(capsys, "simulate", *words, *line)
+    assert code == 2
+    assert re.fullmatch(r"error: job 0 \(.*simulations=0.*\): simulations is 0.*\n", err)
+    assert len(list((elsewhere / "outputs" / "banks").iterdir())) == 1
+    assert str(elsewhere / "outputs" / "banks") in out
+    assert os.listdir(elsewhere) == ["outputs"]
+    assert set(os.listdir(elsewhere / "outputs")) <= {"banks", "sweeps"}
+
+
+@pytest.mark.parametrize("flags", [["--cfg", "job"], ["-c", "job"]])
+def test_cfg_prints_the_config_and_does_nothing(capsys, elsewhere, flags):
+    from omegaconf import OmegaConf
+
+    code, out, err = call(
+        capsys, "train", *flags, "experiment=demo", "training.lr=3e-4", "resume=a (b)=c d"
+    )
+    assert (code, err) == (0, "")
+    config = OmegaConf.create(out)
+    assert (config.name, config.training.lr, config.resume) == ("demo", 3e-4, "a (b)=c d")
+    assert tree(elsewhere) == []
+
+
+# --- arrange ---------------------------------------------------------------------------------------------------------------
+
+
+def parsed(words):
+    """What Hydra makes of the overrides: key -> value."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    def plain(value):
+        return (
+            [plain(v) for v in value]
+            if isinstance(value, list)
+            else str(value)
+            if value is not None
+            else None
+        )
+
+    return {
+        o.key_or_group: plain(o.value())
+        for o in OverridesParser.create().parse_overrides(arrange(words)[1])
+    }
+
+
+PATHS = [
+    "plain",
+    "/absolute/with space/x.evt",
+    "a=b",
+    "a(1)",
+    "it's",
+    "''x",
+    "x''y'",
+    'say "hi"',
+    "back\\slash",
+    "ends\\",
+    "ends\\\\",
+    "\\'",
+    "a{b}",
+    "a[0]",
+    "a:b",
+    "~/x",
+    "#1",
+    "1.0",
+    "true",
+    "été",
+    "tab\there",
+    "comma,ted",
+    "@at+plus!%&*?;<>|^`",
+    "$HOME",
+]
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if p[0] not in "'\""])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "run",
+        "resume",
+        "output",
+        "outputs",
+        "observation.path",
+        "observation.spectrum",
+        "detector.arf",
+    ],
+)
+def test_paths_reach_the_program_as_they_were_typed(key, path):
+    assert parsed([f"{key}={path}"])[key] == ([path] if key == "observation.path" else path)
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if "," not in p and p[0] not in "'\""])
+def test_lists_of_paths_reach_the_program_as_they_were_typed(path):
+    assert parsed([f"observation.path=[{path},b (2)=c.evt]"])["observation.path"] == [
+        path,
+        "b (2)=c.evt",
+    ]
+    assert parsed([f"observation.path=[{path}, x]"])["observation.path"] == [path, "x"]
+
+
+def test_quoted_paths_and_null_are_left_alone():
+    assert parsed(["output='a b'", 'run="c d"']) == {"output": "a b", "run": "c d"}
+    assert parsed(["output=null"]) == {"output": None}
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize(
+    "flags", [["-m"], ["--multirun"], ["--cfg", "job"], ["-c", "job"], ["--info", "all"]]
+)
+def test_flags_may_stand_anywhere(flags, at):
+    words = ["experiment=demo", "training.lr=1e-3,2e-3", "truth.rate=3"]
+    found, overrides = arrange([*words[:at], *flags, *words[at:]])
+    assert found == flags
+    assert overrides == ["experiment=demo", "training.lr=1e-3,2e-3", "++truth.rate=3"]
+
+
+def test_a_sweep_over_paths_is_one():
+    _, overrides = arrange(["-m", "run=a b,c(1)"])
+    assert overrides == ["run='a b','c(1)'"]
+
+
+@pytest.mark.parametrize("word", ["truth.rate=3", "fixed.rate=3", "grid.rate=[1,2]"])
+def test_names_that_the_user_gives_are_added(word):
+    assert arrange([word])[1] == [f"++{word}"]
+    assert arrange([word.replace(".rate=3", "={rate: 3}")])[1][0].startswith(
+        ("truth=", "fixed=", "++grid")
+    )
+
+
+# --- doctor ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def event_files(tmp_path_factory):
+    """A clean file of two seconds, one with unsorted times, and a text."""
+    from livetime.files.events import write
+    from livetime.simulate.detector import Events
+
+    folder = tmp_path_factory.mktemp("events")
+    times = np.arange(0.01, 2, 0.02) + np.random.default_rng(0).uniform(0, 0.01, 100)
+    write(Events((times,), np.array([[0.0, 2.0]])), [folder / "clean.evt"], dead_time=2.5e-3)
+    with fits.open(folder / "clean.evt") as hdus:
+        hdus["EVENTS"].data = hdus["EVENTS"].data[np.arange(100)[::-1]]
+        hdus.writeto(folder / "un=sorted [1].evt")
+    (folder / "text.evt").write_text("no FITS")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "expected", "told"),
+    [
+        (["clean.evt"], 0, ["NuSTAR FPMA simulated", "100 events"]),
+        (
+            ["un=sorted [1].evt"],
+            1,
+            ["warning", "unsorted", "99 events earlier than the one before, now sorted"],
+        ),
+        (["clean.evt", "un=sorted [1].evt"], 1, ["clean.evt", "un=sorted [1].evt"]),
+        (["text.evt", "clean.evt"], 2, ["clean.evt"]),
+    ],
+)
+def test_doctor_ends_with_the_worst_fault(capsys, elsewhere, event_files, names, expected, told):
+    code, out, err = call(capsys, "doctor", *(str(event_files / name) for name in names))
+    assert code == expected
+    flat = re.sub(r"[\s│]+", " ", out)
+    assert all(words in flat for words in told)
+    assert len(err.splitlines()) == (expected == 2)
+    assert ("text.evt cannot be read as FITS" in err) == (expected == 2)
+    assert tree(elsewhere) == []
+
+
+def test_doctor_writes_all_that_it_tells(capsys, elsewhere, event_files):
+    paths = [str(event_files / name) for name in ("clean.evt", "un=sorted [1].evt", "text.evt")]
+    code, out, _ = call(capsys, "doctor", *paths, "output=new/told.json")
+    assert code == 2
+    assert out.splitlines()[-1] == "new/told.json"
+    told = json.loads((elsewhere / "new" / "told.json").read_text())
+    assert [file["code"] for file in told["files"]] == [0, 1, 2]
+    assert [file["file"] for file in told["files"]] == paths
+    assert [
+        finding["name"]
+        for finding in told["files"][1]["findings"]
+        if finding["severity"] == "warning"
+    ] == ["unsorted"]
+    assert set(told["files"][1]["findings"][0]) == {"name", "severity", "what", "done", "effect"}
+    assert told["files"][0]["facts"]["events"] == 100
+    assert told["versions"]["livetime"]
+    refused(
+        capsys,
+        elsewhere,
+        ["doctor", paths[0], "output=new/told.json"],
+        ["new/told.json exists", "overwrite=true"],
+    )
+    shutil.copy(paths[0], elsewhere / "new" / "told.part")
+    assert call(capsys, "doctor", "new/told.part", "output=new/told.json", "overwrite=true")[0] == 0
+    assert sorted(path.name for path in (elsewhere / "new").iterdir()) == ["told.json", "told.part"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], ["no event file is given"]),
+        (["output=a.json"], ["no event file is given"]),
+        (["there.evt"], ["there.evt does not exist"]),
+        (["http://a.b/c.evt"], ["http://a.b/c.evt is on another machine"]),
+        (["CLEAN", "outputs=a.json"], ["outputs=a.json is not known", "did you mean output?"]),
+        (["CLEAN", "--json"], ["--json is not known"]),
+        (["CLEAN", "output=."], ["output=. is a folder"]),
+        (
+            ["CLEAN", "output=CLEAN/a.json"],
+            ["clean.evt/a.json cannot be made", "clean.evt is no folder"],
+        ),
+        (["CLEAN", "output=CLEAN", "overwrite=true"], ["is one of the files to be read"]),
+        (["CLEAN", "overwrite=yes"], ["overwrite is yes"]),
+        (["CLEAN", "band=3"], ["band is 3, but must be two energies in keV"]),
+        (
+            ["CLEAN", "band=[10,3]"],
+            ["band is 10 to 3, but must go from one energy in keV to a higher one"],
+        ),
+        (["CLEAN", "band=[30,40]"], ["no events of observation.band, 30 to 40 keV"]),
+    ],
+)
+def test_doctor_refuses(capsys, elsewhere, event_files, words, named):
+    clean = str(event_files / "clean.evt")
+    refused(capsys, elsewhere, ["doctor", *(word.replace("CLEAN", clean) for word in words)], named)
+
+
+def test_doctor_answers_fast_without_heavy_imports(event_files, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, "doctor", str(event_files / "clean.evt")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0
+    _, seconds, *heavy = done.stderr.split()
+    assert heavy == ["astropy", "scipy"]
+    assert float(seconds) < 3
+
+
+# --- help ------------------------------------------------------------------------------------------------------------------
+
+HEAVY = (
+    "torch",
+    "hydra",
+    "omegaconf",
+    "lightning",
+    "sbi",
+    "numba",
+    "scipy",
+    "matplotlib",
+    "astropy",
+)
+PROBE = f"""
+import sys, time
+from livetime.cli.main import main
+try:
+    main(sys.argv[1:])
+finally:
+    heavy = sorted({{name.partition(".")[0] for name in sys.modules}} & set({HEAVY}))
+    print("probe", time.process_time(), *heavy, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--help"],
+        ["-h"],
+        ["help"],
+        *([c, "--help"] for c in COMMANDS),
+        ["train", "experiment=x", "-h"],
+    ],
+)
+def test_help_answers_in_a_second_without_heavy_imports(words, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0
+    _, seconds, *heavy = done.stderr.split()
+    assert heavy == []
+    assert float(seconds) < 1
+    assert "livetime" in done.stdout
+
+
+def test_usage_names_every_command_and_help_every_group_and_key():
+    assert all(name in cli.usage() for name in COMMANDS)
+    for name, command in COMMANDS.items():
+        text = cli.command_help(name)
+        assert command.last in text
+        assert f"livetime {name}" in text
+        if not command.root:
+            assert all(f"{key}=" in text for key in cli.DOCTOR)
+            continue
+        for line in (CONFIGS / f"{command.root}.yaml").read_text().splitlines():
+            if line.startswith("  - ") and ": " in line and not line.startswith("  - override"):
+                group, _, choice = line.removeprefix("  - ").partition(": ")
+                assert group in text
+                for path in (CONFIGS / group).glob("*.yaml") if choice != "null" else ():
+                    assert path.stem in text
+
+
+def test_help_tells_of_experiments():
+    for name in ("simulate", "train", "observe"):
+        for path in (CONFIGS / "experiment").glob("*.yaml"):
+            assert path.stem in cli.command_help(name)
+
+
+def test_the_examples_of_the_help_compose(capsys, elsewhere):
+    for name in ("simulate", "observe"):
+        words = COMMANDS[name].help.split()
+        assert words[:2] == ["livetime", name]
+        assert call(capsys, name, *words[2:], "--cfg", "job")[0] == 0
+
+
+def test_the_command_is_installed(tmp_path):
+    command = Path(sys.executable).parent / "livetime"
+    assert command.exists(), f"{ROOT} is not installed: pip install -e ."
+    done = subprocess.run([command, "--help"], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("livetime:")

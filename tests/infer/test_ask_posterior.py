@@ -1,0 +1,43 @@
+"""What an answer says of the instrument."""
+
+import numpy as np
+import pytest
+
+from livetime.files.observation import Observation
+from livetime.simulate.detector import DeadTime, Events, Ideal
+
+
+@pytest.mark.parametrize(
+    ("mission", "own", "telescope", "tau", "said"),
+    [
+        ("NuSTAR", 2.5e-3, "NuSTAR", 2.536e-3, None),
+        ("NuSTAR", 2.5e-3, "NuSTAR", 0.0, None),
+        (
+            "RXTE/PCA",
+            1e-5,
+            "XTE",
+            2.5e-3,
+            "the network takes 0.0025 s of dead time after each event, but RXTE/PCA has 1e-05 s",
+        ),
+        ("RXTE/PCA", 1e-5, "XTE", 1e-5, None),
+        (
+            "Chandra/ACIS",
+            None,
+            "CHANDRA",
+            2.5e-3,
+            "the network takes 0.0025 s of dead time after each event, but Chandra/ACIS reads out frames",
+        ),
+        (
+            None,
+            None,
+            "babasone",
+            2.5e-3,
+            "the network takes 0.0025 s of dead time after each event, but that of babasone is not known",
+        ),
+        (None, None, None, 2.5e-3, None),
+    ],
+)
+def test_another_dead_time_is_said(mission, own, telescope, tau, said):
+    info = {"mission": mission, "dead_time": own, "telescope": telescope}
+    observation = Observation(Events((), np.zeros((0, 2))), 0.0, 1, info, ())
+    assert observation.doubts(DeadTime(1, tau) if tau else Ideal()) == ([said] if said else [])

@@ -1,0 +1,233 @@
+"""Classifiers without a network, and the scores by which all are judged."""
+
+import json
+
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+from scipy.optimize import minimize
+
+from livetime.check.calibration import Classification
+from livetime.reference.classifiers import LikelihoodRatio, Logistic, Threshold, learned
+from livetime.reference.exact import Exact
+from livetime.simulate.detector import DeadTime, Whittle
+from livetime.simulate.light_curve import LightCurve
+from livetime.simulate.periodogram import Periodogram
+from livetime.simulate.prior import Prior, Range
+from livetime.simulate.simulator import TimingSimulator
+
+PARAMETERS = {
+    "qpo_rms": Range(0.02, 0.3, "log"),
+    "qpo_frequency": Range(0.5, 10.0, "log", "Hz"),
+    "qpo_quality": Range(2.0, 20.0, "log"),
+    "noise_rms": Range(0.03, 0.4, "log"),
+    "noise_frequency": Range(0.2, 5.0, "log", "Hz"),
+}
+COVARIATES = {"rate": Range(50.0, 1000.0, "log"), "segments": Range(4.0, 16.0, "log")}
+CLASSES = {"continuum": {"qpo_rms": 0.0}, "qpo": {}}
+EXACT = TimingSimulator(
+    Prior(PARAMETERS, COVARIATES, CLASSES),
+    LightCurve({"qpo": "qpo", "noise": "noise"}, dt=1 / 64),
+    Whittle(),
+    Periodogram(8.0, 1 / 64, 0.1),
+)
+DEAD = TimingSimulator(EXACT.prior, EXACT.source, DeadTime(2, "nustar"), EXACT.summary)
+
+
+@pytest.fixture(scope="module")
+def simulations():
+    theta, x = EXACT.simulate(0, 300, 1)
+    return theta, x, theta[:, -1].astype(int)
+
+
+# --- likelihood ratio ------------------------------------------------------------------------------------------------------
+
+
+def test_the_greatest_likelihoods_are_those_of_another_optimiser(simulations):
+    """L-BFGS in double precision, from the truth and from a QPO at 20 other frequencies."""
+    theta, x, _ = simulations
+    exact, low, width = Exact(EXACT), EXACT.prior.low, EXACT.prior.high - EXACT.prior.low
+    elsewhere = [
+        np.array([0.3, p, q, 0.4, 0.5]) for p in np.linspace(0.03, 0.97, 20) for q in (0.25, 0.75)
+    ]
+    found = LikelihoodRatio(EXACT).statistic(x[:8])
+    for row, truth, statistic in zip(x[:8], theta[:8, :5], found, strict=True):
+
+        def greatest(free, starts, row=row):
+            def negative(u):
+                point = low.copy()
+                point[0] = -np.inf  # no QPO, unless it is free
+                point[5 - free :] = low[5 - free :] + width[5 - free :] * u
+                return -exact.log_likelihood(point[None], row)[0]
+
+            return max(
+                -minimize(negative, start[5 - free :], bounds=[(1e-4, 1 - 1e-4)] * free).fun
+                for start in starts
+            )
+
+        place = np.where(np.isfinite(truth), (truth - low) / width, 0.1).clip(0.01, 0.99)
+        without = greatest(2, [place, *elsewhere])
+        gain = 2 * (max(greatest(5, [place, *elsewhere]), without) - without)
+        assert statistic == pytest.approx(gain, abs=0.2 + 0.01 * gain)
+
+
+def test_the_ratio_tells_a_strong_qpo_and_is_no_better_than_the_exact_answer(simulations):
+    theta, x, labels = simulations
+    statistic = LikelihoodRatio(EXACT).statistic(x)
+    assert statistic[labels == 0].max() < 25
+    strong = (labels == 1) & (theta[:, 0] > -0.8) & (theta[:, 5] > 2.5)
+    assert strong.sum() > 5
+    assert (statistic[strong] > 25).all()
+    few = slice(150)
+    best = sk.roc_auc_score(labels[few], Exact(EXACT).class_probabilities(x[few])[:, 1])
+    assert best - 0.1 < sk.roc_auc_score(labels[few], statistic[few]) < best + 0.04
+
+
+def test_dead_time_is_no_qpo():
+    """Events of a steady bright source, whose dead time bends the spectrum: the exact noise level leaves no bump to fit."""
+    quiet = Prior(
+        {**PARAMETERS, "noise_rms": Range(0.03, 0.04, "log")},
+        {**COVARIATES, "rate": Range(800.0, 1000.0)},
+        CLASSES,
+    )
+    simulator = TimingSimulator(quiet, DEAD.source, DEAD.detector, DEAD.summary)
+    theta, x = simulator.simulate(0, 60, 2)
+    nothing = theta[:, -1] == 0
+    assert LikelihoodRatio(DEAD).statistic(x[nothing]).max() < 25
+
+
+def test_its_probabilities_are_calibrated_on_simulations(simulations):
+    _, x, labels = simulations
+    test = LikelihoodRatio(EXACT)
+    probability = Threshold(test.statistic(x[:200]), labels[:200]).probabilities(
+        test.statistic(x[200:])
+    )
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    assert abs(probability[:, 1].mean() - labels[200:].mean()) < 0.15
+
+
+def test_it_applies_where_a_qpo_is_the_question():
+    assert LikelihoodRatio.of(EXACT) is not None
+    assert LikelihoodRatio.of(DEAD) is not None
+    assert (
+        LikelihoodRatio.of(
+            TimingSimulator(Prior(PARAMETERS, COVARIATES), EXACT.source, Whittle(), EXACT.summary)
+        )
+        is None
+    )
+
+
+def test_scikit_learns_classifiers_see_what_there_is(simulations):
+    _, x, labels = simulations
+    answers = learned(x[:200], labels[:200], 2)
+    for fitted in answers.values():
+        p = fitted.probabilities(x[200:])
+        assert p.shape == (100, 2)
+        np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert np.ptp(answers["majority"].probabilities(x), axis=0).max() == 0
+    assert answers["logistic_regression"].parameters == x.shape[1] + 1
+    assert answers["boosted_trees"].parameters > 10
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_logistic_regression_kept_as_plain_numbers_is_scikit_learns(k):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(k, size=400)
+    x = 5 * rng.standard_normal((400, 4)) + labels[:, None] * np.array([3, -2, 0, 1])
+    x[:, 3] = 1.0  # one that never varies
+    plain = json.loads(json.dumps(learned(x, labels, k)["logistic_regression"].plain))
+    again = Logistic(**{name: np.array(values) for name, values in plain.items()})
+    expected = (
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        .fit(x, labels)
+        .predict_proba(x)
+    )
+    np.testing.assert_allclose(again.probabilities(x), expected, rtol=1e-9)
+
+
+def test_a_false_alarm_is_as_frequent_as_it_says():
+    rng = np.random.default_rng(1)
+    threshold = Threshold(
+        np.concatenate([rng.chisquare(3, 999), rng.chisquare(3, 500) + 20]),
+        np.repeat([0, 1], [999, 500]),
+    )
+    p = [threshold.false_alarm(s) for s in rng.chisquare(3, 2000)]
+    assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.02)
+    assert threshold.false_alarm(1e9) == 1 / 1000
+    assert threshold.probabilities(np.array([1.0, 25.0]))[:, 1] == pytest.approx([0, 1], abs=0.05)
+
+
+# --- scores ----------------------------------------------------------------------------------------------------------------
+
+
+def some(k, n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    label = rng.integers(k, size=n)
+    logits = rng.standard_normal((n, k)) + 1.5 * np.eye(k)[label]
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return Classification([f"class {i}" for i in range(k)], label, p)
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_scores_are_scikit_learns(k):
+    result = some(k)
+    found, label, said = result.scores, result.label, result.predicted
+    average = "binary" if k == 2 else "macro"
+    p = result.probability[:, 1] if k == 2 else result.probability
+    expected = {
+        "accuracy": sk.accuracy_score(label, said),
+        "balanced_accuracy": sk.balanced_accuracy_score(label, said),
+        "precision": sk.precision_score(label, said, average=average),
+        "recall": sk.recall_score(label, said, average=average),
+        "f1_score": sk.f1_score(label, said, average=average),
+        "roc_auc": sk.roc_auc_score(label, p, multi_class="ovr"),
+        "cross_entropy": sk.log_loss(label, result.probability),
+    }
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, abs=2e-5), name
+    np.testing.assert_array_equal(result.confusion(), sk.confusion_matrix(label, said))
+
+
+def test_a_calibrated_classifier_has_no_calibration_error():
+    rng = np.random.default_rng(0)
+    p = rng.random(40_000)
+    label = (rng.random(40_000) < p).astype(int)
+    assert (
+        Classification(["a", "b"], label, np.column_stack([1 - p, p])).scores[
+            "expected_calibration_error"
+        ]
+        < 0.01
+    )
+    over = np.clip(2 * p - 0.5, 0, 1)
+    assert (
+        Classification(["a", "b"], label, np.column_stack([1 - over, over])).scores[
+            "expected_calibration_error"
+        ]
+        > 0.05
+    )
+
+
+def test_bootstrap_intervals_are_those_of_a_share():
+    result = some(2, 1000)
+    low, high = np.quantile(result.resampled["accuracy"], [0.025, 0.975])
+    share = result.scores["accuracy"]
+    half = 1.96 * np.sqrt(share * (1 - share) / 1000)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.25)
+    assert low < share < high
+
+
+def test_paired_differences_know_that_the_simulations_are_the_same():
+    a = some(2, 500)
+    assert a.difference(a, "accuracy") == (0.0, 0.0, 0.0)
+    worse = Classification(
+        a.classes,
+        a.label,
+        np.where(np.arange(500)[:, None] < 25, a.probability[:, ::-1], a.probability),
+    )
+    value, low, high = a.difference(worse, "accuracy")
+    assert low <= value <= high
+    assert high - low < 0.06  # unpaired it would be .11

@@ -1,0 +1,85 @@
+"""The frame model: what it expects of piled-up light curves is what the simulation gives, and its posterior holds the truth."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from livetime.reference.whittle import FrameModel, Naive, applicable, references
+from livetime.simulate.frames import FramePileUp
+from livetime.simulate.light_curve import LightCurve
+from livetime.simulate.periodogram import Periodogram
+from livetime.simulate.prior import Prior, Range
+from livetime.simulate.simulator import TimingSimulator
+
+FRAME = 0.005
+PARAMETERS = {
+    "qpo_rms": Range(0.03, 0.5, "log"),
+    "qpo_frequency": Range(1.0, 20.0, "log"),
+    "qpo_quality": Range(2.0, 20.0, "log"),
+    "rate": Range(10.0, 1500.0, "log"),
+}
+SIMULATOR = TimingSimulator(
+    Prior(PARAMETERS, {"segments": Range(2, 64, "log")}),
+    LightCurve({"qpo": "qpo"}, dt=FRAME),
+    FramePileUp(FRAME, 0.0, alpha=0.3, psf_fraction=0.8),
+    Periodogram(8.0, 2 * FRAME, rebin=0.1),
+)
+TRUTH = {"qpo_rms": 0.3, "qpo_frequency": 4.0, "qpo_quality": 6.0, "rate": 100.0, "segments": 32.0}
+
+
+def draw(simulator, n, seed, **changes):
+    theta = simulator.prior.theta(
+        {name: np.full(n, value) for name, value in {**TRUTH, **changes}.items()}
+    )
+    return theta[0, : simulator.prior.dim], simulator.draw(theta, seed)
+
+
+@pytest.mark.parametrize("rate", [30.0, 200.0, 800.0])
+@pytest.mark.parametrize("rms", [0.1, 0.4])
+@pytest.mark.parametrize("step", [FRAME / 2, FRAME, 4 * FRAME])
+def test_mean_powers_are_those_expected(rate, rms, step):
+    """.1 to 3 photons per frame. A mean over 1280 segments or more differs by no more than its scatter and 2%."""
+    prior = Prior(
+        {**PARAMETERS, "qpo_frequency": Range(1.0, 10.0, "log")}, SIMULATOR.prior.covariates
+    )
+    simulator = replace(SIMULATOR, prior=prior, source=replace(SIMULATOR.source, dt=step))
+    _, x = draw(simulator, 40, 3, rate=rate, qpo_rms=rms)
+    layout, expected = (
+        simulator.layout,
+        FrameModel(simulator).power({**TRUTH, "rate": rate, "qpo_rms": rms})["power"][0],
+    )
+    seen = 2 * np.exp(x[:, layout.slices["power"]].astype(float)).mean(axis=0)
+    scatter = 1 / np.sqrt(40 * 32 * layout.averaged)
+    assert (np.abs(seen / expected - 1) < 4 * scatter + 0.02).all()
+    assert abs((seen / expected - 1).mean()) < 0.01
+
+
+def test_without_pile_up_it_is_naive():
+    """Log-likelihoods that span 16 agree to .5: what each makes of variability slower than the observation differs a little."""
+    faint = replace(SIMULATOR, detector=replace(SIMULATOR.detector, psf_fraction=0.0))
+    theta, x = draw(faint, 1, 1)
+    near = theta + np.random.default_rng(1).normal(0, 0.01, (20, len(theta)))
+    ours, theirs = (model(faint).log_likelihood(near, x[0]) for model in (FrameModel, Naive))
+    assert np.ptp(theirs) > 10
+    np.testing.assert_allclose(ours - ours.mean(), theirs - theirs.mean(), atol=0.5)
+
+
+@pytest.mark.parametrize("rate", [100.0, 400.0])
+def test_it_holds_the_truth_where_the_naive_fit_is_far_off(rate):
+    """.4 and 1.6 photons per frame: the second is past the turnover, where the QPO nearly vanishes but for the wings."""
+    theta, x = draw(SIMULATOR, 1, 2, rate=rate)
+    naive, frames = (
+        reference(SIMULATOR, draws=2000).fit(x[0], 1) for reference in (Naive, FrameModel)
+    )
+    low, high = np.quantile(frames.theta, [0.0005, 0.9995], axis=0)
+    assert ((theta > low) & (theta < high)).all()
+    assert naive.theta[:, 0].mean() < theta[0] - 5 * naive.theta[:, 0].std()
+    assert naive.theta[:, -1].mean() < theta[-1] - 5 * naive.theta[:, -1].std()
+
+
+def test_which_references_apply():
+    assert applicable(SIMULATOR, None) == ("naive", "frame_model")
+    assert set(references(SIMULATOR, ("frame_model",))) == {"frame_model"}
+    with pytest.raises(ValueError, match="it can be naive, frame_model"):
+        applicable(SIMULATOR, ["dead_time_model"])
