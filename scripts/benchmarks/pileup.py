@@ -112,7 +112,7 @@ def _davis(turns: int) -> list[dict]:
         for many, rate in ((1, batch[0]), (BATCH, batch)):
             work = lambda rate=rate: [
                 davis.events(rate, {}) for _ in range(BATCH // len(np.atleast_2d(rate)))
-            ]  # noqa: E731
+            ]
             ours = _per_second(work, BATCH, turns)
             label = f"{name}, {'one' if many == 1 else many} at a time"
             told = f"sherpa JDPileup {peer[0]:.0f}" if peer else "sherpa is not installed: no peer"

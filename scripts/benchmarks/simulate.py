@@ -187,10 +187,10 @@ def _stingray(seconds: int, grid: float) -> Callable[[], dict[str, float]]:
     from stingray.simulator import TimingSimulator
     from stingray.simulator.base import simulate_times
 
-    from livetime.simulate.power_spectrum import Spectrum
+    from livetime.simulate.power_spectrum import PowerSpectrum
 
     n, gti = round(seconds / grid), [[0, seconds]]
-    spectrum = Spectrum({"qpo": "qpo", "noise": "noise"})
+    spectrum = PowerSpectrum({"qpo": "qpo", "noise": "noise"})
 
     def step() -> dict[str, float]:
         started = time.process_time()

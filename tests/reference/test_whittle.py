@@ -10,11 +10,11 @@ from livetime.reference.whittle import AveragedDeadTimeModel, DeadTimeModel, Nai
 from livetime.simulate.detector import DeadTime, Ideal
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
-from livetime.simulate.power_spectrum import Spectrum, log_normal_power
+from livetime.simulate.power_spectrum import PowerSpectrum, log_normal_power
 from livetime.simulate.prior import Prior, Range
 from livetime.simulate.simulator import TimingSimulator
 
-SPECTRUM = Spectrum({"qpo": "qpo", "noise": "noise"})
+SPECTRUM = PowerSpectrum({"qpo": "qpo", "noise": "noise"})
 
 
 def simulator(detector, names=tuple(RANGES), summary=None):
@@ -106,7 +106,7 @@ def test_power_of_a_long_segment_is_the_spectrum():
         log_normal_power(SPECTRUM, f, params, order=3),
         rtol=1e-5,
     )
-    powerlaw = Spectrum({"red": "powerlaw"})
+    powerlaw = PowerSpectrum({"red": "powerlaw"})
     np.testing.assert_allclose(
         ExpectedPower(powerlaw)(f, {"red_norm": 0.01, "red_index": 1.5}, 16.0)[0], 0.01 * f**-1.5
     )

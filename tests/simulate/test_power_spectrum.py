@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from livetime.simulate.power_spectrum import Spectrum, log_normal_power, noise, powerlaw, qpo
+from livetime.simulate.power_spectrum import (
+    PowerSpectrum,
+    log_normal_power,
+    noise_power,
+    qpo_power,
+    red_noise_power,
+)
 
-BOTH = Spectrum({"qpo": "qpo", "noise": "noise"})
+BOTH = PowerSpectrum({"qpo": "qpo", "noise": "noise"})
 PARAMS = {
     "qpo_rms": 0.3,
     "qpo_frequency": 2.0,
@@ -28,7 +34,7 @@ def integral(f, low, high, at):
 def test_a_qpo_holds_its_rms(quality):
     rms, nu = 0.2, 3.0
     at = [nu - nu / quality, nu, nu + nu / quality]
-    power = lambda f: qpo(f, rms, nu, quality)  # noqa: E731
+    power = lambda f: qpo_power(f, rms, nu, quality)  # noqa: E731
     positive = integral(power, 0, np.inf, at)
     assert positive + integral(power, -np.inf, 0, []) == pytest.approx(rms**2, rel=1e-6)
     assert positive == pytest.approx(rms**2 * (0.5 + np.arctan(2 * quality) / np.pi), rel=1e-6)
@@ -38,13 +44,14 @@ def test_quality_is_centroid_over_full_width():
     nu, quality = 5.0, 10.0
     half = nu / quality / 2
     np.testing.assert_allclose(
-        qpo(np.array([nu - half, nu + half]), 0.1, nu, quality), qpo(nu, 0.1, nu, quality) / 2
+        qpo_power(np.array([nu - half, nu + half]), 0.1, nu, quality),
+        qpo_power(nu, 0.1, nu, quality) / 2,
     )
 
 
 @pytest.mark.parametrize("w", [0.2, 5.0])
 def test_noise_holds_its_rms_over_positive_frequencies(w):
-    power = lambda f: noise(f, 0.3, w)  # noqa: E731
+    power = lambda f: noise_power(f, 0.3, w)  # noqa: E731
     assert integral(power, 0, np.inf, [w, 100 * w]) == pytest.approx(0.3**2, rel=1e-6)
     assert integral(power, 0, w, []) == pytest.approx(
         0.3**2 / 2, rel=1e-6
@@ -53,14 +60,14 @@ def test_noise_holds_its_rms_over_positive_frequencies(w):
 
 def test_a_power_law_has_its_norm_at_1_hz_and_its_slope():
     f = np.geomspace(0.01, 100, 50)
-    power = powerlaw(f, 0.02, 1.7)
-    assert powerlaw(1.0, 0.02, 1.7) == pytest.approx(0.02)
+    power = red_noise_power(f, 0.02, 1.7)
+    assert red_noise_power(1.0, 0.02, 1.7) == pytest.approx(0.02)
     np.testing.assert_allclose(np.diff(np.log(power)) / np.diff(np.log(f)), -1.7)
 
 
 def test_a_spectrum_is_the_sum_of_its_components():
     f = np.linspace(0.1, 20, 60)
-    expected = qpo(f, 0.3, 2.0, 4.0) + noise(f, 0.3, 0.5)
+    expected = qpo_power(f, 0.3, 2.0, 4.0) + noise_power(f, 0.3, 0.5)
     np.testing.assert_allclose(BOTH.power(f, PARAMS), expected)
     assert BOTH.parameters == (
         "qpo_rms",
@@ -73,11 +80,11 @@ def test_a_spectrum_is_the_sum_of_its_components():
 
 def test_the_same_shape_can_stand_twice():
     f = np.linspace(0.1, 20, 60)
-    two = Spectrum({"qpo": "qpo", "harmonic": "qpo"})
+    two = PowerSpectrum({"qpo": "qpo", "harmonic": "qpo"})
     params = {"rms": 0.1, "quality": 5.0}
     params = {f"{name}_{k}": v for name in two.components for k, v in params.items()}
     power = two.power(f, {**params, "qpo_frequency": 2.0, "harmonic_frequency": 4.0})
-    np.testing.assert_allclose(power, qpo(f, 0.1, 2.0, 5.0) + qpo(f, 0.1, 4.0, 5.0))
+    np.testing.assert_allclose(power, qpo_power(f, 0.1, 2.0, 5.0) + qpo_power(f, 0.1, 4.0, 5.0))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +102,7 @@ def test_arrays_of_parameters_give_one_row_each(power):
 
 def test_nothing_to_add_up_is_refused():
     with pytest.raises(ValueError, match="components is empty"):
-        Spectrum({})
+        PowerSpectrum({})
 
 
 @pytest.mark.parametrize(("rms", "quality"), [(0.3, 4.0), (0.5, 20.0), (0.5, 4.0)])
@@ -118,7 +125,7 @@ def test_log_normal_power_is_the_transform_of_the_exponentiated_autocovariance(r
 
 @pytest.mark.parametrize("components", [{"qpo": "qpo"}, {"noise": "noise"}])
 def test_each_component_alone_holds_the_variance_of_a_log_normal_rate(components):
-    spectrum, params = Spectrum(components), {**PARAMS, "qpo_rms": 0.5, "noise_rms": 0.5}
+    spectrum, params = PowerSpectrum(components), {**PARAMS, "qpo_rms": 0.5, "noise_rms": 0.5}
     f = np.arange(1, 2**19) / 256
     variance = spectrum.power(f, params).sum() / 256
     assert log_normal_power(spectrum, f, params, order=8).sum() / 256 == pytest.approx(
@@ -135,7 +142,7 @@ def test_weak_variability_is_not_converted():
 def test_a_power_law_stays_at_first_order():
     f = np.linspace(0.1, 20, 60)
     spectrum, params = (
-        Spectrum({"powerlaw": "powerlaw"}),
+        PowerSpectrum({"powerlaw": "powerlaw"}),
         {"powerlaw_norm": 0.1, "powerlaw_index": 1.5},
     )
     np.testing.assert_array_equal(log_normal_power(spectrum, f, params), spectrum.power(f, params))
@@ -143,4 +150,4 @@ def test_a_power_law_stays_at_first_order():
 
 def test_what_log_normal_power_cannot_convert_is_refused():
     with pytest.raises(ValueError, match="at most one qpo"):
-        log_normal_power(Spectrum({"a": "qpo", "b": "qpo"}), np.ones(1), {})
+        log_normal_power(PowerSpectrum({"a": "qpo", "b": "qpo"}), np.ones(1), {})

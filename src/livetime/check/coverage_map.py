@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from livetime.check.calibration import LEVELS, Calibration
-from livetime.simulate.power_spectrum import SHAPES
+from livetime.simulate.power_spectrum import POWER_SHAPES
 from livetime.simulate.simulator import Simulator, TimingSimulator
 
 Floats = NDArray[np.floating[Any]]
@@ -29,10 +29,10 @@ def powerlaw_rms(
     layout = simulator.layout
     norm, index = (
         np.asarray(params[f"{name}_{field}"], dtype=np.float64)[..., None]
-        for field in SHAPES["powerlaw"].fields
+        for field in POWER_SHAPES["powerlaw"].fields
     )
     variance = (
-        SHAPES["powerlaw"].power(layout.frequency, norm, index)
+        POWER_SHAPES["powerlaw"].power(layout.frequency, norm, index)
         @ layout.averaged
         / simulator.summary.segment_size
     )

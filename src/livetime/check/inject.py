@@ -26,7 +26,7 @@ from livetime.report import plot, plot_checks
 from livetime.report.page import interval
 from livetime.simulate.detector import DeadTime
 from livetime.simulate.periodogram import Periodogram
-from livetime.simulate.power_spectrum import SHAPES
+from livetime.simulate.power_spectrum import POWER_SHAPES
 from livetime.simulate.prior import Range, Samples
 from livetime.simulate.simulator import WHOLE, TimingSimulator, stream
 
@@ -230,7 +230,7 @@ def quantities(simulator: TimingSimulator, samples: Samples) -> dict[str, tuple[
         else:
             out |= {
                 f"{name}_{field}": (values[f"{name}_{field}"], True)
-                for field in SHAPES[shape].fields
+                for field in POWER_SHAPES[shape].fields
                 if field != "quality"
             }
     return out

@@ -9,7 +9,7 @@ from math import factorial, prod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livetime.simulate.power_spectrum import SHAPES, Spectrum
+from livetime.simulate.power_spectrum import POWER_SHAPES, PowerSpectrum
 
 Floats = NDArray[np.float64]
 Lines = tuple[Floats, Floats, Floats]
@@ -34,7 +34,7 @@ class ExpectedPower:
         order: of the series.
     """
 
-    spectrum: Spectrum
+    spectrum: PowerSpectrum
     log_normal: bool = True
     order: int = ORDER
 
@@ -43,7 +43,7 @@ class ExpectedPower:
         return [
             [
                 np.atleast_1d(np.asarray(params[f"{name}_{x}"], dtype=np.float64))[:, None]
-                for x in SHAPES[shape].fields
+                for x in POWER_SHAPES[shape].fields
             ]
             for name, s in self.spectrum.components.items()
             if s == shape
@@ -138,7 +138,7 @@ class ExpectedPower:
                 a + c.real - (2 * a * a * c.real + 2 * a * c.imag * delta) * d
             )
         for rms, w in self.of_shape("noise", params):
-            total = total + SHAPES["noise"].power(f, rms, w + 1 / (2 * np.pi * duration))
+            total = total + POWER_SHAPES["noise"].power(f, rms, w + 1 / (2 * np.pi * duration))
         for norm, index in self.of_shape("powerlaw", params):
-            total = total + SHAPES["powerlaw"].power(f, norm, index)
+            total = total + POWER_SHAPES["powerlaw"].power(f, norm, index)
         return total

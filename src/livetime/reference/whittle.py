@@ -21,7 +21,7 @@ from livetime.reference.spectral import SPECTRAL, SpectralReference
 from livetime.simulate.detector import DeadTime, Whittle
 from livetime.simulate.frames import FramePileUp
 from livetime.simulate.periodogram import Periodogram
-from livetime.simulate.power_spectrum import SHAPES
+from livetime.simulate.power_spectrum import POWER_SHAPES
 from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator, TimingSimulator
 from livetime.simulate.spectral import SpectralSimulator
@@ -205,7 +205,7 @@ class Reference:
         for norm, index in self.source.of_shape("powerlaw", params):
             total = (
                 total
-                + SHAPES["powerlaw"].power(layout.frequency, norm, index)
+                + POWER_SHAPES["powerlaw"].power(layout.frequency, norm, index)
                 @ layout.averaged
                 / self.simulator.summary.segment_size
             )

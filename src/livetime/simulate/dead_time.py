@@ -1,7 +1,7 @@
-"""Dead time per event, and what it does to a power spectrum, exactly.
+"""Dead time per event, and its exact effect on a power spectrum.
 
-Non-paralyzable dead time: an event is lost if it comes within tau of the last *recorded* one.
-Paralyzable: it is lost if *any* earlier incident event's window is still open.
+Non-paralyzable: an event is lost if it comes within tau of the last *recorded* one.
+Paralyzable: an event is lost if the window of *any* earlier incident event is still open.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,34 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
+Level = Callable[[Floats], Floats]
+
+GAUSSIAN_BINS = 101
+GAUSSIAN_RANGE = 4.0
+"""A Gaussian dead time is a histogram of 101 bins, within four standard deviations of its mean."""
+
+MAX_ALIASES = 40
+"""Number of images of a power spectrum that are folded back on either side by default."""
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
 @dataclass(frozen=True)
 class DeadTimeDistribution:
-    """Dead time per recorded event, uniform within each bin of a histogram; a constant is one bin of no width.
+    """Distribution of the dead time per recorded event: a histogram, flat within each bin.
+
+    A constant dead time is a single bin without width.
 
     Arguments:
-        low, high: bin edges in s, shape (K,).
-        probability: of each bin, shape (K,), summing to one.
+        low: lower edges of the bins in s, shape (K,).
+        high: upper edges of the bins in s, shape (K,).
+        probability: probability of each bin, shape (K,), with the sum 1.
+
+    Example:
+        >>> tau = DeadTimeDistribution(np.array([1e-3]), np.array([3e-3]), np.ones(1))
+        >>> round(tau.mean, 6)
+        0.002
     """
 
     low: Floats
@@ -32,51 +51,91 @@ class DeadTimeDistribution:
 
     @property
     def mean(self) -> float:
+        """Return the mean dead time E[tau] in s."""
         return float(self.probability @ (self.low + self.high) / 2)
 
-    def draw(self, n: int, rng: np.random.Generator) -> Floats:
-        """Dead times (n,) in s."""
-        k = (
-            rng.choice(len(self.low), size=n, p=self.probability)
-            if len(self.low) > 1
-            else np.zeros(n, dtype=np.int64)
-        )
-        return np.asarray(self.low[k] + (self.high - self.low)[k] * rng.random(n))
+    @property
+    def width(self) -> Floats:
+        """Return the widths of the bins in s, shape (K,)."""
+        return self.high - self.low
 
-    def phi(self, f: ArrayLike) -> NDArray[np.complex128]:
-        """Characteristic function E[exp(-2 pi i f tau)], shape of f."""
-        f = np.asarray(f, dtype=np.float64)[..., None]
-        centre, width = (self.low + self.high) / 2, self.high - self.low
-        out: NDArray[np.complex128] = (
-            np.exp(-2j * np.pi * f * centre) * np.sinc(f * width)
-        ) @ self.probability
-        return out
+    def draw(self, n: int, rng: np.random.Generator) -> Floats:
+        """Draw n dead times in s, shape (n,).
+
+        Arguments:
+            n: number of recorded events.
+            rng: the only source of randomness.
+
+        Example:
+            >>> dead_time_distribution(2.5e-3).draw(2, np.random.default_rng(0)).tolist()
+            [0.0025, 0.0025]
+        """
+        bins = np.zeros(n, dtype=np.int64)
+        if len(self.low) > 1:
+            bins = rng.choice(len(self.low), size=n, p=self.probability)
+        within = self.width[bins] * rng.random(n)
+        return np.asarray(self.low[bins] + within)
+
+    def phi(self, f: ArrayLike) -> Complexes:
+        """Compute the characteristic function `Phi(f) = E[exp(-2 pi i f tau)]`.
+
+        Arguments:
+            f: frequency in Hz, any shape.
+
+        Returns: complex numbers in the shape of f.
+
+        Example:
+            >>> dead_time_distribution(2.5e-3).phi(200.0).real.round(6).item()
+            -1.0
+        """
+        frequency = np.asarray(f, dtype=np.float64)[..., None]
+        centre = (self.low + self.high) / 2
+        phase = np.exp(-2j * np.pi * frequency * centre)
+        spread = np.sinc(frequency * self.width)
+        return np.asarray((phase * spread) @ self.probability)
 
 
 @lru_cache(maxsize=1024)
 def dead_time_distribution(
     dead_time: float | Literal["nustar"], scatter: float = 0.0
 ) -> DeadTimeDistribution:
-    """A constant in s, or `nustar`: the empirical histogram of NuSTAR's dead time per event (mean 2.536 ms, sd .210 ms), read off
-    figure nustar_deadtime.pdf of the DeadTimeSBI repository (Huppenkothen & Bachetti 2022).
+    """Return the distribution of a constant, Gaussian or empirical dead time.
 
-    `scatter` makes the constant the centre of a Gaussian of that standard deviation in s, in a histogram of 101 bins over +- 4 of them;
-    what would be negative is left out.
+    The empirical histogram is NuSTAR's dead time per event, with mean 2.536 ms and standard
+    deviation 0.210 ms. It was read off the figure nustar_deadtime.pdf of the DeadTimeSBI
+    repository (Huppenkothen & Bachetti 2022, MNRAS 511, 5689, https://arxiv.org/abs/2104.03278).
+
+    Arguments:
+        dead_time: the constant or the Gaussian's mean in s, or `nustar` for the histogram.
+        scatter: standard deviation of the Gaussian in s; 0 for a constant. The histogram of the
+            Gaussian leaves out negative dead times.
+
+    Example:
+        >>> round(dead_time_distribution("nustar").mean, 6)
+        0.002536
+        >>> round(dead_time_distribution(2.5e-3, 1e-4).mean, 6)
+        0.0025
     """
     if dead_time == "nustar":
-        with (
-            resources.files("livetime.simulate")
-            .joinpath("data/nustar_dead_time.csv")
-            .open() as file
-        ):
-            low, high, density = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
-        mass = density * (high - low)
-        return DeadTimeDistribution(low * 1e-3, high * 1e-3, mass / mass.sum())
+        return _nustar_histogram()
     if scatter == 0:
-        return DeadTimeDistribution(np.array([dead_time]), np.array([dead_time]), np.ones(1))
-    edges = np.linspace(max(0.0, dead_time - 4 * scatter), dead_time + 4 * scatter, 102)
+        constant = np.array([dead_time])
+        return DeadTimeDistribution(constant, constant, np.ones(1))
+
+    shortest = max(0.0, dead_time - GAUSSIAN_RANGE * scatter)
+    longest = dead_time + GAUSSIAN_RANGE * scatter
+    edges = np.linspace(shortest, longest, GAUSSIAN_BINS + 1)
     mass = np.diff(norm.cdf(edges, dead_time, scatter))
     return DeadTimeDistribution(edges[:-1], edges[1:], mass / mass.sum())
+
+
+def _nustar_histogram() -> DeadTimeDistribution:
+    """Read the table of NuSTAR's dead times, which is in ms."""
+    table = resources.files("livetime.simulate").joinpath("data/nustar_dead_time.csv")
+    with table.open() as file:
+        low, high, density = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
+    mass = density * (high - low)
+    return DeadTimeDistribution(low * 1e-3, high * 1e-3, mass / mass.sum())
 
 
 def white_noise(
@@ -84,101 +143,164 @@ def white_noise(
     rate: ArrayLike,
     dead_time: DeadTimeDistribution,
     dt: float | None = None,
-    aliases: int = 40,
+    aliases: int = MAX_ALIASES,
     paralyzable: bool = False,
 ) -> Floats:
-    """Leahy power of a constant source seen with dead time.
+    """Compute the Leahy power of a constant source seen with dead time.
 
-    Non-paralyzable: `2 (1 - |phi|^2)/|1 - phi|^2`, `phi = Phi r/(r + 2 pi i f)`: recorded events form a renewal process whose
-    waiting time is tau plus an exponential (Cox & Lewis 1966); for constant tau this is Zhang et al. (1995, eq. 44).
+    Non-paralyzable: `P = 2 (1 - |phi|^2)/|1 - phi|^2` with `phi = Phi r/(r + 2 pi i f)`. The
+    recorded events are a renewal process, which waits tau plus an exponential time (Cox & Lewis
+    1966). For a constant tau this is equation 44 of Zhang et al. (1995).
 
-    Paralyzable: `2 + 4 int (g(t) - q) cos(2 pi f t) dt` over t > 0, where `q = r exp(-r E[tau])` is the recorded rate and
-    `g(t) = r P(tau < t) exp(-r int_0^t P(tau > s) ds)` that at a time t after a recorded event: incident windows are an M/G/infinity queue,
-    and an event is recorded if none is open (Takacs 1962). For constant tau it is `2 - 2 q sin(2 pi f tau)/(pi f)`.
+    Paralyzable: `P = 2 + 4 int_0^inf (g(t) - q) cos(2 pi f t) dt` with the recorded rate
+    `q = r exp(-r E[tau])` and, at a time t after a recorded event, the rate
+    `g(t) = r P(tau < t) exp(-r int_0^t P(tau > s) ds)`. The windows of incident events are an
+    M/G/infinity queue, and an event is recorded if no window is open (Takacs 1962). For a
+    constant tau it is `P = 2 - 2 q sin(2 pi f tau)/(pi f)`.
 
-    With `dt`, counts in bins of that width: the power is folded about the sampling frequency with sinc^2(pi f dt).
+    Counts in bins of dt have this power folded about the sampling frequency, each image weighted
+    with `sinc^2(pi f dt)`.
 
     Arguments:
         f: frequency in Hz, above 0, shape (F,).
-        rate: *incident* counts/s per module, number or (n,).
-        dead_time: distribution of tau.
+        rate: *incident* rate r in counts/s per module, a number or shape (n,).
+        dead_time: distribution of tau, with the characteristic function Phi.
         dt: bin width in s, or None for the events themselves.
-        aliases: number of foldings on each side.
-        paralyzable: see above.
+        aliases: number of images folded back on either side.
+        paralyzable: whether lost events cost dead time too.
 
-    Returns: shape (F,) or (n, F).
+    Returns: power in Leahy units (Poisson noise is 2), shape (F,) or (n, F).
+
+    Source: Zhang et al. (1995, ApJ 449, 930), eq. 44,
+    https://ui.adsabs.harvard.edu/abs/1995ApJ...449..930Z
+
+    Example:
+        >>> low = white_noise([0.01], 400.0, dead_time_distribution(2.5e-3))
+        >>> low.round(4).item()  # 2/(1 + r tau)^2 at low frequency
+        0.5
     """
-    f = np.asarray(f, dtype=np.float64)
-    rate = np.asarray(rate, dtype=np.float64)
-    level = _paralyzable(rate, dead_time) if paralyzable else _renewal(rate, dead_time)
+    frequency = np.asarray(f, dtype=np.float64)
+    incident = np.asarray(rate, dtype=np.float64)
+    law = _paralyzable_level if paralyzable else _renewal_level
+    level = law(incident, dead_time)
     if dt is None:
-        return level(f)
-    images = np.arange(-aliases, aliases + 1)[:, None]
-    if rate.ndim == 0:  # all at once, which for many rates takes too much memory
-        g = f + images / dt
-        return np.asarray(
-            2 + (np.sinc(g * dt) ** 2 * (level(np.abs(g).ravel()).reshape(g.shape) - 2)).sum(axis=0)
-        )
-    total: Floats = np.full((*rate.shape, *f.shape), 2.0)
-    for g in f + images / dt:
-        total += np.sinc(g * dt) ** 2 * (level(np.abs(g)) - 2)
+        return level(frequency)
+
+    images = np.arange(-aliases, aliases + 1)[:, None] / dt
+    folded = frequency + images
+    if incident.ndim == 0:
+        return _fold_at_once(level, folded, dt)
+    return _fold_one_by_one(level, folded, dt, incident.shape)
+
+
+def _fold_at_once(level: Level, folded: Floats, dt: float) -> Floats:
+    """Sum the images (A, F) of the level of a single rate: fast, and in little memory."""
+    power = level(np.abs(folded).ravel())
+    excess = power.reshape(folded.shape) - 2
+    weight = np.sinc(folded * dt) ** 2
+    return np.asarray(2 + (weight * excess).sum(axis=0))
+
+
+def _fold_one_by_one(
+    level: Level, folded: Floats, dt: float, rates_shape: tuple[int, ...]
+) -> Floats:
+    """Sum the images (A, F) of the levels of many rates, which do not fit in memory at once."""
+    total: Floats = np.full((*rates_shape, folded.shape[1]), 2.0)
+    for image in folded:
+        weight = np.sinc(image * dt) ** 2
+        excess = level(np.abs(image)) - 2
+        total += weight * excess
     return total
 
 
-def _renewal(rate: Floats, dead_time: DeadTimeDistribution) -> Callable[[Floats], Floats]:
-    r = rate[..., None]
+def _renewal_level(rate: Floats, dead_time: DeadTimeDistribution) -> Level:
+    """Return the level of non-paralyzable dead time as a function of frequency."""
+    incident = rate[..., None]
 
     def level(f: Floats) -> Floats:
-        phi = dead_time.phi(f) * r / (r + 2j * np.pi * f)
-        out: Floats = 2 * (1 - np.abs(phi) ** 2) / np.abs(1 - phi) ** 2
-        return out
+        exponential_wait = incident + 2j * np.pi * f
+        phi = dead_time.phi(f) * incident / exponential_wait
+        power: Floats = 2 * (1 - np.abs(phi) ** 2) / np.abs(1 - phi) ** 2
+        return power
 
     return level
 
 
-def _paralyzable(rate: Floats, dead_time: DeadTimeDistribution) -> Callable[[Floats], Floats]:
-    """Before the least tau g is zero, after the greatest it is q, and between them the integral is Gaussian quadrature in each bin."""
-    r = rate[..., None]
-    nodes, weights = np.polynomial.legendre.leggauss(8)
-    low, width, p = dead_time.low, dead_time.high - dead_time.low, dead_time.probability
-    place = (nodes + 1) / 2
-    t, dw = low[:, None] + width[:, None] * place, width[:, None] * weights / 2
+def _paralyzable_level(rate: Floats, dead_time: DeadTimeDistribution) -> Level:
+    """Return the level of paralyzable dead time as a function of frequency.
+
+    The rate g(t) is zero before the shortest tau and q after the longest one. The integral over
+    the times in between is Gaussian quadrature with eight nodes in each bin.
+    """
+    incident = rate[..., None]
+    shortest = dead_time.low[0]
+    width = dead_time.width[:, None]
+    place = (_NODES + 1) / 2
+    t = dead_time.low[:, None] + width * place
+    step = width * _WEIGHTS / 2
+
+    recorded = incident * np.exp(-incident * dead_time.mean)
+    shorter, open_time = _open_windows(dead_time, place)
+    after_event = incident * shorter.ravel() * np.exp(-incident * open_time.ravel())
+    excess = (after_event - recorded) * step.ravel()
+
+    def level(f: Floats) -> Floats:
+        blind = -recorded * 2 * shortest * np.sinc(2 * f * shortest)
+        phase = 2 * np.pi * np.multiply.outer(t.ravel(), f)
+        power: Floats = 2 + 2 * blind + 4 * excess @ np.cos(phase)
+        return power
+
+    return level
+
+
+def _open_windows(dead_time: DeadTimeDistribution, place: Floats) -> tuple[Floats, Floats]:
+    """Integrate the histogram up to each node of its bins.
+
+    Arguments:
+        dead_time: histogram of K bins.
+        place: nodes as a fraction of the bin, shape (Q,).
+
+    Returns: `P(tau < t)` and `int_0^t P(tau > s) ds` in s, both (K, Q).
+    """
+    p = dead_time.probability
+    width = dead_time.width
     before = np.concatenate([[0.0], np.cumsum(p)[:-1]])
-    covered = np.concatenate(
-        [[0.0], np.cumsum(width * (1 - before - p / 2))[:-1]]
-    )  # int P(tau > s) ds from low[0] to the bin
-    shorter = before[:, None] + p[:, None] * place  # P(tau < t)
-    open_until = (
-        low[0]
-        + covered[:, None]
-        + width[:, None] * place * (1 - before[:, None] - p[:, None] * place / 2)
-    )
-    q = r * np.exp(-r * dead_time.mean)
-    excess = (r * shorter.ravel() * np.exp(-r * open_until.ravel()) - q) * dw.ravel()
+    shorter = before[:, None] + p[:, None] * place
 
-    def level(f: Floats) -> Floats:
-        blind = -q * 2 * low[0] * np.sinc(2 * f * low[0])
-        out: Floats = (
-            2 + 2 * blind + 4 * excess @ np.cos(2 * np.pi * np.multiply.outer(t.ravel(), f))
-        )
-        return out
-
-    return level
+    open_in_bin = width * (1 - before - p / 2)
+    open_before = np.concatenate([[0.0], np.cumsum(open_in_bin)[:-1]])
+    still_open = 1 - before[:, None] - p[:, None] * place / 2
+    open_within = width[:, None] * place * still_open
+    open_time = dead_time.low[0] + open_before[:, None] + open_within
+    return shorter, open_time
 
 
 def modulation_response(
     f: ArrayLike, rate: ArrayLike, dead_time: DeadTimeDistribution, paralyzable: bool = False
-) -> NDArray[np.complex128]:
-    """Fractional amplitude with which a weak modulation comes through dead time.
+) -> Complexes:
+    """Compute the fractional amplitude H with which a weak modulation passes dead time.
 
-    Non-paralyzable: `H = 1/(1 + r (1 - Phi)/(2 pi i f))`; its low-frequency limit is 1/(1 + r tau). Paralyzable:
-    `H = 1 - r (1 - Phi)/(2 pi i f)`, to 1 - r tau: the recorded rate is `r(t) exp(-int r(t - s) P(tau > s) ds)`, for any r(t).
-    Power comes through with |H|^2. First order in the modulation.
+    Non-paralyzable: `H = 1/(1 + r (1 - Phi)/(2 pi i f))`, which is 1/(1 + r tau) at low frequency.
+    Paralyzable: `H = 1 - r (1 - Phi)/(2 pi i f)`, which is 1 - r tau at low frequency. There the
+    recorded rate is `r(t) exp(-int_0^inf r(t - s) P(tau > s) ds)` for any r(t).
 
-    Arguments: as for `white_noise`.
-    Returns: shape (F,) or (n, F), complex.
+    The power of the modulation passes with |H|^2. This is first order in the modulation.
+
+    Arguments:
+        f: frequency in Hz, above 0, shape (F,).
+        rate: *incident* rate r in counts/s per module, a number or shape (n,).
+        dead_time: distribution of tau, with the characteristic function Phi.
+        paralyzable: whether lost events cost dead time too.
+
+    Returns: complex amplitude, shape (F,) or (n, F).
+
+    Example:
+        >>> abs(modulation_response([200.0], 1000.0, dead_time_distribution(2.5e-3))).round(3)
+        array([0.532])
     """
-    f = np.asarray(f, dtype=np.float64)
-    r = np.asarray(rate, dtype=np.float64)[..., None]
-    blocked = r * (1 - dead_time.phi(f)) / (2j * np.pi * f)
-    return np.asarray(1 - blocked if paralyzable else 1 / (1 + blocked))
+    frequency = np.asarray(f, dtype=np.float64)
+    incident = np.asarray(rate, dtype=np.float64)[..., None]
+    missing = incident * (1 - dead_time.phi(frequency))
+    blocked = missing / (2j * np.pi * frequency)
+    response = 1 - blocked if paralyzable else 1 / (1 + blocked)
+    return np.asarray(response)

@@ -1,4 +1,4 @@
-"""A count rate with a given power spectrum (Timmer & Koenig 1995), linear or log-normal."""
+"""A count rate with a given power spectrum, linear or log-normal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,42 +7,68 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from livetime.simulate.power_spectrum import ShapeName, Spectrum
+from livetime.simulate.power_spectrum import PowerShapeName, PowerSpectrum
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Incident counts/s on a grid: `values[k]` holds over [k dt, (k + 1) dt)."""
+    """An incident rate on a grid: `values[k]` in counts/s from k dt to (k + 1) dt.
+
+    Arguments:
+        values: incident counts/s in each step, shape (N,).
+        dt: step in s.
+
+    Example:
+        >>> Rate(np.full(4, 100, dtype=np.float32), 0.5).duration
+        2.0
+    """
 
     values: NDArray[np.float32]
     dt: float
 
     @property
     def duration(self) -> float:
+        """Return the length N dt in s."""
         return len(self.values) * self.dt
 
 
 @dataclass(frozen=True)
 class LightCurve:
-    """A source whose count rate varies with a sum of power-spectrum shapes.
+    """A source whose rate varies with a sum of power-spectrum shapes (Timmer & Koenig 1995).
 
-    `log_normal`: rate = mean * exp(g - var(g)/2), g Gaussian with the spectrum; the parameters are then those of the *log rate*,
-    the mean rate is exact in expectation and the rate is never negative (Uttley, McHardy & Vaughan 2005).
-    Otherwise rate = mean * (1 + g), and a realisation that goes negative becomes NaN: clipping would lower its rms.
+    Log-normal: `rate = mean exp(g - var(g)/2)`, and g is Gaussian with the power spectrum. The
+    parameters are those of the *log rate*. The mean rate is exact in expectation, and the rate is
+    never negative (Uttley, McHardy & Vaughan 2005).
 
-    A stretch longer than the observation is synthesised, and the zero-frequency term is drawn too, so that power below the
-    lowest frequency leaks in as it does in nature. A realisation's rms scatters about the parameter.
+    Linear: `rate = mean (1 + g)`. A realisation that is negative somewhere becomes NaN, because
+    clipping would lower its rms.
+
+    A realisation is cut out of a longer one, with the zero-frequency term drawn too. Power below
+    the lowest frequency thus leaks in, as it does in nature. The rms of a realisation scatters
+    about the parameter.
 
     Arguments:
-        components: name -> shape, see `Spectrum`.
-        dt: step of the rate grid in s; power above 1/(2 dt) is left out.
-        log_normal: see above.
-        stretch: synthesised length over the length that is used, at least 1.
+        components: name -> shape of the power spectrum, see `PowerSpectrum`.
+        dt: step of the rate in s; there is no power above 1/(2 dt).
+        log_normal: whether the rate is log-normal rather than linear.
+        stretch: length that is synthesised over the length that is used, at least 1.
 
-    Raises: ValueError for a step that is not positive or a stretch below 1.
+    Raises: ValueError for a step that is not positive, a stretch below 1 or no component.
+
+    Source: Timmer & Koenig (1995, A&A 300, 707),
+    https://ui.adsabs.harvard.edu/abs/1995A&A...300..707T, and Uttley, McHardy & Vaughan (2005,
+    MNRAS 359, 345), https://ui.adsabs.harvard.edu/abs/2005MNRAS.359..345U
+
+    Example:
+        >>> source = LightCurve({"noise": "noise"})
+        >>> source.parameters
+        ('noise_rms', 'noise_frequency', 'rate')
+        >>> params = {"noise_rms": 0.2, "noise_frequency": 1.0, "rate": 100.0}
+        >>> len(source.rate(params, 2.0, np.random.default_rng(0)).values)
+        512
     """
 
-    components: Mapping[str, ShapeName]
+    components: Mapping[str, PowerShapeName]
     dt: float = 1 / 256
     log_normal: bool = True
     stretch: float = 1.25
@@ -52,44 +78,60 @@ class LightCurve:
             raise ValueError(f"dt is {self.dt}, but a time step in seconds must be positive")
         if not 1 <= self.stretch < np.inf:
             raise ValueError(f"stretch is {self.stretch}, but must be at least 1")
-        Spectrum(self.components)
+        PowerSpectrum(self.components)
 
     @property
-    def spectrum(self) -> Spectrum:
-        return Spectrum(self.components)
+    def spectrum(self) -> PowerSpectrum:
+        """Return the power spectrum of the modelled process."""
+        return PowerSpectrum(self.components)
 
     @property
     def parameters(self) -> tuple[str, ...]:
+        """Return the names of the spectrum's parameters, and `rate`."""
         return (*self.spectrum.parameters, "rate")
 
     def rate(self, params: Mapping[str, float], duration: float, rng: np.random.Generator) -> Rate:
-        """One realisation.
+        """Draw one realisation of the rate.
 
         Arguments:
-            params: physical values of `parameters`; `rate` is the mean incident counts/s per module.
-            duration: s.
+            params: physical value of each of `parameters`; `rate` is the mean incident rate in
+                counts/s per module.
+            duration: length in s.
             rng: the only source of randomness.
+
+        Returns: the rate on round(duration/dt) steps.
         """
-        n = round(duration / self.dt)
-        long = fft.next_fast_len(int(np.ceil(n * self.stretch)) + 1 & ~1, real=True)
-        df = 1 / (long * self.dt)
-        f = np.arange(long // 2 + 1) * df
+        steps = round(duration / self.dt)
+        values, variance = self._gaussian(params, steps, rng)
+        if self.log_normal:
+            values -= np.float32(variance / 2)
+            np.exp(values, out=values)
+        else:
+            values += 1
+            if values.min() < 0:
+                values[:] = np.nan
+        values *= np.float32(params["rate"])
+        return Rate(values, self.dt)
+
+    def _gaussian(
+        self, params: Mapping[str, float], steps: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], float]:
+        """Draw the Gaussian process g on so many steps, and find its variance."""
+        even_length = int(np.ceil(steps * self.stretch)) + 1 & ~1
+        length = fft.next_fast_len(even_length, real=True)
+        df = 1 / (length * self.dt)
+        f = np.arange(length // 2 + 1) * df
+
+        # The zero-frequency term has the power between 0 and df/2, which only f > 0 gives.
         f[0] = df / 2
         power = self.spectrum.power(f, params)
         power[0] /= 2
         variance = float(power.sum() * df)
-        amplitude = (long / 2 * np.sqrt(power * df)).astype(np.float32)
+
+        amplitude = (length / 2 * np.sqrt(power * df)).astype(np.float32)
         draws = rng.standard_normal((len(f), 2), dtype=np.float32)
         draws *= amplitude[:, None]
-        spectrum = draws.view(np.complex64)[:, 0]
-        spectrum[0] = 2 * spectrum[0].real
-        g = fft.irfft(spectrum, n=long, overwrite_x=True)[:n]
-        if self.log_normal:
-            g -= np.float32(variance / 2)
-            np.exp(g, out=g)
-        else:
-            g += 1
-            if g.min() < 0:
-                g[:] = np.nan
-        g *= np.float32(params["rate"])
-        return Rate(g, self.dt)
+        transform = draws.view(np.complex64)[:, 0]
+        transform[0] = 2 * transform[0].real
+        longer = fft.irfft(transform, n=length, overwrite_x=True)
+        return longer[:steps], variance

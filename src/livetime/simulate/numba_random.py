@@ -1,7 +1,8 @@
-"""Random numbers inside compiled loops, from the `bit_generator` of a numpy Generator: bit for bit those of its own methods.
+"""Random numbers for compiled loops, drawn straight from the bit generator of a numpy Generator.
 
-numba counts references to a Generator at every draw of a loop that draws in two places, which costs more than the draw; a bit generator has
-none to count. These are the functions that numba's methods of a Generator call.
+They are the same bits that the methods of `numpy.random.Generator` return. Numba counts the
+references to a Generator at every draw of a loop, which costs more than the draw. A bit generator
+has no references to count, so a kernel takes `rng.bit_generator` and calls the functions below.
 """
 
 from typing import Any
@@ -10,5 +11,10 @@ from numba.np.random.distributions import random_poisson, random_standard_expone
 from numba.np.random.generator_core import next_double
 
 exponential: Any = random_standard_exponential
+"""`exponential(bits)` draws a standard exponential number, as `rng.standard_exponential()`."""
+
 poisson: Any = random_poisson
+"""`poisson(bits, mean)` draws a Poisson number, as `rng.poisson(mean)`."""
+
 uniform: Any = next_double
+"""`uniform(bits)` draws a number from 0 to below 1, as `rng.random()`."""

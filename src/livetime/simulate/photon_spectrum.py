@@ -1,7 +1,8 @@
 """Photon spectra: power law, black body and their sum, behind the interstellar gas.
 
-`PhotonSpectrum` adds shapes up and names their parameters `<component>_<field>`, as `psd.Spectrum` does; the column density is `n_h`.
-Energies are in keV, column densities in 1e22 hydrogen atoms per cm^2, cross sections in 1e-22 cm^2.
+`PhotonSpectrum` adds shapes and names their parameters `<component>_<field>`, as
+`power_spectrum.PowerSpectrum` does. The column density is `n_h`. Energies are in keV, column
+densities in 1e22 hydrogen atoms per cm^2, cross sections in 1e-22 cm^2.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,12 +15,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-ShapeName = Literal["powerlaw", "blackbody"]
+PhotonShapeName = Literal["powerlaw", "blackbody"]
 AbsorptionName = Literal["wabs", "tbabs"]
 
 ERG_PER_KEV = 1.602176634e-9
 
-# Morrison & McCammon (1983), table 2: lower edge of each range in keV, and c0, c1, c2 of sigma = (c0 + c1 E + c2 E^2)/E^3 in 1e-24 cm^2.
+WABS_END = 10.0
+"""Upper end in keV of the last range of `wabs`."""
+
+MAX_EXPONENT = 700.0
+"""Largest E/kT of a black body whose exponential is a finite number."""
+
+MIN_SLOPE = 1e-8
+"""Below this |g ln(high/low)| the photons of a power law are taken as a series in it."""
+
+FLUX_BINS = 2000
+"""Number of logarithmic bins over which a flux is integrated."""
+
+# Morrison & McCammon (1983), table 2: lower edge of each range in keV, and c0, c1, c2 of
+# sigma = (c0 + c1 E + c2 E^2)/E^3 in 1e-24 cm^2.
 _WABS = np.array(
     [
         [0.030, 17.3, 608.1, -2150.0],
@@ -41,192 +55,285 @@ _WABS = np.array(
 
 
 def wabs(energy: ArrayLike) -> Floats:
-    """Cross section of the interstellar gas per hydrogen atom, in 1e-22 cm^2: `(c0 + c1 E + c2 E^2)/E^3` in 14 ranges of .03 to 10 keV.
+    """Compute the cross section of the interstellar gas as most older fits took it.
 
-    Outside of them it goes on as 1/E^3. It is the model of most older fits; its abundances and cross sections are obsolete.
+    `sigma = (c0 + c1 E + c2 E^2)/E^3` in 14 ranges from 0.03 to 10 keV. Beyond them it continues
+    as 1/E^3. Its abundances and atomic data are obsolete; `tbabs` is the newer model.
 
     Arguments:
         energy: keV, any shape.
 
-    Source: Morrison & McCammon (1983, ApJ 270, 119), table 2.
+    Returns: cross section per hydrogen atom in 1e-22 cm^2, in the shape of energy.
 
-    >>> round(float(wabs(1.0)), 3)
-    2.422
+    Source: Morrison & McCammon (1983, ApJ 270, 119), table 2,
+    https://ui.adsabs.harvard.edu/abs/1983ApJ...270..119M
+
+    Example:
+        >>> wabs(1.0).round(3).item()
+        2.422
     """
     energy = np.asarray(energy, dtype=np.float64)
-    inside = np.clip(energy, _WABS[0, 0], 10.0)
-    c0, c1, c2 = np.moveaxis(
-        _WABS[np.searchsorted(_WABS[:, 0], inside, side="right") - 1, 1:], -1, 0
-    )
-    return np.asarray((c0 + c1 * inside + c2 * inside**2) / energy**3 / 100)
+    inside = np.clip(energy, _WABS[0, 0], WABS_END)
+    part = np.searchsorted(_WABS[:, 0], inside, side="right") - 1
+    c0, c1, c2 = np.moveaxis(_WABS[part, 1:], -1, 0)
+    polynomial = c0 + c1 * inside + c2 * inside**2
+    return np.asarray(polynomial / energy**3 / 100)
 
 
 @lru_cache
 def _tbabs_table() -> tuple[Floats, Floats]:
-    with resources.files("livetime.simulate").joinpath("data/tbabs.csv").open() as file:
-        energy, sigma = np.log(np.loadtxt(file, delimiter=",", skiprows=1, unpack=True))
-    return energy, sigma
+    """Read the logarithms of energy and cross section."""
+    table = resources.files("livetime.simulate").joinpath("data/tbabs.csv")
+    with table.open() as file:
+        energy, sigma = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
+    return np.log(energy), np.log(sigma)
 
 
 def tbabs(energy: ArrayLike) -> Floats:
-    """Cross section of gas, molecules and grains per hydrogen atom, in 1e-22 cm^2: a table of .1 to 20 keV, straight in log-log.
+    """Compute the cross section of gas, molecules and grains, from a table of 0.1 to 20 keV.
 
-    The table is the tbabs 2.3 of XSPEC's model library (HEASOFT 6.35.1), evaluated with abundances `wilm` and the Verner cross sections and
-    thinned to within .1% (.3% beside an edge). Outside of it the end values go on as 1/E^3.
+    The table is interpolated in log-log. It is tbabs 2.3 of XSPEC's model library (HEASOFT
+    6.35.1), with the abundances `wilm` and the Verner cross sections, thinned to within 0.1%
+    (0.3% beside an edge). Beyond it the end values continue as 1/E^3.
 
     Arguments:
         energy: keV, any shape.
 
-    Source: Wilms, Allen & McCray (2000, ApJ 542, 914).
+    Returns: cross section per hydrogen atom in 1e-22 cm^2, in the shape of energy.
 
-    >>> round(float(tbabs(1.0)), 2)
-    1.74
+    Source: Wilms, Allen & McCray (2000, ApJ 542, 914), https://arxiv.org/abs/astro-ph/0008425
+
+    Example:
+        >>> tbabs(1.0).round(2).item()
+        1.74
     """
-    energy = np.asarray(energy, dtype=np.float64)
-    log_energy, log_sigma = _tbabs_table()
-    inside = np.clip(np.log(energy), log_energy[0], log_energy[-1])
-    return np.asarray(
-        np.exp(np.interp(inside, log_energy, log_sigma) + 3 * (inside - np.log(energy)))
-    )
+    log_energy = np.log(np.asarray(energy, dtype=np.float64))
+    table_energy, table_sigma = _tbabs_table()
+    inside = np.clip(log_energy, table_energy[0], table_energy[-1])
+    log_sigma = np.interp(inside, table_energy, table_sigma)
+    return np.asarray(np.exp(log_sigma + 3 * (inside - log_energy)))
 
 
 ABSORPTION: dict[str, Callable[[ArrayLike], Floats]] = {"wabs": wabs, "tbabs": tbabs}
+"""Cross sections in 1e-22 cm^2 by the names that a configuration gives them."""
 
 
-def power_law(energy: Floats, norm: Floats, index: Floats) -> Floats:
-    """Photons/cm^2/s/keV `norm * (E / 1 keV)^-index`."""
+def power_law_density(energy: Floats, norm: Floats, index: Floats) -> Floats:
+    """Compute a power law `norm (E / 1 keV)^-index`.
+
+    Arguments:
+        energy: keV, broadcast against the other arguments.
+        norm: photons/cm^2/s/keV at 1 keV.
+        index: photon index.
+
+    Returns: photons/cm^2/s/keV, in the common shape of the arguments.
+
+    Example:
+        >>> power_law_density(np.array([2.0]), np.array(1.0), np.array(2.0))
+        array([0.25])
+    """
     return np.asarray(norm * energy**-index)
 
 
 def power_law_photons(low: Floats, high: Floats, norm: Floats, index: Floats) -> Floats:
-    """Photons/cm^2/s between low and high, exactly: `norm * (high^g - low^g)/g` with `g = 1 - index`, a logarithm at g = 0."""
-    g, width = 1 - index, np.log(high / low)
-    x = g * width
-    small = np.abs(x) < 1e-8
-    return np.asarray(
-        norm * low**g * width * np.where(small, 1 + x / 2, np.expm1(x) / np.where(small, 1.0, x))
-    )
+    """Integrate a power law over energy bins, exactly.
+
+    `norm (high^g - low^g)/g` with `g = 1 - index`, and `norm ln(high/low)` at g = 0.
+
+    Arguments:
+        low: lower edges in keV, above 0, broadcast against the other arguments.
+        high: upper edges in keV.
+        norm: photons/cm^2/s/keV at 1 keV.
+        index: photon index.
+
+    Returns: photons/cm^2/s, in the common shape of the arguments.
+
+    Example:
+        >>> power_law_photons(np.array([1.0]), np.array([2.0]), np.array(1.0), np.array(2.0))
+        array([0.5])
+    """
+    g = 1 - index
+    width = np.log(high / low)
+    slope = g * width
+    small = np.abs(slope) < MIN_SLOPE
+    exact = np.expm1(slope) / np.where(small, 1.0, slope)
+    mean_factor = np.where(small, 1 + slope / 2, exact)
+    return np.asarray(norm * low**g * width * mean_factor)
 
 
-def black_body(energy: Floats, norm: Floats, temperature: Floats) -> Floats:
-    """Photons/cm^2/s/keV `8.0525 norm E^2 / (kT^4 (exp(E/kT) - 1))`; norm is L/(1e39 erg/s) over (D/10 kpc)^2, as XSPEC's bbody has it."""
-    return np.asarray(
-        8.0525
-        * norm
-        * energy**2
-        / (temperature**4 * np.expm1(np.minimum(energy / temperature, 700.0)))
-    )
+def black_body_density(energy: Floats, norm: Floats, temperature: Floats) -> Floats:
+    """Compute a black body `8.0525 norm E^2/(kT^4 (exp(E/kT) - 1))`, as XSPEC's bbody.
+
+    Arguments:
+        energy: keV, broadcast against the other arguments.
+        norm: luminosity over distance squared, L/(1e39 erg/s)/(D/10 kpc)^2.
+        temperature: kT in keV.
+
+    Returns: photons/cm^2/s/keV, in the common shape of the arguments.
+
+    Example:
+        >>> black_body_density(np.array([1.0]), np.array(1.0), np.array(1.0)).round(3)
+        array([4.686])
+    """
+    exponent = np.minimum(energy / temperature, MAX_EXPONENT)
+    return np.asarray(8.0525 * norm * energy**2 / (temperature**4 * np.expm1(exponent)))
 
 
 @dataclass(frozen=True)
-class Shape:
+class PhotonShape:
+    """A shape of a photon spectrum: its density, and the names of its two parameters.
+
+    Arguments:
+        density: photons/cm^2/s/keV of the energy in keV, the norm and the second parameter.
+        fields: names of the norm and of the second parameter.
+
+    Example:
+        >>> PHOTON_SHAPES["blackbody"].fields
+        ('norm', 'temperature')
+    """
+
     density: Callable[[Floats, Floats, Floats], Floats]
     fields: tuple[str, str]
 
 
-SHAPES: dict[str, Shape] = {
-    "powerlaw": Shape(power_law, ("norm", "index")),
-    "blackbody": Shape(black_body, ("norm", "temperature")),
+PHOTON_SHAPES: dict[str, PhotonShape] = {
+    "powerlaw": PhotonShape(power_law_density, ("norm", "index")),
+    "blackbody": PhotonShape(black_body_density, ("norm", "temperature")),
 }
+"""The shapes by the names that a configuration gives them."""
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(3)
 
 
 @dataclass(frozen=True)
 class PhotonSpectrum:
-    """A sum of shapes behind one absorber: `exp(-n_h sigma(E)) sum_c S_c(E)` in photons/cm^2/s/keV.
+    """A photon spectrum that is the sum of named shapes behind one absorber.
+
+    `S(E) = exp(-n_h sigma(E)) sum_c S_c(E)` in photons/cm^2/s/keV.
 
     Arguments:
-        components: name -> shape; component `powerlaw` of shape `powerlaw` has parameters `powerlaw_norm` (photons/cm^2/s/keV at 1 keV) and
-            `powerlaw_index`; of shape `blackbody`, `<name>_norm` (L39/D10^2) and `<name>_temperature` (keV).
-        absorption: `wabs` or `tbabs`, with the parameter `n_h` in 1e22/cm^2; None for none.
+        components: name -> shape. A component `disc` of shape `powerlaw` has the parameters
+            `disc_norm` (photons/cm^2/s/keV at 1 keV) and `disc_index`; of shape `blackbody`,
+            `disc_norm` (L39/D10^2) and `disc_temperature` (keV).
+        absorption: `wabs` or `tbabs`, with the parameter `n_h` in 1e22/cm^2, or None.
 
     Raises: ValueError for no or unknown components, or an unknown absorption.
 
-    >>> PhotonSpectrum({"powerlaw": "powerlaw"}).parameters
-    ('n_h', 'powerlaw_norm', 'powerlaw_index')
+    Example:
+        >>> spectrum = PhotonSpectrum({"powerlaw": "powerlaw"})
+        >>> spectrum.parameters
+        ('n_h', 'powerlaw_norm', 'powerlaw_index')
+        >>> params = {"n_h": 0.0, "powerlaw_norm": 1.0, "powerlaw_index": 2.0}
+        >>> spectrum.flux(1.0, 2.0, params).round(6).item()
+        0.5
     """
 
-    components: Mapping[str, ShapeName]
+    components: Mapping[str, PhotonShapeName]
     absorption: AbsorptionName | None = "wabs"
 
     def __post_init__(self) -> None:
         if not self.components:
             raise ValueError("components is empty; name at least one, as in {powerlaw: powerlaw}")
         for name, shape in self.components.items():
-            if shape not in SHAPES:
-                raise ValueError(
-                    f"components.{name} is {shape}, but must be one of {', '.join(SHAPES)}"
-                )
+            if shape not in PHOTON_SHAPES:
+                known = ", ".join(PHOTON_SHAPES)
+                raise ValueError(f"components.{name} is {shape}, but must be one of {known}")
         if self.absorption is not None and self.absorption not in ABSORPTION:
+            known = ", ".join(ABSORPTION)
             raise ValueError(
-                f"absorption is {self.absorption}, but must be one of {', '.join(ABSORPTION)}, or null for none"
+                f"absorption is {self.absorption}, but must be one of {known}, or null for none"
             )
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        shapes = tuple(
-            f"{name}_{field}"
-            for name, shape in self.components.items()
-            for field in SHAPES[shape].fields
-        )
-        return ("n_h", *shapes) if self.absorption else shapes
+        """Return `n_h`, if there is an absorber, and the names of the components' parameters."""
+        names = ["n_h"] if self.absorption else []
+        for component, shape in self.components.items():
+            names += [f"{component}_{field}" for field in PHOTON_SHAPES[shape].fields]
+        return tuple(names)
 
     def photons(self, low: Floats, high: Floats, params: Mapping[str, ArrayLike]) -> Floats:
-        """Photons/cm^2/s in each energy bin: exact for a power law, by three Gauss-Legendre nodes otherwise.
+        """Integrate the spectrum over energy bins.
 
-        The transmission of a bin is its mean over the bin's own photons.
+        The integral is exact for a power law, and uses three Gauss-Legendre nodes otherwise. The
+        transmission of a bin is its mean over the bin's own photons.
 
         Arguments:
-            low, high: edges of the bins in keV, above zero, shape (E,).
-            params: every one of `parameters`, each a number or an array (n,).
+            low: lower edges of the bins in keV, above 0, shape (E,).
+            high: upper edges of the bins in keV, shape (E,).
+            params: physical value of each of `parameters`, a number or shape (n,).
 
-        Returns: shape (E,) for numbers, (n, E) for arrays.
+        Returns: photons/cm^2/s, shape (E,) for numbers or (n, E).
         """
         nodes, weights = self._nodes(low, high)
-        through = self._transmission(nodes, params)
+        transmission = self._transmission(nodes, params)
         total: Floats = np.zeros(1)
         for name, shape in self.components.items():
-            norm, second = (
-                np.asarray(params[f"{name}_{field}"], dtype=np.float64)[..., None]
-                for field in SHAPES[shape].fields
-            )
-            density = weights * SHAPES[shape].density(nodes, np.ones(1), second[..., None])
+            norm, second = self._values(name, params)
+            unit = PHOTON_SHAPES[shape].density(nodes, np.ones(1), second[..., None])
+            density = weights * unit
+            transmitted = (density * transmission).sum(-2)
             if shape == "powerlaw":
-                total = total + power_law_photons(low, high, norm, second) * (
-                    (density * through).sum(-2) / density.sum(-2)
-                )
+                mean_transmission = transmitted / density.sum(-2)
+                total = total + power_law_photons(low, high, norm, second) * mean_transmission
             else:
-                total = total + norm * (density * through).sum(-2)
+                total = total + norm * transmitted
         return total
 
     def flux(self, low: float, high: float, params: Mapping[str, ArrayLike]) -> Floats:
-        """Photons/cm^2/s between low and high in keV; shape () or (n,)."""
-        edges = np.geomspace(low, high, 2001)
+        """Integrate the absorbed photon flux over a band.
+
+        Arguments:
+            low: lower end of the band in keV, above 0.
+            high: upper end of the band in keV.
+            params: physical value of each of `parameters`, a number or shape (n,).
+
+        Returns: photons/cm^2/s, shape () or (n,).
+        """
+        edges = np.geomspace(low, high, FLUX_BINS + 1)
         return np.asarray(self.photons(edges[:-1], edges[1:], params).sum(-1))
 
     def energy_flux(self, low: float, high: float, params: Mapping[str, ArrayLike]) -> Floats:
-        """Erg/cm^2/s between low and high in keV, absorbed; shape () or (n,)."""
-        edges = np.geomspace(low, high, 2001)
+        """Integrate the absorbed energy flux over a band.
+
+        Arguments:
+            low: lower end of the band in keV, above 0.
+            high: upper end of the band in keV.
+            params: physical value of each of `parameters`, a number or shape (n,).
+
+        Returns: erg/cm^2/s, shape () or (n,).
+        """
+        edges = np.geomspace(low, high, FLUX_BINS + 1)
         nodes, weights = self._nodes(edges[:-1], edges[1:])
-        total: Floats = np.zeros(1)
+        density: Floats = np.zeros(1)
         for name, shape in self.components.items():
-            norm, second = (
-                np.asarray(params[f"{name}_{field}"], dtype=np.float64)[..., None, None]
-                for field in SHAPES[shape].fields
-            )
-            total = total + SHAPES[shape].density(nodes, norm, second)
-        return np.asarray(
-            (weights * nodes * total * self._transmission(nodes, params)).sum((-1, -2))
-            * ERG_PER_KEV
-        )
+            norm, second = self._values(name, params)
+            own = PHOTON_SHAPES[shape].density(nodes, norm[..., None], second[..., None])
+            density = density + own
+
+        transmission = self._transmission(nodes, params)
+        kev = (weights * nodes * density * transmission).sum((-1, -2))
+        return np.asarray(kev * ERG_PER_KEV)
+
+    def _values(self, component: str, params: Mapping[str, ArrayLike]) -> tuple[Floats, Floats]:
+        """Return a component's norm and second parameter, with an axis for the bins, (n, 1)."""
+        fields = PHOTON_SHAPES[self.components[component]].fields
+        norm, second = (params[f"{component}_{field}"] for field in fields)
+        norm_column = np.asarray(norm, dtype=np.float64)[..., None]
+        second_column = np.asarray(second, dtype=np.float64)[..., None]
+        return norm_column, second_column
 
     def _nodes(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        """Gauss-Legendre nodes in keV and weights in keV of each bin, (3, E): three rows are far faster to add up than three columns."""
+        """Return Gauss-Legendre nodes in keV and weights in keV of each bin, both (3, E).
+
+        Three long rows are far faster to sum than three short columns.
+        """
         half = (high - low) / 2
-        return (high + low) / 2 + half * _NODES[:, None], half * _WEIGHTS[:, None]
+        nodes = (high + low) / 2 + half * _NODES[:, None]
+        return nodes, half * _WEIGHTS[:, None]
 
     def _transmission(self, energy: Floats, params: Mapping[str, ArrayLike]) -> Floats:
+        """Compute exp(-n_h sigma) at energies (3, E), of shape (3, E) or (n, 3, E)."""
         if self.absorption is None:
             return np.ones(1)
         n_h = np.asarray(params["n_h"], dtype=np.float64)[..., None, None]
