@@ -32,7 +32,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
     if not torch.cuda.is_available():
         raise UserError("there is no CUDA device here; run it on a machine with one")
     run = Run.open(args.run)
-    run.refuse_classifier()
+    run.expect("posterior")
     theta, x = run.simulator.simulate(0, max(args.batch_size, args.observations), args.seed)
     device, out = torch.cuda.get_device_name(), []
     for what, unit, work in (

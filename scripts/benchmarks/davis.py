@@ -45,7 +45,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
 
     torch.set_num_threads(1)
     run = Run.open(args.run)
-    run.refuse_classifier()
+    run.expect("posterior")
     if not isinstance(run.simulator, SpectralSimulator):
         raise UserError(
             f"{args.run} is not a run of spectra; train one: livetime train experiment=pileup_npe"
@@ -123,7 +123,7 @@ def _references(
 def _reference(task: tuple) -> None:
     from scipy.special import expit, logit
 
-    from livetime.infer.run import build_simulator
+    from livetime.infer.build import build_simulator
     from livetime.reference.sampler import anneal, log_logistic
     from livetime.reference.spectral import DavisModel
 

@@ -28,7 +28,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
 
     torch.set_num_threads(1)
     run = Run.open(args.run)
-    run.refuse_classifier()
+    run.expect("posterior")
     simulator, prior = run.simulator, run.simulator.prior
     estimator, seconds, epochs, timed_out = peer(run, args.seed, args.hours)
     truth, seen = simulator.simulate(0, args.n, args.seed)

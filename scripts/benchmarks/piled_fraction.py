@@ -44,7 +44,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
 
     torch.set_num_threads(1)
     run = Run.open(args.run)
-    run.refuse_classifier()
+    run.expect("posterior")
     simulator = run.simulator
     if not isinstance(simulator, SpectralSimulator) or set(simulator.prior.ranges) != {
         *TRUTH,

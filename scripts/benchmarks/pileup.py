@@ -57,7 +57,7 @@ def _simulated(n: int, turns: int) -> list[dict]:
     """Observations per second at stated brightness, and over the prior on one core and on two."""
     from omegaconf import OmegaConf
 
-    from livetime.infer.run import build_simulator
+    from livetime.infer.build import build_simulator
     from livetime.simulate.simulator import FEW
 
     files = {group: ROOT / "configs" / group / f"{name}.yaml" for group, name in GROUPS.items()}

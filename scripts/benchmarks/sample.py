@@ -38,7 +38,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
 
     torch.set_num_threads(1)
     run = Run.open(args.run)
-    run.refuse_classifier()
+    run.expect("posterior")
     prior = run.simulator.prior
     _, x = run.simulator.simulate(0, args.observations, args.seed)
     seen = torch.as_tensor(x)

@@ -31,12 +31,12 @@ def rows(args: argparse.Namespace) -> list[dict]:
         run = Run.open(folder)
         _ = run.metrics
         problems.setdefault(
-            json.dumps([run.simulator.identity(), run.classifies], sort_keys=True), []
+            json.dumps([run.simulator.identity(), run.question.name == "class"], sort_keys=True), []
         ).append(run)
     return [
         row
         for runs in problems.values()
-        for row in (_classes if runs[0].classifies else _posteriors)(runs, args)
+        for row in (_classes if runs[0].question.name == "class" else _posteriors)(runs, args)
     ]
 
 

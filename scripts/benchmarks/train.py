@@ -35,7 +35,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
 
     torch.set_num_threads(1)
     run = Run.open(args.run)
-    run.refuse_classifier()
+    run.expect("posterior")
     theta, x = run.simulator.simulate(0, args.n, args.seed)
     theta = theta[:, : run.simulator.prior.dim]
     estimator, theirs, epochs, stopped = peer(run, args.seed, args.hours)
@@ -73,7 +73,7 @@ def _train(
     from lightning.pytorch.callbacks import Callback
 
     from livetime.config import Trainer, Training, check
-    from livetime.infer.run import shapes
+    from livetime.infer.build import shapes
     from livetime.learn.data import BankDataModule, split
     from livetime.learn.module import LitEstimator
     from livetime.learn.training import on_machine

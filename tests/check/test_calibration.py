@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.check.calibration import Calibration, calibrate, predictive_p_value, widening
-from livetime.infer.run import WIDTHS
+from livetime.check.calibration import Calibration, calibrate, widening
+from livetime.infer.run import INFLATIONS
 from livetime.report.assessment import of_posterior
 from livetime.simulate.prior import Prior, Range
 
@@ -135,14 +135,4 @@ def test_widening_brings_an_overconfident_posterior_to_its_width_and_leaves_a_ca
         lambda factor: lambda b: Gaussian(b, scale * factor), theta, x, 1, progress=counted.append
     )
     assert width == pytest.approx(expected, abs=0.03)
-    assert sum(counted) == len(WIDTHS)
-
-
-def test_predictive_p_value_is_uniform_if_the_model_holds_and_small_if_not():
-    rng = np.random.default_rng(3)
-    p = [predictive_p_value(x[0], x[1:]) for x in rng.standard_normal((300, 101, 20))]
-    assert stats.kstest(p, "uniform").pvalue > 1e-3
-    x = rng.standard_normal((101, 20))
-    assert predictive_p_value(x[0] + 3, x[1:]) < 0.02
-    x[:, 0] = 1.0  # a constant entry, such as the number of segments, does not divide by zero
-    assert 0 < predictive_p_value(x[0], x[1:]) <= 1
+    assert sum(counted) == len(INFLATIONS)

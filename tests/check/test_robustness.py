@@ -8,6 +8,8 @@ from qpo_noise import RANGES, TRUTH
 
 from livetime.check import robustness as stress
 from livetime.errors import UserError
+from livetime.infer.ask_class import ClassQuestion
+from livetime.infer.ask_posterior import PosteriorQuestion
 from livetime.simulate.detector import Ideal
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
@@ -25,7 +27,7 @@ class Run:
     """What `refuse` and `limits` ask of one; its posterior of every parameter is even in the logarithm, between two values."""
 
     simulator: TimingSimulator
-    classifies: bool = False
+    question: object = PosteriorQuestion()
     folder: str = "somewhere"
     low: float = 0.2
     high: float = 0.4
@@ -120,7 +122,11 @@ def test_what_says_nothing_of_a_run_is_refused():
         ),
         (Run(linear), "linear", "is what run=somewhere was trained on; leave it out"),
         (Run(without), "no_qpo", "which run=somewhere does not; leave it out"),
-        (Run(SIMULATOR, classifies=True), "drift", "is for posteriors of light curves' parameters"),
+        (
+            Run(SIMULATOR, question=ClassQuestion()),
+            "drift",
+            "is for posteriors of light curves' parameters",
+        ),
     ):
         with pytest.raises(UserError, match=said):
             stress.refuse(run, [name])

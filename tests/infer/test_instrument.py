@@ -8,7 +8,7 @@ from event_files import make, uniform
 from livetime.config import ObservationFiles
 from livetime.errors import UserError
 from livetime.files.observation import read
-from livetime.infer.instrument import conditions, modules
+from livetime.infer.instrument import count_files, with_detector
 from livetime.simulate.detector import DeadTime
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram
@@ -47,8 +47,10 @@ PLAIN = simulator(DeadTime(1, 2.5e-3))
 
 def of(*paths, simulator=ANY, **options):
     files = ObservationFiles(path=tuple(map(str, paths)), **options)
-    seen = read(files.path, modules=modules(simulator, files), segment_size=4.0, band=files.band)
-    return conditions(simulator, files, seen)
+    seen = read(
+        files.path, modules=count_files(simulator, files), segment_size=4.0, band=files.band
+    )
+    return with_detector(simulator, files, seen)
 
 
 def refused(*paths, **options):
@@ -154,7 +156,7 @@ def test_only_what_the_run_takes(tmp_path):
     plain = of(make(tmp_path / "b.evt"), simulator=PLAIN)
     assert "detector" not in plain.info
     assert (
-        modules(one, ObservationFiles(path=("a", "b"))) == 1
+        count_files(one, ObservationFiles(path=("a", "b"))) == 1
     )  # no list is merged where the number of detectors is not known
 
 
@@ -165,7 +167,7 @@ def test_refusals_name_the_key(tmp_path):
         in refused(unknown)
     )
     assert of(unknown, dead_time=1e-3).info["detector"]["detectors"] == 1
-    assert "does not tell its instrument" in refused(
+    assert "does not name its instrument" in refused(
         make(tmp_path / "b.evt", header={"TELESCOP": None, "INSTRUME": None})
     )
     merged = make(tmp_path / "d.evt", header={"TELESCOP": "NICER", "INSTRUME": "XTI"})

@@ -1,4 +1,4 @@
-"""A linear Gaussian problem with known posterior is recovered through the whole path: LitEstimator, training, Posterior."""
+"""A linear Gaussian problem with known posterior is recovered through the whole path: LitEstimator, training, FlowPosterior."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import torch
 from livetime.check.calibration import calibrate
 from livetime.config import Trainer, Training
 from livetime.errors import UserError
-from livetime.infer.run import Posterior
+from livetime.infer.posterior import FlowPosterior
 from livetime.learn.flows import Flow
 from livetime.learn.nets import Shapes
 from livetime.learn.training import DONE, Member, fit, fit_ensemble, load
@@ -84,7 +84,7 @@ def trained(bank, tmp_path_factory):
 
 def test_moments_of_the_known_posterior(trained):
     _, x = linear_gaussian(50, 1, mean=[0.4, -0.7])
-    posterior = Posterior((load(trained),), torch.from_numpy(x), PRIOR)
+    posterior = FlowPosterior((load(trained),), torch.from_numpy(x), PRIOR)
     draws = posterior.sample(4000, seed=3)
     mean, covariance = exact(x)
     assert np.abs((np.median(draws, axis=0) - mean) / np.sqrt(np.diag(covariance))).mean() < 0.15
@@ -101,7 +101,7 @@ def test_coverage_and_log_prob_of_the_known_posterior(trained):
     theta, x = linear_gaussian(1500, 2)
     module = load(trained)
     result = calibrate(
-        lambda b: Posterior((module,), torch.from_numpy(b), PRIOR),
+        lambda b: FlowPosterior((module,), torch.from_numpy(b), PRIOR),
         theta,
         x,
         seed=0,
@@ -125,7 +125,7 @@ def test_coverage_and_log_prob_of_the_known_posterior(trained):
 
 def test_density_is_normalised_inside_the_box(trained):
     _, x = linear_gaussian(1, 5, mean=[3.9, 3.9])  # against the corner
-    posterior = Posterior((load(trained),), torch.from_numpy(x), PRIOR)
+    posterior = FlowPosterior((load(trained),), torch.from_numpy(x), PRIOR)
     grid = np.linspace(LOW, HIGH, 401)
     centres = (grid[1:] + grid[:-1]) / 2
     points = np.stack(np.meshgrid(centres, centres), -1).reshape(-1, 1, 2)
@@ -159,8 +159,8 @@ def test_ensemble_is_an_equal_mixture(trained, bank, tmp_path):
     members = (load(trained), load(tmp_path / "member_1"))
     theta, x = linear_gaussian(5, 7, mean=[0.0, 0.0])
     xt = torch.from_numpy(x)
-    both = Posterior(members, xt, PRIOR).log_prob(theta[None])
-    single = [Posterior((m,), xt, PRIOR).log_prob(theta[None]) for m in members]
+    both = FlowPosterior(members, xt, PRIOR).log_prob(theta[None])
+    single = [FlowPosterior((m,), xt, PRIOR).log_prob(theta[None]) for m in members]
     np.testing.assert_allclose(
         np.exp(both), np.exp(single).mean(0), rtol=1e-6
     )  # of densities: a logarithm may be near zero

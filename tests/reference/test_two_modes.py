@@ -14,7 +14,8 @@ import torch
 from scipy.optimize import brentq
 
 from livetime.config import Trainer, Training
-from livetime.infer.run import Posterior, shapes
+from livetime.infer.build import shapes
+from livetime.infer.posterior import FlowPosterior
 from livetime.learn.training import Member, fit, load
 from livetime.reference.spectral import DavisModel
 from livetime.simulate.bank import MANIFEST
@@ -148,7 +149,7 @@ def trained(folder):
 
 def test_a_small_network_finds_both_modes(seen, tmp_path):
     x, theta, weight, bright = seen
-    draws = Posterior(
+    draws = FlowPosterior(
         (trained(tmp_path / "bank"),), torch.from_numpy(x[None]), SIMULATOR.prior
     ).sample(4000, seed=1)[:, 0]
     assert bright_share(draws) == pytest.approx(weight[bright].sum(), abs=0.1)

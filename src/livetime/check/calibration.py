@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from livetime.infer.run import WIDTHS, Posterior
+from livetime.infer.posterior import Posterior
+from livetime.infer.run import INFLATIONS
 from livetime.simulate.prior import Prior
 
 Floats = NDArray[np.floating[Any]]
@@ -163,7 +164,7 @@ def widening(
     batch: int = 100,
     progress: Callable[[int], object] | None = None,
 ) -> float:
-    """The least factor, from 1 to the last of `WIDTHS`, by which posteriors must be widened for their joint regions to hold what they say.
+    """The least factor, from 1 to the last of `INFLATIONS`, by which posteriors must be widened for their joint regions to hold what they say.
 
     Networks that learned their simulations too well are overconfident on others. As in the temperature scaling of classifiers (Guo et
     al. 2017) one number mends it: the mean excess of the coverage of the joint HPD regions at `LEVELS`, in binomial standard
@@ -176,7 +177,7 @@ def widening(
         seed: of the posterior draws, the same for each factor.
         draws: for each truth.
         batch: truths at a time.
-        progress: called with 1 after each of `WIDTHS` that was tried, and with the number of those that need not be.
+        progress: called with 1 after each of `INFLATIONS` that was tried, and with the number of those that need not be.
     """
     levels = np.array(LEVELS)
 
@@ -189,35 +190,17 @@ def widening(
         )
 
     tried: list[float] = []
-    for width in WIDTHS:
+    for width in INFLATIONS:
         tried.append(excess(width))
         if progress:
             progress(1)
         if tried[-1] >= 0:
             break
     if progress:
-        progress(len(WIDTHS) - len(tried))
+        progress(len(INFLATIONS) - len(tried))
     if tried[-1] < 0:
-        return WIDTHS[int(np.argmax(tried))]
-    return float(np.interp(0.0, tried[-2:], WIDTHS[: len(tried)][-2:]))
-
-
-def predictive_p_value(x: Floats, predicted: Floats) -> float:
-    """How often a summary drawn from the posterior is at least as far from the predicted mean as the observed one.
-
-    The distance is the mean square of the standardised entries that vary. Small values (below .01) mean that the model does
-    not describe the observation, or that the posterior is wrong there.
-
-    Arguments:
-        x: observed summary (X,).
-        predicted: summaries simulated with posterior draws, (P, X).
-    """
-    std = predicted.std(axis=0)
-    use = std > 1e-6
-    mean, std = predicted[:, use].mean(axis=0), std[use]
-    distances = (((predicted[:, use] - mean) / std) ** 2).mean(axis=1)
-    observed = (((x[use] - mean) / std) ** 2).mean()
-    return float(((distances >= observed).sum() + 1) / (len(distances) + 1))
+        return INFLATIONS[int(np.argmax(tried))]
+    return float(np.interp(0.0, tried[-2:], INFLATIONS[: len(tried)][-2:]))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.infer.run import Run, build_simulator
+from livetime.infer.build import build_simulator
+from livetime.infer.run import Run
 from livetime.outputs import provenance, write_json
 from livetime.processes import process_pool
 from livetime.progress import progress, say

@@ -148,7 +148,7 @@ def inject(
     """
     simulator, warnings, notes = (
         _timing(run),
-        dict.fromkeys(run.own_diagnosis()),
+        dict.fromkeys(run.failed_test()),
         list(original.notes),
     )
     beside, out = references(simulator, names), dict[float, dict[str, Samples]]()

@@ -53,7 +53,7 @@ def refuse(run: Run, names: Sequence[str]) -> None:
             )
         simulator = run.simulator
         if (
-            run.classifies
+            run.question.name == "class"
             or not isinstance(simulator, TimingSimulator)
             or isinstance(simulator.detector, Whittle)
         ):

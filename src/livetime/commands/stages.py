@@ -23,8 +23,6 @@ from livetime.outputs import new_folder, provenance, refuse_existing, stamp, wri
 from livetime.progress import progress, say
 
 if TYPE_CHECKING:
-    from livetime.files.observation import Observation
-    from livetime.files.spectrum import SpectrumObservation
     from livetime.infer.run import Run
     from livetime.learn.module import LitEstimator
     from livetime.report.assessment import Assessment
@@ -53,7 +51,7 @@ def outputs(config: Config) -> Path:
 
 def simulate(config: Config) -> Path:
     """Builds the bank of simulations that an experiment asks for, or makes it grow, and returns its folder."""
-    from livetime.infer.run import build_simulator
+    from livetime.infer.build import build_simulator
 
     check(Training, config["training"], "training")
     check(Trainer, config["trainer"], "trainer")
@@ -128,7 +126,10 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
         check(Trainer, config["trainer"], "trainer"),
     )
 
-    from livetime.infer.run import CONFIG, METRICS, RANGE, RUN, WIDTH, Run, build_simulator, shapes
+    import torch
+
+    from livetime.infer.build import build_simulator, shapes
+    from livetime.infer.run import CONFIG, INFLATION, METRICS, RANGE, RUN, Run
 
     simulator = build_simulator(config, config["threads"])
     if config["simulations"] * training.validation < 1:
@@ -217,8 +218,9 @@ def train(config: Config, overrides: list[str], folder: Path | None = None) -> t
     finally:
         lock.release()
     times["trained"] = time.time()
+    torch.set_num_threads(1)  # as in every other command
     run = Run.open(folder)
-    if run.widens and training.folds == 1 and not (folder / WIDTH).exists():
+    if run.inflates and training.folds == 1 and not (folder / INFLATION).exists():
         _widen(run, bank, training)
     result = _held_out(
         run,
@@ -292,16 +294,16 @@ def _refuse_what_cannot_be_trained(
 def _widen(run: "Run", bank: "Bank", training: Training) -> None:
     """Finds how much wider the posteriors must be, on the validation split, and writes it into the run folder."""
     from livetime.check.calibration import widening
-    from livetime.infer.run import WIDTH, WIDTHS
+    from livetime.infer.run import INFLATION, INFLATIONS
     from livetime.learn.data import split
 
     theta, x = bank.load(run.config["simulations"])
     part = split(len(x), training)[1]
     theta, x = theta[part][:TO_WIDEN, : run.simulator.prior.dim], x[part][:TO_WIDEN]
-    with progress("widen", len(WIDTHS), "factors") as bar:
-        width = widening(run.widened, theta, x, run.config["seed"], progress=bar.advance)
-    write_json(run.folder / WIDTH, {"width": width, "simulations": len(x)})
-    if width == WIDTHS[-1]:
+    with progress("widen", len(INFLATIONS), "factors") as bar:
+        width = widening(run.inflated, theta, x, run.config["seed"], progress=bar.advance)
+    write_json(run.folder / INFLATION, {"inflation": width, "simulations": len(x)})
+    if width == INFLATIONS[-1]:
         say(
             f"posteriors are widened by a factor of {width:g}, the most that is tried, and may still hold too few truths"
         )
@@ -355,7 +357,7 @@ def _held_out(
     finite = np.isfinite(x).all(axis=1)
     theta, x = theta[finite], x[finite]
     seed %= 2**31
-    if run.classifies:
+    if run.question.name == "class":
         result = outcome.classify(run, theta, x, bank(), seed)
     else:
         dim = simulator.prior.dim
@@ -419,14 +421,16 @@ def _open(config: Config, for_posterior: bool = False) -> "Run":
         raise UserError(
             f"run={folder} {'is not a folder' if folder.exists() else 'does not exist'}; give the folder that `livetime train` printed"
         )
+    import torch
+
     from livetime.infer.run import Run
 
+    torch.set_num_threads(1)  # the same bits on any number of cores, and no slower
     run = Run.open(folder)
     _ = run.simulator, run.members, run.training_range, run.metrics
-    if not run.classifies:
-        _ = run.width
+    _ = run.inflation
     if for_posterior:
-        run.refuse_classifier()
+        run.expect("posterior")
     return run
 
 
@@ -448,7 +452,7 @@ def observe(config: Config) -> Path:
     Parameters that `truth` does not give are drawn from the prior.
     """
     from livetime.files import spectrum as pha
-    from livetime.infer.run import build_simulator
+    from livetime.infer.build import build_simulator
     from livetime.simulate.detector import COVARIATES, DeadTime, Events
     from livetime.simulate.pileup import FrameEvents
     from livetime.simulate.simulator import WHOLE, TimingSimulator, stream
@@ -575,35 +579,18 @@ def infer(config: Config) -> Path:
     refuse_existing(folder, config["overwrite"], inputs)
     run = _open(config)
 
-    from livetime.files import spectrum as pha
-    from livetime.infer import ask_class as class_answer
-    from livetime.infer import ask_posterior as answer
-    from livetime.infer import instrument as conditions
-    from livetime.simulate.spectral import SpectralSimulator
+    from livetime.infer.instrument import read_observation
+    from livetime.infer.question import AnswerSettings
+    from livetime.report.result import print_result, save
 
-    if which.names and run.classifies:
-        classes = ", ".join(run.simulator.prior.classes)
-        raise UserError(
-            f"reference.names is for posteriors, but run={run.folder} is a classifier ({classes}); leave it out"
-        )
-    names = () if run.classifies else _references(run, which)
-    seen: Observation | SpectrumObservation
-    if isinstance(run.simulator, SpectralSimulator):
-        seen, x = pha.of_run(run.simulator, files, run.config["name"])
-    else:
-        seen, x = conditions.of_run(run.simulator, files)
+    settings = AnswerSettings(config["draws"], config["seed"], which.names)
+    run.question.check(settings, run.simulator)
+    seen, x = read_observation(run.simulator, files, run.config["name"])
     with new_folder(folder, config["overwrite"], [*inputs, run.folder]) as aside:
         say(f"observation: {seen.length}")
-        if run.classifies:
-            told = class_answer.ask(run, seen, x)
-            class_answer.write(told, aside)
-        else:
-            given = answer.ask(run, seen, x, names, config["draws"], config["seed"])
-            answer.write(given, aside)
-    if run.classifies:
-        class_answer.tell(told)
-    else:
-        answer.tell(given)
+        result = run.question.answer(run, seen, x, settings)
+        save(result, aside)
+    print_result(result)
     return folder
 
 

@@ -1,5 +1,6 @@
-"""What is known of an observation's detector, for runs that take any: from the command line, else from the files or their mission."""
+"""Read an observation as a run needs it, with what is known of its instrument."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,37 +9,52 @@ from numpy.typing import NDArray
 
 from livetime.config import ObservationFiles
 from livetime.errors import UserError
+from livetime.files import spectrum as pha
 from livetime.files.finding import counted
 from livetime.files.observation import Observation, read
+from livetime.files.spectrum import SpectrumObservation
 from livetime.simulate.detector import COVARIATES
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.spectral import SpectralSimulator
 
-SCREENED = 0.02
-"""Share of the time that must be dead beyond what the rows of a file account for, before events are taken to have been screened away."""
+Reader = Callable[
+    [Any, ObservationFiles, str],
+    tuple[Observation | SpectrumObservation, NDArray[np.float32]],
+]
+MIN_SCREENED = 0.02
+"""Dead share of the time beyond what a file's rows account for, above which events were screened."""
 
 
-def of_run(
-    simulator: TimingSimulator, files: ObservationFiles
+def read_observation(
+    simulator: Simulator, files: ObservationFiles, name: str = "custom"
+) -> tuple[Observation | SpectrumObservation, NDArray[np.float32]]:
+    """Read what a simulator describes from event files or a spectrum.
+
+    Arguments:
+        simulator: of the run that is to be asked.
+        files: where the observation is, and what to use of it.
+        name: of the run's experiment, for remedies.
+
+    Returns:
+        the observation, and its summary (X,).
+
+    Raises:
+        UserError: if the files do not fit the simulator, or cannot be used.
+    """
+    kind = "spectrum" if isinstance(simulator, SpectralSimulator) else "events"
+    return READERS[kind](simulator, files, name)
+
+
+def _read_events(
+    simulator: TimingSimulator, files: ObservationFiles, name: str
 ) -> tuple[Observation, NDArray[np.float32]]:
-    """What a run's simulator describes, read from event files, and its summary (X,). Raises UserError as `read` does."""
-    summary, detector = simulator.summary, simulator.detector
-    if given := [
-        name for name in ("arf", "rmf", "background_spectrum", "spectrum") if getattr(files, name)
-    ]:
-        raise UserError(
-            f"observation.{given[0]} is of spectra, but the run is of light curves; leave it out, and give observation.path"
-        )
-    if "hardness" not in summary.parameters and files.hard is not None:
-        raise UserError(
-            "observation.hard is given, but the run's summary has no hardness; leave it out"
-        )
-    if "hardness" in summary.parameters and files.hard is None:
-        raise UserError(
-            "observation.hard is missing, but the run's summary has a hardness; give the first hard PI channel, as in observation.hard=210"
-        )
-    seen = read(
+    """Read event files as a timing simulator needs them."""
+    _refuse_options(simulator, files)
+    summary = simulator.summary
+    detector = simulator.detector
+    observation = read(
         files.path,
-        modules=modules(simulator, files),
+        modules=count_files(simulator, files),
         segment_size=summary.segment_size,
         max_segments=round(simulator.prior.covariates["segments"].high),
         dead_time=detector.mean_dead_time if detector.renewal else 0.0,
@@ -49,133 +65,202 @@ def of_run(
         band=files.band,
         dt=summary.dt,
     )
-    if seen.events.hard and np.ptp(np.concatenate(seen.events.hard).astype(np.int8)) == 0:
-        raise UserError(
-            f"observation.hard={files.hard:g} makes all events of {files.path[0]} hard or all soft; choose a channel between"
-        )
-    seen = conditions(simulator, files, seen)
-    x = simulator.summarise(seen.events, {**seen.info.get("detector", {}), "rate": 1.0})
+    _refuse_one_colour(observation, files)
+
+    observation = with_detector(simulator, files, observation)
+    params = {**observation.info.get("detector", {}), "rate": 1.0}
+    x = simulator.summarise(observation.events, params)
     if not np.isfinite(x).all():
-        raise UserError(
-            f"{files.path[0]} has no counts in some frequencies or modules; choose a brighter stretch with observation.start/stop"
-        )
-    return seen, x
+        problem = "has no counts in some frequencies or modules"
+        raise UserError(str(files.path[0]), problem, "choose a brighter part by start and stop")
+    return observation, x
 
 
-def modules(simulator: TimingSimulator, files: ObservationFiles) -> int:
-    """How many files there must be: one for each module, or any number that a run with `detectors` merges into its one list.
+READERS: dict[str, Reader] = {"events": _read_events, "spectrum": pha.of_run}
+"""What reads an observation, by the kind of the simulator."""
 
-    Raises: UserError for an option of the detector that the run does not take.
+
+def _refuse_options(simulator: TimingSimulator, files: ObservationFiles) -> None:
+    """Raise UserError for options of spectra, and for a hardness that does not fit the summary."""
+    for name in ("arf", "rmf", "background_spectrum", "spectrum"):
+        if getattr(files, name):
+            problem = "is given, but the run takes light curves"
+            raise UserError(f"observation.{name}", problem, "give event files instead")
+
+    needs_hardness = "hardness" in simulator.summary.parameters
+    if files.hard is not None and not needs_hardness:
+        problem = "is given, but the summary of the run has no hardness"
+        raise UserError("observation.hard", problem, "leave it out")
+    if files.hard is None and needs_hardness:
+        problem = "is missing, but the summary of the run has a hardness"
+        raise UserError("observation.hard", problem, "give the first hard PI channel, such as 210")
+
+
+def _refuse_one_colour(observation: Observation, files: ObservationFiles) -> None:
+    """Raise UserError if all events are hard, or all soft."""
+    flags = observation.events.hard
+    if flags and np.ptp(np.concatenate(flags).astype(np.int8)) == 0:
+        problem = f"is {files.hard:g}, which makes all events of {files.path[0]} hard or all soft"
+        raise UserError("observation.hard", problem, "choose a channel between")
+
+
+def count_files(simulator: TimingSimulator, files: ObservationFiles) -> int:
+    """Count the files that there must be, one for each module.
+
+    A run that takes any number of detectors merges any number of files into its one list.
+
+    Arguments:
+        simulator: of the run.
+        files: that are given.
+
+    Raises:
+        UserError: for an option of the detector that the run does not take.
     """
     for option, name in COVARIATES.items():
         if getattr(files, option) is not None and name not in simulator.known:
             own = getattr(simulator.detector, option, "none")
-            raise UserError(
-                f"observation.{option} is given, but the run knows a detector of {option} {own} alone; leave it out"
-            )
+            problem = f"is given, but the run was trained for {option} {own} alone"
+            raise UserError(f"observation.{option}", problem, "leave it out")
     own = simulator.detector.modules
-    return max(1, len(files.path)) if own == 1 and "detectors" in simulator.known else own
+    merges = own == 1 and "detectors" in simulator.known
+    return max(1, len(files.path)) if merges else own
 
 
-def conditions(
-    simulator: TimingSimulator, files: ObservationFiles, seen: Observation
+def with_detector(
+    simulator: TimingSimulator, files: ObservationFiles, observation: Observation
 ) -> Observation:
-    """The observation as one list for each module, with physical values of what the run's detector takes in `info["detector"]`.
+    """Find what is known of the detector of an observation, if the run takes any detector.
 
-    - `dead_time`: as given, else that of the file or its mission, none for one that reads out frames;
+    - `dead_time`: as given, else that of the file or its mission; none for frames;
     - `detectors`: as given, else those that the files name, one for a file that names none;
-    - `background_share`: recorded background over recorded counts/s (dead time and screening take the same share of both);
-    - `counted`: as given, else the share of the file's events that is in the band, times what its live time says of those that were
-      screened away: with a live-time fraction L a detector recorded (1 - L)/tau events/s. Of frames, L: the rest came in the readout.
+    - `background_share`: recorded background over recorded counts/s, of which dead time and
+      screening take the same share;
+    - `counted`: as given, else the share of the file's events that is in the band, times the share
+      that screening left. With a live-time fraction L a detector recorded (1 - L)/tau events/s; of
+      frames the share is L, since the other events came during the readout.
 
-    Raises: UserError for what is neither given nor known, and for numbers that cannot be.
+    Arguments:
+        simulator: of the run; its detector covariates say what is needed.
+        files: that were read.
+        observation: their events.
+
+    Returns:
+        the observation with one list of events a module, and `info["detector"]` in physical units.
+
+    Raises:
+        UserError: for what is neither given nor known, and for numbers that are not possible.
     """
     if not simulator.known:
-        return seen
-    info, names = seen.info, " and ".join(seen.info["files"])
-    if len(seen.events.times) > simulator.detector.modules:
-        merged = np.sort(np.concatenate(seen.events.times))
-        seen = replace(seen, events=replace(seen.events, times=(merged,)))
-    rate = sum(info["recorded_rate"]) / len(seen.events.times)
-    known: dict[str, float] = {}
-    if "dead_time" in simulator.known:
-        known["dead_time"] = _dead_time(files, info, simulator.prior.covariates["dead_time"].low)
-    if "detectors" in simulator.known:
-        known["detectors"] = float(_detectors(files, info))
-    if "background_share" in simulator.known:
-        known["background_share"] = _background(files, rate, names)
-    if "counted" in simulator.known:
-        known["counted"] = 1.0
-        known["counted"] = files.counted or _counted(simulator, {**known, "rate": rate}, info)
-    detector = simulator.detector_at({**known, "rate": rate})
-    if not detector.live_fraction(rate) > 0:
-        n = counted(round(known.get("detectors", 1)), "detector")
-        raise UserError(
-            f"{names}: {rate:.6g} recorded counts/s are more than {n} with a dead time of {detector.mean_dead_time:.4g} s let through: "
-            "check observation.dead_time, observation.detectors and observation.counted"
-        )
-    units = {name: simulator.prior.covariates[name].unit for name in known}
-    words = ", ".join(
-        f"{name.replace('_', ' ')} {value:.4g} {units[name]}".rstrip()
-        for name, value in known.items()
-    )
-    return replace(
-        seen,
-        info={**info, "detector": known},
-        notes=(*seen.notes, f"the detector is taken to have {words}"),
-    )
+        return observation
+    info = observation.info
+    if len(observation.events.times) > simulator.detector.modules:
+        merged = np.sort(np.concatenate(observation.events.times))
+        events = replace(observation.events, times=(merged,))
+        observation = replace(observation, events=events)
+    rate = sum(info["recorded_rate"]) / len(observation.events.times)
+    found = _covariates(simulator, files, info, rate)
+    _refuse_too_bright(simulator, found, rate, " and ".join(info["files"]))
+
+    words = []
+    for name, value in found.items():
+        unit = simulator.prior.covariates[name].unit
+        words.append(f"{name.replace('_', ' ')} {value:.4g} {unit}".rstrip())
+    note = f"the detector is taken to have {', '.join(words)}"
+    notes = (*observation.notes, note)
+    return replace(observation, info={**info, "detector": found}, notes=notes)
+
+
+def _covariates(
+    simulator: TimingSimulator, files: ObservationFiles, info: dict[str, Any], rate: float
+) -> dict[str, float]:
+    """Find the value of each detector covariate; rate: recorded counts/s of a module."""
+    names = simulator.known
+    found: dict[str, float] = {}
+    if "dead_time" in names:
+        least = simulator.prior.covariates["dead_time"].low
+        found["dead_time"] = _dead_time(files, info, least)
+    if "detectors" in names:
+        found["detectors"] = float(_detectors(files, info))
+    if "background_share" in names:
+        found["background_share"] = _background_share(files, rate, " and ".join(info["files"]))
+    if "counted" in names:
+        before = {**found, "counted": 1.0, "rate": rate}
+        found["counted"] = files.counted or _kept_fraction(simulator, before, info)
+    return found
+
+
+def _refuse_too_bright(
+    simulator: TimingSimulator, found: dict[str, float], rate: float, names: str
+) -> None:
+    """Raise UserError if the detectors could not record so many events."""
+    detector = simulator.detector_at({**found, "rate": rate})
+    if detector.live_fraction(rate) > 0:
+        return
+    detectors = counted(round(found.get("detectors", 1)), "detector")
+    limit = f"{detectors} with a dead time of {detector.mean_dead_time:.4g} s"
+    problem = f"{names}: {rate:.6g} recorded counts/s are more than {limit} can record"
+    raise UserError(problem, "", "check dead_time, detectors and counted of the observation")
 
 
 def _dead_time(files: ObservationFiles, info: dict[str, Any], least: float) -> float:
-    """In s; the least that the run knows where there is less, as for frames, whose events cost none."""
+    """Find the dead time in s; the least that the run was trained for if there is less."""
     tau = info["dead_time"] if files.dead_time is None else files.dead_time
     if tau is None and not _frames(info):
-        why = (
-            f"that of TELESCOP {info['telescope']} is not known"
-            if info["telescope"]
-            else "the file does not tell its instrument"
-        )
-        raise UserError(
-            f"observation.dead_time is missing, and {why}: say observation.dead_time=<s for each event of a detector>"
-        )
+        telescope = info["telescope"]
+        why = "the file does not name its instrument"
+        if telescope:
+            why = f"that of TELESCOP {telescope} is not known"
+        remedy = "give the dead time in seconds for each event of a detector"
+        raise UserError("observation.dead_time", f"is missing, and {why}", remedy)
     return max(least, float(tau or 0.0))
 
 
 def _frames(info: dict[str, Any]) -> bool:
-    """Whether the instrument reads out frames."""
+    """Say whether the instrument reads out frames."""
     return info["mission"] is not None and info["dead_time"] is None
 
 
 def _detectors(files: ObservationFiles, info: dict[str, Any]) -> int:
+    """Count the detectors whose events are merged."""
     if files.detectors:
         return files.detectors
     if None in info["detectors"]:
-        raise UserError(
-            f"observation.detectors is missing, and {info['files'][info['detectors'].index(None)]} does not tell which detector recorded "
-            "an event: say observation.detectors=<number of detectors in the list>"
-        )
-    return sum(info["detectors"])
+        silent = info["files"][info["detectors"].index(None)]
+        problem = f"is missing, and {silent} does not name the detector of an event"
+        raise UserError("observation.detectors", problem, "give the number of detectors in it")
+    return int(sum(info["detectors"]))
 
 
-def _background(files: ObservationFiles, rate: float, names: str) -> float:
+def _background_share(files: ObservationFiles, rate: float, names: str) -> float:
+    """Find the background's share of the recorded events."""
     background = files.background or 0.0
     if background >= rate:
-        raise UserError(
-            f"observation.background is {background:g} counts/s, but there are no more than {rate:.4g} in {names}: give a lower one"
-        )
+        problem = f"is {background:g} counts/s, but {names} has {rate:.4g} counts/s in all"
+        raise UserError("observation.background", problem, "give a lower one")
     return background / rate
 
 
-def _counted(simulator: TimingSimulator, known: dict[str, float], info: dict[str, Any]) -> float:
-    """Of the files together; `known` has all else, and a share of 1."""
+def _kept_fraction(
+    simulator: TimingSimulator, found: dict[str, float], info: dict[str, Any]
+) -> float:
+    """Find the share of the recorded events that band and screening left, of all files together.
+
+    Arguments:
+        simulator: of the run.
+        found: all other covariates, and a share of 1.
+        info: of the observation.
+    """
     rates = np.array(info["recorded_rate"])
-    left = float(rates.sum() / (rates / info["share_in_band"]).sum())
+    in_band = float(rates.sum() / (rates / info["share_in_band"]).sum())
     if None in info["live_time_fraction"]:
-        return left
-    live, detector = float(np.mean(info["live_time_fraction"])), simulator.detector_at(known)
+        return in_band
+    live = float(np.mean(info["live_time_fraction"]))
     if _frames(info):
-        return left * live
-    dead = 1 - float(detector.live_fraction(known["rate"]))  # that the rows in the band account for
-    if 1 - live - dead / left < SCREENED:
-        return left
+        return in_band * live
+
+    # The rows in the band account for so much dead time; more of it means that rows were screened.
+    detector = simulator.detector_at(found)
+    dead = 1 - float(detector.live_fraction(found["rate"]))
+    if 1 - live - dead / in_band < MIN_SCREENED:
+        return in_band
     return min(1.0, dead / (1 - live))

@@ -1,8 +1,8 @@
-"""Open a finished run, and ask it for posteriors."""
+"""A finished run: its config, its networks, and what training saw and found."""
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,17 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from livetime.config import build
 from livetime.errors import UserError
-from livetime.learn.estimators import Classifier, PosteriorEstimator
+from livetime.infer.build import build_simulator, shapes
+from livetime.infer.posterior import FlowPosterior, Posterior
+from livetime.infer.predictive import TrainingRange
+from livetime.infer.question import Question, find_question
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.learn.training import load
-from livetime.simulate.counts_spectrum import EnergySpectrum
-from livetime.simulate.photon_spectrum import PhotonSpectrum
-from livetime.simulate.pileup import PileUp
-from livetime.simulate.prior import Prior, Samples
-from livetime.simulate.simulator import GAIN, INCIDENT, LIVE, Simulator, TimingSimulator
+from livetime.simulate.simulator import TimingSimulator
 from livetime.simulate.spectral import SpectralSimulator
 
 Floats = NDArray[np.floating[Any]]
@@ -30,110 +28,32 @@ RUN = "run.json"
 CONFIG = "config.json"
 RANGE = "training_range.json"
 METRICS = "metrics.json"
-WIDTH = "width.json"
-WIDTHS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
-"""Factors by which a run's posteriors may be widened, and between which `diagnose.widening` interpolates."""
-_FOLLOWS = {
-    LIVE: ("live-time fraction", ""),
-    INCIDENT: ("incident rate of the source", " counts/s"),
-    GAIN: ("power over the noise of variability of 1 (fractional rms)^2/Hz", ""),
-}
-
-
-def build_simulator(
-    config: Mapping[str, Any], threads: int | None = None
-) -> TimingSimulator | SpectralSimulator:
-    """The simulator that a resolved config describes: of spectra where the detector piles up, else of light curves; raises UserError."""
-    parts = {name: build(config[name], name) for name in ("prior", "source", "detector", "summary")}
-    spectral = isinstance(parts["detector"], PileUp)
-    for name, kind in (("source", PhotonSpectrum), ("summary", EnergySpectrum)):
-        if isinstance(parts[name], kind) != spectral:
-            fits = (
-                ("absorbed_powerlaw" if name == "source" else "energy_spectrum")
-                if spectral
-                else "another"
-            )
-            of = [type(parts[part]).__name__ for part in (name, "detector")]
-            raise UserError(
-                f"{name}={of[0]} does not go with detector={of[1]}; take {name}={fits}, or another detector"
-            )
-    try:
-        return (SpectralSimulator if spectral else TimingSimulator)(**parts, threads=threads)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
-
-def shapes(simulator: Simulator) -> dict[str, Any]:
-    """What an estimator must know of a simulator's data: keyword arguments of `learn.nets.Shapes`, in plain types."""
-    prior, layout = simulator.prior, simulator.layout
-    bins = len(layout.frequency)
-    channels = sum(s.stop - s.start == bins for s in layout.slices.values())
-    return {
-        "low": prior.low.tolist(),
-        "high": prior.high.tolist(),
-        "x_dim": layout.size,
-        "channels": channels,
-        "bins": bins,
-        "classes": list(prior.classes),
-    }
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """Equal mixture of an ensemble's estimates of p(theta | x), for one or many x.
-
-    Arguments:
-        members: trained estimators.
-        x: summaries (B, X).
-        prior: names the columns of theta.
-        width: factor by which each is widened, see `diagnose.widening`.
-    """
-
-    members: tuple[LitEstimator, ...]
-    x: torch.Tensor
-    prior: Prior
-    width: float = 1.0
-
-    def _estimators(self) -> list[tuple[PosteriorEstimator, torch.Tensor]]:
-        return [(m.estimator, m.standardise(self.x)) for m in self.members]
-
-    @torch.no_grad()
-    def sample(self, n: int, seed: int) -> Floats:
-        """Draws (n, B, D) in sampling coordinates, all inside the prior box; the same seed gives the same draws."""
-        counts = np.random.default_rng(seed).multinomial(
-            n, [1 / len(self.members)] * len(self.members)
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            parts = [
-                e.sample(int(k), x, self.width).double()
-                for k, (e, x) in zip(counts, self._estimators(), strict=True)
-                if k
-            ]
-        low, high = torch.from_numpy(self.prior.low), torch.from_numpy(self.prior.high)
-        draws = torch.cat(parts).clamp(low, high).numpy()
-        return draws[np.random.default_rng(seed).permutation(n)]
-
-    @torch.no_grad()
-    def log_prob(self, theta: Floats) -> Floats:
-        """Log density (n, B) in sampling coordinates at theta (n, B, D); -inf outside the prior box."""
-        t = torch.from_numpy(np.asarray(theta, dtype=np.float32))
-        logs = torch.stack([e.log_prob(t, x, self.width) for e, x in self._estimators()])
-        mixture = (torch.logsumexp(logs, 0) - np.log(len(logs))).double().numpy()
-        return np.where(np.isfinite(self.prior.log_prob(theta)), mixture, -np.inf)
-
-    def samples(self, n: int, seed: int) -> Samples:
-        """`sample` of a single x as `Samples`."""
-        return Samples(np.asarray(self.sample(n, seed)[:, 0], dtype=np.float64), self.prior)
+INFLATION = "inflation.json"
+INFLATIONS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
+"""Factors by which posteriors may be inflated; `check.inflation` interpolates between them."""
+GROUPS = ("prior", "source", "detector", "summary", "estimator", "training", "trainer")
+"""Groups of keys that the config of every run has."""
+BATCH = 2000
+"""Summaries that a classifier takes at once."""
+TRAIN_AGAIN = "train again"
+DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError)
+"""What reading a file of a run raises if the file is not what training wrote."""
 
 
 @dataclass(frozen=True)
 class Run:
     """A run folder: the resolved config, the members' weights, and what training saw.
 
+    Nothing is read before it is needed, and no global state is set: numbers are the same for any
+    number of torch threads up to rounding; commands use one thread, so that they are the same bits.
+
     Arguments:
-        folder: as `livetime train` printed it.
+        folder: as training made it.
         config: resolved, in plain types.
+
+    Example:
+        >>> Run(Path("outputs/demo/x"), {"training": {"members": 4}}).wanted_members
+        4
     """
 
     folder: Path
@@ -141,268 +61,273 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
-        """Raises: UserError if the folder is not a finished run.
+        """Read the config of a run folder.
 
-        torch is held to one thread from here on: the same numbers on any machine's number of cores, and no slower.
+        Arguments:
+            folder: as training made it.
+
+        Raises:
+            UserError: if the folder is not that of a run, or its config is damaged.
         """
-        torch.set_num_threads(1)
         folder = Path(folder)
-        if not (folder / CONFIG).exists():
-            raise UserError(
-                f"run={folder} is not a run folder: it has no {CONFIG}; give the folder that `livetime train` printed"
-            )
+        path = folder / CONFIG
+        if not path.exists():
+            problem = f"is not a run folder: it has no {CONFIG}"
+            raise UserError(f"run {folder}", problem, "give the folder of a finished training")
         try:
-            config = dict(json.loads((folder / CONFIG).read_text()))
+            config = dict(json.loads(path.read_text()))
         except (TypeError, ValueError):
-            raise UserError(f"{folder / CONFIG} is damaged; train again") from None
-        groups = ("prior", "source", "detector", "summary", "estimator", "training", "trainer")
-        if bad := [key for key in groups if not isinstance(config.get(key), dict)]:
-            raise UserError(
-                f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no group of keys; train again"
-            )
-        if bad := [key for key in ("seed", "simulations") if not isinstance(config.get(key), int)]:
-            raise UserError(
-                f"{folder / CONFIG} is damaged: {bad[0]} is missing or is no whole number; train again"
-            )
-        if bad := [
-            key
-            for key in ("members", "folds")
-            if not isinstance(config["training"].get(key, 1), int)
-        ]:
-            raise UserError(
-                f"{folder / CONFIG} is damaged: training.{bad[0]} is no whole number; train again"
-            )
-        if not isinstance(config.get("name"), str):
-            raise UserError(
-                f"{folder / CONFIG} is damaged: name is missing or is no text; train again"
-            )
+            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
+        _refuse_damaged(path, config)
         return cls(folder, config)
 
     @cached_property
     def simulator(self) -> TimingSimulator | SpectralSimulator:
+        """Build the simulator of the run; UserError if the config is damaged."""
         try:
             return build_simulator(self.config)
         except UserError as error:
-            raise UserError(f"{self.folder / CONFIG} is damaged: {error}; or train again") from None
+            problem = f"is damaged: {error}"
+            raise UserError(str(self.folder / CONFIG), problem, f"or {TRAIN_AGAIN}") from None
+
+    @property
+    def wanted_members(self) -> int:
+        """Count the networks that the config asks for: members, or folds."""
+        training = self.config["training"]
+        return max(int(training.get("members", 1)), int(training.get("folds", 1)))
 
     @cached_property
     def members(self) -> tuple[LitEstimator, ...]:
+        """Load the trained networks.
+
+        Raises:
+            UserError: if one is missing, damaged, or trained on other data than the config has.
+        """
         folders = sorted(self.folder.glob("member_*"))
-        wanted = max(
-            self.config["training"].get("members", 1), self.config["training"].get("folds", 1)
-        )
-        if len(folders) != wanted:
-            mend = (
-                "train again"
-                if (self.folder / METRICS).exists()
-                else f"train with resume={self.folder}"
-            )
-            raise UserError(
-                f"{self.folder} has {len(folders)} of {wanted} members that its {CONFIG} asks for; {mend}"
-            )
+        if len(folders) != self.wanted_members:
+            finished = (self.folder / METRICS).exists()
+            remedy = TRAIN_AGAIN if finished else "resume the training"
+            problem = f"has {len(folders)} of {self.wanted_members} members of its {CONFIG}"
+            raise UserError(f"run {self.folder}", problem, remedy)
+
         members = tuple(load(folder) for folder in folders)
-        known = Shapes(**shapes(self.simulator))
+        expected = Shapes(**shapes(self.simulator))
         for folder, member in zip(folders, members, strict=True):
-            if Shapes(**member.hparams["shapes"]) != known:
-                raise UserError(
-                    f"{self.folder / CONFIG} no longer describes the weights of {folder.name}: it was changed, or livetime was; train again"
-                )
+            if Shapes(**member.hparams["shapes"]) != expected:
+                problem = f"no longer describes the weights of {folder.name}: one was changed"
+                raise UserError(str(self.folder / CONFIG), problem, TRAIN_AGAIN)
         return members
 
-    @property
-    def widens(self) -> bool:
-        """Whether the members are estimators of a posterior that can be widened."""
-        return all(
-            isinstance(m.estimator, PosteriorEstimator) and m.estimator.widens for m in self.members
-        )
+    @cached_property
+    def question(self) -> Question:
+        """Find what the networks were trained to answer."""
+        estimator = self.members[0].estimator
+        learned = getattr(estimator, "question", None) or estimator.target
+        return find_question({"theta": "posterior"}.get(learned, learned))
+
+    def expect(self, name: str) -> None:
+        """Refuse a run that answers another question.
+
+        Arguments:
+            name: of the question that is needed.
+
+        Raises:
+            UserError: if the run was trained for another one.
+        """
+        own = self.question.name
+        if own == name:
+            return
+        if own == "class":
+            classes = ", ".join(self.simulator.prior.classes)
+            problem = f"is a classifier ({classes}), which has no {name} of parameters"
+            raise UserError(f"run {self.folder}", problem, "take a run that learned parameters")
+        problem = f"answers the question {own}, not {name}"
+        raise UserError(f"run {self.folder}", problem, f"take a run that learned a {name}")
 
     @property
-    def classifies(self) -> bool:
-        return isinstance(self.members[0].estimator, Classifier)
+    def inflates(self) -> bool:
+        """Say whether every member has a posterior that can be inflated."""
+        estimators = [member.estimator for member in self.members]
+        return all(getattr(each, "inflates", getattr(each, "widens", False)) for each in estimators)
+
+    def posterior(self, x: Floats) -> Posterior:
+        """Find the posterior of summaries, as the ensemble gives it.
+
+        Arguments:
+            x: summaries (X,) or (B, X).
+
+        Raises:
+            UserError: if the run learned classes.
+        """
+        self.expect("posterior")
+        return self.inflated(self.inflation)(x)
+
+    def inflated(self, factor: float) -> Callable[[Floats], Posterior]:
+        """Make `posterior` with another inflation.
+
+        Arguments:
+            factor: by which each member's density is spread.
+        """
+
+        def posterior(x: Floats) -> Posterior:
+            return FlowPosterior(self.members, _rows(x), self.simulator.prior, factor)
+
+        return posterior
 
     @torch.no_grad()
     def probabilities(self, x: Floats) -> Floats:
-        """p(class | x) (B, K) of summaries (B, X): the mean of the members'. Raises UserError if the run learned parameters."""
-        if not self.classifies:
-            raise UserError(
-                f"run={self.folder} learned parameters, not classes; take a run of a classifier"
-            )
-        rows = torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32)))
-        parts = [
-            torch.stack(
-                [m.estimator.probabilities(m.standardise(part)) for m in self.members]
-            ).mean(0)
-            for part in torch.split(rows, 2000)
-        ]
+        """Find p(class | x) as the mean of the members' probabilities.
+
+        Arguments:
+            x: summaries (X,) or (B, X).
+
+        Returns:
+            probabilities (B, K).
+
+        Raises:
+            UserError: if the run learned parameters.
+        """
+        if self.question.name != "class":
+            problem = "learned parameters, not classes"
+            raise UserError(f"run {self.folder}", problem, "take a run of a classifier")
+        parts = []
+        for rows in torch.split(_rows(x), BATCH):
+            each = [m.estimator.probabilities(m.standardise(rows)) for m in self.members]
+            parts.append(torch.stack(each).mean(0))
         return np.asarray(torch.cat(parts).double().numpy())
 
     def loss(self, theta: Floats, x: torch.Tensor) -> torch.Tensor:
-        """Mean of the members' losses, (B,): theta (B, D + C), with classes one more column, and summaries x (B, X)."""
-        target = theta[:, -1:] if self.classifies else theta[:, : self.simulator.prior.dim]
-        return torch.stack(
-            [
-                m.loss(torch.from_numpy(np.asarray(target, dtype=np.float32)), x)
-                for m in self.members
-            ]
-        ).mean(0)
+        """Average the members' losses, each of a pair of target and summary.
+
+        Arguments:
+            theta: (B, D + C), with classes (B, D + C + 1).
+            x: summaries (B, X).
+
+        Returns:
+            losses (B,).
+        """
+        target = self.question.target(theta, self.simulator.prior.dim)
+        rows = torch.from_numpy(np.asarray(target, dtype=np.float32))
+        return torch.stack([member.loss(rows, x) for member in self.members]).mean(0)
 
     def history(self) -> list[dict[str, list[float]]]:
-        """Of each member, the losses at the end of each epoch: `epoch`, `train/loss` and `val/loss`, as its logs have them."""
-        out = []
-        for folder in sorted(self.folder.glob("member_*")):
-            rows: dict[int, dict[str, float]] = {}
-            logs = [
-                *sorted(folder.glob("metrics_*.csv"), key=lambda log: int(log.stem[8:])),
-                folder / "metrics.csv",
-            ]
-            for log in filter(Path.exists, logs):
-                with log.open(newline="") as file:
-                    for row in csv.DictReader(file):
-                        filled = {
-                            k: float(row[k]) for k in ("train/loss", "val/loss") if row.get(k)
-                        }
-                        rows.setdefault(int(row["epoch"]), {}).update(filled)
-            whole = {epoch: row for epoch, row in sorted(rows.items()) if len(row) == 2}
-            out.append(
-                {
-                    "epoch": list(map(float, whole)),
-                    **{k: [row[k] for row in whole.values()] for k in ("train/loss", "val/loss")},
-                }
-            )
-        return out
+        """Read the losses of each member at the end of each epoch.
 
-    def refuse_classifier(self) -> None:
-        """Raises UserError if the run learned classes, and so has no posterior of parameters."""
-        if self.classifies:
-            raise UserError(
-                f"run={self.folder} is a classifier ({', '.join(self.simulator.prior.classes)}), which has no posterior of parameters; "
-                "take a run that learned them"
-            )
-
-    def posterior(self, x: Floats) -> Posterior:
-        """For summaries (X,) or (B, X). Raises UserError if the run learned classes."""
-        self.refuse_classifier()
-        return self.widened(self.width)(x)
-
-    def widened(self, width: float) -> Callable[[Floats], Posterior]:
-        """`posterior` with another width."""
-        prior = self.simulator.prior
-        return lambda x: Posterior(
-            self.members,
-            torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32))),
-            prior,
-            width,
-        )
+        Returns:
+            for each member `epoch`, `train/loss` and `val/loss`, one number an epoch.
+        """
+        return [_history(folder) for folder in sorted(self.folder.glob("member_*"))]
 
     @cached_property
-    def width(self) -> float:
-        """Factor by which the posteriors are widened; 1 for a run that has none. Raises UserError if its file is damaged."""
-        path = self.folder / WIDTH
+    def inflation(self) -> float:
+        """Read the factor by which posteriors are inflated; 1 for a run that has none."""
+        path = self.folder / INFLATION
         try:
-            width = float(json.loads(path.read_text())["width"]) if path.exists() else 1.0
-        except (OSError, ValueError, KeyError, TypeError, OverflowError):
-            raise UserError(f"{path} is damaged; train again") from None
-        if not WIDTHS[0] <= width <= WIDTHS[-1]:
-            raise UserError(
-                f"{path} has a width of {width}, but it must be from {WIDTHS[0]} to {WIDTHS[-1]}; train again"
-            )
-        return width
+            factor = float(json.loads(path.read_text())["inflation"]) if path.exists() else 1.0
+        except DAMAGED:
+            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
+        low, high = INFLATIONS[0], INFLATIONS[-1]
+        if not low <= factor <= high:
+            problem = f"has an inflation of {factor:g}, but it must be from {low:g} to {high:g}"
+            raise UserError(str(path), problem, TRAIN_AGAIN)
+        return factor
 
     @cached_property
-    def training_range(self) -> tuple[Floats, Floats]:
-        """Least and greatest value of each entry of the summaries that training saw, (X,) each."""
+    def training_range(self) -> TrainingRange:
+        """Read the range of each entry of the summaries that training saw."""
+        path = self.folder / RANGE
         try:
-            seen = json.loads((self.folder / RANGE).read_text())
-            low, high = (
-                np.array(seen["low"], dtype=np.float64),
-                np.array(seen["high"], dtype=np.float64),
-            )
-        except (OSError, ValueError, KeyError, TypeError, OverflowError):
-            raise UserError(f"{self.folder / RANGE} is missing or damaged; train again") from None
+            seen = json.loads(path.read_text())
+            low = np.array(seen["low"], dtype=np.float64)
+            high = np.array(seen["high"], dtype=np.float64)
+        except DAMAGED:
+            raise UserError(str(path), "is missing or damaged", TRAIN_AGAIN) from None
         fits = low.shape == high.shape == (self.simulator.layout.size,)
         if not (fits and np.isfinite([low, high]).all() and (low <= high).all()):
-            raise UserError(f"{self.folder / RANGE} does not fit the run's summary; train again")
-        return low, high
+            raise UserError(str(path), "does not fit the summary of the run", TRAIN_AGAIN)
+        return TrainingRange(low, high)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """What the diagnosis at the end of training found. Raises UserError if the training is not finished, or its file is damaged."""
+        """Read what the test at the end of the training found.
+
+        Raises:
+            UserError: if the training is not finished, or the file is damaged.
+        """
         path = self.folder / METRICS
         if not path.exists():
-            raise UserError(
-                f"run={self.folder} is not finished: it has no {METRICS}; go on with livetime train resume={self.folder}"
-            )
+            problem = f"is not finished: it has no {METRICS}"
+            raise UserError(f"run {self.folder}", problem, "resume the training")
         try:
             metrics = dict(json.loads(path.read_text()))
             if not (isinstance(metrics["good"], bool) and isinstance(metrics["verdict"], str)):
                 raise TypeError
             return metrics
-        except (OSError, ValueError, TypeError, KeyError):
-            raise UserError(
-                f"{path} is damaged; remove it, and livetime train resume={self.folder} makes it again"
-            ) from None
+        except DAMAGED:
+            remedy = "remove it and resume the training"
+            raise UserError(str(path), "is damaged", remedy) from None
 
-    def own_diagnosis(self) -> list[str]:
-        """A warning if the run was found wanting when it was diagnosed at the end of its training."""
+    def failed_test(self) -> list[str]:
+        """Give the reason to distrust every answer of this run, if its test found one."""
         if self.metrics["good"]:
             return []
-        return [
-            f"of this network it was said after training: {self.metrics['verdict'].rstrip('.')}"
-        ]
+        found = self.metrics["verdict"].rstrip(".")
+        clause = found[:1].lower() + found[1:]
+        return [f"this network failed its {self.question.test}: {clause}"]
+
+    def doubts(self, x: Floats) -> list[str]:
+        """List the reasons to distrust the answer to a summary (X,).
+
+        Arguments:
+            x: the summary of an observation.
+        """
+        return self.failed_test() + self.out_of_range(x)
 
     def out_of_range(self, x: Floats) -> list[str]:
-        """Warnings for a summary (X,) outside of what training saw, which name the quantity and both numbers."""
-        low, high = self.training_range
-        warnings = []
-        for name, s in self.simulator.layout.slices.items():
-            values, lo, hi = np.asarray(x[s], dtype=np.float64), low[s], high[s]
-            if (
-                drawn := self.simulator.prior.covariates.get(name)
-                if name in self.simulator.known
-                else None
-            ):
-                lo, hi = (
-                    np.atleast_1d(drawn.to_sampling([drawn.low])),
-                    np.atleast_1d(drawn.to_sampling([drawn.high])),
-                )
-            outside = np.maximum(lo - values, values - hi) / (hi - lo + 1e-9)
-            worst = int(outside.argmax())
-            if outside[worst] <= 1e-6:
-                continue
-            if name.startswith("rate") or name in ("segments", "exposure"):
-                value, edges = 10 ** values[0], (10 ** lo[0], 10 ** hi[0])
-                what, unit = {
-                    "rate": ("count rate", " counts/s"),
-                    "segments": ("number of segments", ""),
-                    "exposure": ("exposure", " s"),
-                }.get(name, (f"recorded rate of module {name[-1].upper()}", " counts/s"))
-            elif drawn:
-                value, edges = drawn.to_physical(values)[0], (drawn.low, drawn.high)
-                what, unit = name.replace("_", " "), f" {drawn.unit}".rstrip()
-            elif name in _FOLLOWS:
-                value, edges, (what, unit) = (
-                    10 ** values[0],
-                    (10 ** lo[0], 10 ** hi[0]),
-                    _FOLLOWS[name],
-                )
-            elif len(values) == 1:
-                value, edges, what, unit = values[0], (lo[0], hi[0]), name.replace("_", " "), ""
-            elif self.simulator.layout.unit == "keV":
-                value, edges, unit = (
-                    100 * values[worst] ** 2,
-                    (100 * lo[worst] ** 2, 100 * hi[worst] ** 2),
-                    "%",
-                )
-                what = f"share of the counts at {self.simulator.layout.frequency[worst]:.3g} keV"
-            else:
-                value, edges = (
-                    2 * np.exp(values[worst]),
-                    (2 * np.exp(lo[worst]), 2 * np.exp(hi[worst])),
-                )
-                count = int((outside > 1e-6).sum())
-                what = f"{name} power at {self.simulator.layout.frequency[worst]:.3g} Hz ({count} of {len(values)} frequencies are outside)"
-                unit = " (where 2 is the detector's noise)" if self.simulator.known else " (Leahy)"
-            warnings.append(
-                f"{what} is {value:.4g}{unit}, but training saw {edges[0]:.4g} to {edges[1]:.4g}: the answer is extrapolated"
-            )
-        return warnings
+        """List the quantities of a summary (X,) that lie outside of what training saw.
+
+        Arguments:
+            x: the summary of an observation.
+        """
+        return self.training_range.doubts(self.simulator, x)
+
+
+def _rows(x: Floats) -> torch.Tensor:
+    """Make a tensor (B, X) of one summary or many."""
+    return torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32)))
+
+
+def _refuse_damaged(path: Path, config: dict[str, Any]) -> None:
+    """Raise UserError if a key that every run has is missing or of another type."""
+    for key in GROUPS:
+        if not isinstance(config.get(key), dict):
+            problem = f"is damaged: {key} is missing or is not a group of keys"
+            raise UserError(str(path), problem, TRAIN_AGAIN)
+    for key in ("seed", "simulations"):
+        if not isinstance(config.get(key), int):
+            problem = f"is damaged: {key} is missing or is not a whole number"
+            raise UserError(str(path), problem, TRAIN_AGAIN)
+    for key in ("members", "folds"):
+        if not isinstance(config["training"].get(key, 1), int):
+            problem = f"is damaged: training.{key} is not a whole number"
+            raise UserError(str(path), problem, TRAIN_AGAIN)
+    if not isinstance(config.get("name"), str):
+        raise UserError(str(path), "is damaged: name is missing or is not a text", TRAIN_AGAIN)
+
+
+def _history(folder: Path) -> dict[str, list[float]]:
+    """Read the logs of one member; a later log replaces the epochs of an earlier one."""
+    losses = ("train/loss", "val/loss")
+    earlier = sorted(folder.glob("metrics_*.csv"), key=lambda log: int(log.stem[8:]))
+    rows: dict[int, dict[str, float]] = {}
+    for log in [*earlier, folder / "metrics.csv"]:
+        if not log.exists():
+            continue
+        with log.open(newline="") as file:
+            for row in csv.DictReader(file):
+                filled = {key: float(row[key]) for key in losses if row.get(key)}
+                rows.setdefault(int(row["epoch"]), {}).update(filled)
+
+    whole = {epoch: row for epoch, row in sorted(rows.items()) if len(row) == len(losses)}
+    columns = {key: [row[key] for row in whole.values()] for key in losses}
+    return {"epoch": [float(epoch) for epoch in whole], **columns}

@@ -285,7 +285,7 @@ def interpreted(outcome: Assessment, run: Run, theta: Floats, x: Floats, seed: i
     theta, x, layout = theta[:INTERPRETED], x[:INTERPRETED], run.simulator.layout
 
     prior = run.simulator.prior
-    worst = np.inf if run.classifies else np.log(prior.high - prior.low).sum()
+    worst = np.inf if run.question.name == "class" else np.log(prior.high - prior.low).sum()
 
     def loss(rows: Floats) -> Floats:
         """That of a flow knows no limit where it never was: an answer worse than the prior's counts as that."""

@@ -1,0 +1,130 @@
+"""Posteriors: what can be sampled, and whose density can be evaluated, for one or many summaries."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from livetime.learn.module import LitEstimator
+from livetime.simulate.prior import Prior, Samples
+
+Floats = NDArray[np.floating[Any]]
+
+
+class Posterior(ABC):
+    """The posterior p(theta | x) of B summaries x, in sampling coordinates.
+
+    A density network gives both methods directly; a likelihood or ratio network needs MCMC to
+    sample. Whatever has these two methods can be calibrated, compared and reported.
+
+    Example:
+        >>> from livetime.simulate.prior import Range
+        >>> class Flat(Posterior):
+        ...     prior = Prior({"rate": Range(1.0, 100.0, "log")})
+        ...
+        ...     def sample(self, n, seed):
+        ...         return self.prior.sample(n, np.random.default_rng(seed))[:, None]
+        ...
+        ...     def log_prob(self, theta):
+        ...         return self.prior.log_prob(theta)
+        >>> Flat().samples(5, seed=1).theta.shape
+        (5, 1)
+    """
+
+    prior: Prior
+
+    @abstractmethod
+    def sample(self, n: int, seed: int) -> Floats:
+        """Draw n times from each posterior, inside the prior box.
+
+        Arguments:
+            n: draws for each summary.
+            seed: the same seed gives the same draws.
+
+        Returns:
+            draws (n, B, D) in sampling coordinates.
+        """
+
+    @abstractmethod
+    def log_prob(self, theta: Floats) -> Floats:
+        """Evaluate ln p(theta | x), which is -inf outside the prior box.
+
+        Arguments:
+            theta: (n, B, D) in sampling coordinates.
+
+        Returns:
+            log density (n, B).
+        """
+
+    def samples(self, n: int, seed: int) -> Samples:
+        """Draw n times from the posterior of the first summary.
+
+        Arguments:
+            n: number of draws.
+            seed: the same seed gives the same draws.
+        """
+        draws = self.sample(n, seed)[:, 0]
+        return Samples(np.asarray(draws, dtype=np.float64), self.prior)
+
+
+@dataclass(frozen=True)
+class FlowPosterior(Posterior):
+    """The equal mixture of the densities that an ensemble of networks gives.
+
+    With K members q_k the density is `q(theta | x) = (1/K) sum_k q_k(theta | x)`.
+
+    Arguments:
+        members: trained networks.
+        x: summaries (B, X).
+        prior: names the columns of theta, and bounds them.
+        inflation: factor by which each member's density is spread; 1 for none.
+
+    Example:
+        >>> from livetime.simulate.prior import Range
+        >>> x = torch.zeros(2, 5)
+        >>> FlowPosterior((), x, Prior({"rate": Range(1.0, 100.0)})).inflation
+        1.0
+    """
+
+    members: tuple[LitEstimator, ...]
+    x: torch.Tensor
+    prior: Prior
+    inflation: float = 1.0
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int) -> Floats:
+        """Draw (n, B, D) from the mixture, clipped to the prior box; see `Posterior.sample`."""
+        rng = np.random.default_rng(seed)
+        shares = [1 / len(self.members)] * len(self.members)
+        counts = rng.multinomial(n, shares)
+
+        parts = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for member, count in zip(self.members, counts, strict=True):
+                if count:
+                    x = member.standardise(self.x)
+                    parts.append(member.estimator.sample(int(count), x, self.inflation).double())
+
+        low = torch.from_numpy(self.prior.low)
+        high = torch.from_numpy(self.prior.high)
+        draws = torch.cat(parts).clamp(low, high).numpy()
+        # Members stand in blocks; any part of the draws must be a draw of the mixture.
+        return np.asarray(draws[np.random.default_rng(seed).permutation(n)])
+
+    @torch.no_grad()
+    def log_prob(self, theta: Floats) -> Floats:
+        """Evaluate the log density (n, B) of the mixture; see `Posterior.log_prob`."""
+        at = torch.from_numpy(np.asarray(theta, dtype=np.float32))
+        logs = torch.stack([self._member_log_prob(member, at) for member in self.members])
+        mixture = (torch.logsumexp(logs, 0) - np.log(len(logs))).double().numpy()
+        inside = np.isfinite(self.prior.log_prob(theta))
+        return np.where(inside, mixture, -np.inf)
+
+    def _member_log_prob(self, member: LitEstimator, theta: torch.Tensor) -> torch.Tensor:
+        x = member.standardise(self.x)
+        logs: torch.Tensor = member.estimator.log_prob(theta, x, self.inflation)
+        return logs

@@ -1,0 +1,144 @@
+"""What a network can be asked: the protocol, the verdict on an answer, and the registry."""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from livetime.files.observation import Observation
+    from livetime.files.spectrum import SpectrumObservation
+    from livetime.infer.run import Run
+    from livetime.simulate.simulator import Simulator
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer can be trusted, and why.
+
+    Arguments:
+        trust: False if there is any reason to doubt the answer.
+        reasons: one clause for each doubt; empty if there is none.
+        sentence: what a person reads first.
+
+    Example:
+        >>> Verdict.of((), "Calibrated where it was tested.").trust
+        True
+        >>> Verdict.of(["the rate is too high"], "").sentence
+        'Do not trust this answer as it is: the rate is too high.'
+    """
+
+    trust: bool
+    reasons: tuple[str, ...]
+    sentence: str
+
+    @classmethod
+    def of(cls, reasons: Sequence[str], otherwise: str, noun: str = "answer") -> "Verdict":
+        """Distrust an answer for the given reasons, or make a statement if there is no reason.
+
+        Arguments:
+            reasons: clauses without a full stop.
+            otherwise: the sentence for an answer without a doubt.
+            noun: what the answer is.
+        """
+        if not reasons:
+            return cls(True, (), otherwise)
+        doubts = "; ".join(reasons)
+        sentence = f"Do not trust this {noun} as it is: {doubts}."
+        return cls(False, tuple(reasons), sentence)
+
+
+@dataclass(frozen=True)
+class AnswerSettings:
+    """How an observation is answered.
+
+    Arguments:
+        draws: number of draws from the network's posterior.
+        seed: of all draws.
+        references: names of the answers without a network; None for all that apply.
+
+    Example:
+        >>> AnswerSettings(draws=1000).references is None
+        True
+    """
+
+    draws: int = 10_000
+    seed: int = 2
+    references: tuple[str, ...] | None = None
+
+
+class Result(Protocol):
+    """The answer to a question about one observation."""
+
+    question: ClassVar[str]
+    verdict: Verdict
+
+    def summary(self) -> dict[str, Any]:
+        """List all numbers and sentences in plain types, for summary.json."""
+
+
+class Question(Protocol):
+    """What a network is asked: a posterior, a class; later a ratio or an anomaly score."""
+
+    name: ClassVar[str]
+    """As estimators give it in their own `question`."""
+    test: ClassVar[str]
+    """What the test at the end of a training is called."""
+
+    def target(self, theta: Floats, dim: int) -> Floats:
+        """Choose what the network learns from the columns of a bank's parameters.
+
+        Arguments:
+            theta: (n, D + C), with classes (n, D + C + 1).
+            dim: number D of parameters.
+        """
+
+    def check(self, settings: AnswerSettings, simulator: "Simulator") -> None:
+        """Refuse settings or a prior that the question cannot take.
+
+        Raises:
+            UserError: with the key that is wrong.
+        """
+
+    def answer(
+        self,
+        run: "Run",
+        observation: "Observation | SpectrumObservation",
+        x: Floats,
+        settings: AnswerSettings,
+    ) -> Result:
+        """Answer for one observation.
+
+        Arguments:
+            run: a finished run.
+            observation: what was read.
+            x: its summary (X,).
+            settings: draws, seed and references.
+        """
+
+
+QUESTIONS = {
+    "posterior": "livetime.infer.ask_posterior.PosteriorQuestion",
+    "class": "livetime.infer.ask_class.ClassQuestion",
+}
+"""Where the class of each question is. A new question is one file and one line here."""
+
+
+def find_question(name: str) -> Question:
+    """Find a question by the name that estimators give.
+
+    Arguments:
+        name: a key of `QUESTIONS`.
+
+    Example:
+        >>> find_question("class").name
+        'class'
+    """
+    module, _, cls = QUESTIONS[name].rpartition(".")
+    question: Question = getattr(importlib.import_module(module), cls)()
+    return question
