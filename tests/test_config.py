@@ -272,10 +272,10 @@ def test_targets_that_are_not_classes_of_livetime_are_refused(target):
 @pytest.mark.parametrize(
     "target",
     [
-        "livetime.commands.stages.Path",
+        "livetime.commands.train.Path",
         "livetime.simulate.simulator.ThreadPoolExecutor",
-        "livetime.commands.stages.subprocess.Popen",
-        "livetime.commands.stages.shutil.rmtree",
+        "livetime.outputs.subprocess.Popen",
+        "livetime.outputs.shutil.rmtree",
         "livetime.config.TypeAdapter",
         "livetime.cli.main",
     ],

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def _seconds(step: Callable[[], object]) -> tuple[float, float]:
 
 def _observe(folder: Path, output: Path) -> list[Path]:
     """Event files of an observation at the middle of each range of the run's prior."""
-    from livetime.commands.stages import observe
+    from livetime.commands.observe import ObserveSettings, observe
     from livetime.infer.run import Run
     from livetime.simulate.simulator import TimingSimulator
 
@@ -76,7 +77,9 @@ def _observe(folder: Path, output: Path) -> list[Path]:
         name: float(r.to_physical(np.mean(r.to_sampling([r.low, r.high]))))
         for name, r in run.simulator.prior.ranges.items()
     }
-    observe({**run.config, "truth": middle, "output": str(output), "overwrite": False})
+    known = [f.name for f in fields(ObserveSettings)]
+    config = {name: run.config[name] for name in known if name in run.config}
+    observe(ObserveSettings(**{**config, "truth": middle, "output": str(output)}))
     return sorted(output.glob("*.evt"))
 
 
@@ -101,24 +104,18 @@ def _cold(
 def _within(
     run: Path, files: list[Path], names: list[str] | None, folder: Path
 ) -> Callable[[], object]:
-    from livetime.commands.stages import infer
+    from livetime.commands.infer import InferSettings, infer
 
-    paths = {
-        "observation": {"path": list(map(str, files))},
-        "reference": {"names": names},
-        "run": str(run),
-    }
-    config = {
-        **paths,
-        "draws": 10_000,
-        "seed": 2,
-        "threads": 1,
-        "output": str(folder / "within"),
-        "overwrite": True,
-    }
+    settings = InferSettings(
+        run=str(run),
+        observation={"path": list(map(str, files))},
+        reference={"names": names},
+        output=str(folder / "within"),
+        overwrite=True,
+    )
 
     def step() -> None:
         with contextlib.redirect_stdout(io.StringIO()):
-            infer(config)
+            infer(settings)
 
     return step

@@ -1,4 +1,4 @@
-"""A leaf: where things land, written aside and renamed; and where they came from."""
+"""Where results go: written aside and renamed, with a record of where they came from."""
 
 import json
 import os
@@ -16,76 +16,105 @@ from typing import Any
 from livetime.config import ROOT
 from livetime.errors import UserError
 
+RESULTS = ("summary.json", "evaluation.json", "comparison.json", "inject.json", "truth.json")
+"""A folder with one of these is a result, and may be overwritten; any other may not."""
+
+PACKAGES = (
+    "livetime",
+    "torch",
+    "lightning",
+    "sbi",
+    "zuko",
+    "hydra-core",
+    "numpy",
+    "scipy",
+    "numba",
+    "astropy",
+    "emcee",
+)
+"""Packages whose versions are recorded beside every result."""
+
 
 def stamp() -> str:
+    """Name a new folder by the time, with six random digits."""
     return f"{time.strftime('%Y-%m-%d_%H%M%S')}_{uuid.uuid4().hex[:6]}"
 
 
-RESULTS = ("summary.json", "evaluation.json", "comparison.json", "inject.json", "truth.json")
-"""A folder with one of these is a result of livetime's, and may be overwritten; any other may not."""
+def outputs_folder(given: str | None = None) -> Path:
+    """Choose the folder of banks, references and runs: `outputs/` of the checkout by default."""
+    return Path(given) if given else ROOT / "outputs"
 
 
 @contextmanager
 def new_folder(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> Iterator[Path]:
-    """A folder to write into, which takes its name only when all is done.
+    """Give a folder to write into, which takes its name only when all is done.
 
     Arguments:
         path: the folder.
-        overwrite: whether an earlier result may be replaced.
+        overwrite: replace an earlier result.
         inputs: files and folders that are read, and must not be replaced.
 
-    Raises: UserError if it exists, unless it may be overwritten, or cannot be made.
+    Raises:
+        UserError: if the folder exists and may not be overwritten, or cannot be made.
     """
     refuse_existing(path, overwrite, inputs)
-    given, path = path, path.absolute()
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}")
+    final = path.absolute()
+    aside = final.with_name(f".{final.name}.{uuid.uuid4().hex[:6]}")
     try:
         aside.mkdir(parents=True)
     except OSError as error:
-        raise UserError(
-            f"output={given} cannot be made: {error.strerror}; choose another folder"
-        ) from None
+        raise _cannot_be_made(path, error) from None
+
     try:
         yield aside
-        if path.exists():
-            old = path.with_name(f"{aside.name}.old")
-            path.rename(old)
+        if final.exists():
+            old = final.with_name(f"{aside.name}.old")
+            final.rename(old)
             shutil.rmtree(old)
-        aside.rename(path)
+        aside.rename(final)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
 def refuse_existing(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
-    """Raises UserError where `new_folder` would, before any long work."""
+    """Raise the UserError of `new_folder` before any long work."""
     try:
-        if not path.exists():
-            return
+        exists = path.exists()
     except OSError as error:
-        raise UserError(
-            f"output={path} cannot be made: {error.strerror}; choose another folder"
-        ) from None
+        raise _cannot_be_made(path, error) from None
+    if not exists:
+        return
+
     if not path.is_dir():
-        raise UserError(f"output={path} is a file; choose a folder")
+        raise UserError("output", f"is {path}, which is a file", "choose a folder")
     if not overwrite:
-        raise UserError(f"output={path} exists; choose another folder, or say overwrite=true")
-    if not any((path / name).exists() for name in RESULTS) or (path / "run.json").exists():
+        raise UserError("output", f"is {path}, which exists", "choose another folder")
+    is_result = any((path / name).exists() for name in RESULTS)
+    if not is_result or (path / "run.json").exists():
         raise UserError(
-            f"output={path} is not a folder that livetime wrote an answer into, and is not overwritten; choose another folder"
+            "output",
+            f"is {path}, which is not a result of livetime and is not overwritten",
+            "choose another folder",
         )
     for needed in (Path.cwd(), *inputs):
         if needed.resolve().is_relative_to(path.resolve()):
             raise UserError(
-                f"output={path} holds {needed}, which is needed, and is not overwritten; choose another folder"
+                "output",
+                f"is {path}, which contains {needed}: it is needed and not overwritten",
+                "choose another folder",
             )
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Written aside, under a name that is nobody else's, and renamed."""
-    text, aside = (
-        json.dumps(value, indent=1, allow_nan=False, default=float) + "\n",
-        path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}"),
+def _cannot_be_made(path: Path, error: OSError) -> UserError:
+    return UserError(
+        "output", f"is {path}, which cannot be made: {error.strerror}", "choose another folder"
     )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain types as JSON, under a temporary name that is then replaced."""
+    text = json.dumps(value, indent=1, allow_nan=False, default=float) + "\n"
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}")
     try:
         aside.write_text(text)
         os.replace(aside, path)
@@ -94,37 +123,23 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def provenance() -> dict[str, Any]:
-    """Git commit and whether the tree is dirty, versions, machine, time."""
-
-    def git(*words: str) -> str | None:
-        try:
-            return subprocess.run(
-                ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True
-            ).stdout.strip()
-        except (OSError, subprocess.CalledProcessError):
-            return None
-
-    packages = (
-        "livetime",
-        "torch",
-        "lightning",
-        "sbi",
-        "zuko",
-        "hydra-core",
-        "numpy",
-        "scipy",
-        "numba",
-        "astropy",
-        "emcee",
-    )
-    status = git("status", "--porcelain")
+    """Describe where a result came from: git commit, versions, machine and time."""
+    status = _git("status", "--porcelain")
+    versions = {package: metadata.version(package) for package in PACKAGES}
     return {
-        "git_commit": git("rev-parse", "HEAD"),
+        "git_commit": _git("rev-parse", "HEAD"),
         "git_dirty": None if status is None else bool(status),
-        "versions": {
-            "python": platform.python_version(),
-            **{p: metadata.version(p) for p in packages},
-        },
+        "versions": {"python": platform.python_version(), **versions},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def _git(*words: str) -> str | None:
+    """Run git in the checkout; None where there is no git or no repository."""
+    command = ["git", "-C", str(ROOT), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -13,9 +13,9 @@ import pytest
 import torch
 from astropy.io import fits
 
+from livetime import outputs
 from livetime.cli import main as cli
 from livetime.cli.main import COMMANDS, arrange, main
-from livetime.commands import stages as experiment
 from livetime.config import CONFIGS, ROOT
 
 
@@ -26,7 +26,7 @@ def elsewhere(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "ROOT", tmp_path)
-    monkeypatch.setattr(experiment, "ROOT", tmp_path)
+    monkeypatch.setattr(outputs, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "argv", ["pytest"])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     GlobalHydra.instance().clear()

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -304,7 +304,7 @@ def _of_system(error: OSError | MemoryError) -> str:
 
 def _doctor(words: Sequence[str]) -> int:
     """Plain file names, and the keys of DOCTOR; returns the exit code."""
-    from livetime.commands import stages as experiment
+    from livetime.commands.doctor import DoctorSettings, doctor
 
     files, options = [], {}
     for word in words:
@@ -327,7 +327,9 @@ def _doctor(words: Sequence[str]) -> int:
                 f"band is {options['band']}, but must be two energies in keV, as in band=[3,10]"
             ) from None
     try:
-        return experiment.doctor(files, band, options.get("output"), overwrite == "true")
+        return doctor(
+            DoctorSettings(tuple(files), band, options.get("output"), overwrite == "true")
+        )
     except OSError as error:
         raise UserError(_of_system(error)) from None
 
@@ -352,18 +354,21 @@ def _check_root(command: str, config: dict[str, Any]) -> None:
 
 
 def _stage(command: str, config: dict[str, Any], overrides: list[str], folder: str | None) -> float:
-    """Runs a stage, and prints where its result lies as the last line."""
+    """Runs a command, and prints where its result lies as the last line."""
+    from importlib import import_module
     from pathlib import Path
 
-    from livetime.commands import stages as experiment
-
+    module = import_module(f"livetime.commands.{command}")
+    schema = getattr(module, f"{command.capitalize()}Settings")
+    given = {f.name: config[f.name] for f in fields(schema) if config[f.name] is not None}
+    settings = schema(**given)
+    loss = 0.0
     if command == "train":
-        where, loss = experiment.train(config, overrides, Path(folder) if folder else None)
+        where, loss = module.train(settings, overrides, Path(folder) if folder else None)
     elif command == "evaluate":
-        where, loss = experiment.evaluate(config)
+        where, loss = module.evaluate(settings)
     else:
-        stage: Callable[[Any], Path] = getattr(experiment, command)
-        where, loss = stage(config), 0.0
+        where = getattr(module, command)(settings)
     print(where, flush=True)
     return loss
 

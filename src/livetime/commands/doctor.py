@@ -1,0 +1,83 @@
+"""`livetime doctor`: find what is wrong with event files, before anything is inferred."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from livetime.config import ObservationFiles, check
+from livetime.errors import UserError
+from livetime.outputs import provenance, write_json
+
+
+@dataclass
+class DoctorSettings:
+    """Say which files are examined.
+
+    Arguments:
+        files: event files.
+        band: energies in keV that are examined, without the second; None for all.
+        output: a JSON file for all findings; None for none.
+        overwrite: replace the JSON file.
+
+    Raises:
+        UserError: for no files, a band that does not rise, or a JSON file that cannot be written.
+
+    Example:
+        >>> DoctorSettings(("A.evt",), band=(3, 10)).band
+        (3.0, 10.0)
+    """
+
+    files: tuple[str, ...]
+    band: tuple[float, float] | None = None
+    output: str | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.files:
+            raise UserError("files", "are missing", "give one event file or more")
+        if self.band is not None:
+            self.band = check(ObservationFiles, {"band": self.band}, "doctor").band
+        if self.output is not None:
+            _refuse_output(Path(self.output), self.overwrite, self.files)
+
+
+def _refuse_output(target: Path, overwrite: bool, files: tuple[str, ...]) -> None:
+    """Refuse a JSON file that cannot be written, or that is one of the inputs."""
+    key = "output"
+    if target.is_dir():
+        raise UserError(key, f"is {target}, which is a folder", "name a JSON file in it")
+    if target.exists() and not overwrite:
+        raise UserError(key, f"is {target}, which exists", "choose another file, or overwrite it")
+    for parent in target.parents:
+        if parent.exists() and not parent.is_dir():
+            raise UserError(
+                key, f"is {target}, but {parent} is not a folder", "choose another file"
+            )
+    inputs = [Path(file) for file in files if Path(file).exists()]
+    if target.exists() and any(target.samefile(file) for file in inputs):
+        raise UserError(key, f"is {target}, one of the files that are read", "choose another file")
+
+
+def doctor(settings: DoctorSettings) -> int:
+    """Print all findings of event files as tables, and write them into a JSON file.
+
+    Returns: the exit code: 0 for clean files, 1 for warnings, 2 for an unusable file.
+    """
+    from rich.console import Console
+
+    from livetime.files.doctor import diagnose, table
+
+    diagnoses = [diagnose(file, settings.band) for file in settings.files]
+    for diagnosis in diagnoses:
+        if diagnosis.facts:
+            Console(width=140).print(table(diagnosis))
+        for finding in diagnosis.findings:
+            if finding.severity == "unusable":
+                print(f"error: {finding.what}", file=sys.stderr, flush=True)
+    if settings.output is not None:
+        target = Path(settings.output)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        record = {"files": [diagnosis.plain() for diagnosis in diagnoses], **provenance()}
+        write_json(target, record)
+        print(target)
+    return max(diagnosis.code for diagnosis in diagnoses)

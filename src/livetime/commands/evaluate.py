@@ -1,0 +1,73 @@
+"""`livetime evaluate`: check a run's calibration on fresh simulations."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from livetime.commands.held_out import TEST_SEED, held_out
+from livetime.commands.runs import open_run
+from livetime.commands.settings import RunSettings, check_count, check_number, result_folder
+from livetime.commands.simulate import build_bank
+from livetime.errors import UserError
+from livetime.outputs import new_folder, outputs_folder, provenance, stamp, write_json
+from livetime.progress import say
+
+MIN_SIMULATIONS = 100
+
+
+@dataclass
+class EvaluateSettings(RunSettings):
+    """Say on how many simulations, and of which sources, a run is checked.
+
+    Arguments:
+        n: held-out simulations.
+        stress: other sources than those of the training: `linear`, `drift`, `no_qpo`.
+        threads: that simulate; None for one a core.
+
+    Raises:
+        UserError: for a number of simulations or threads out of range.
+
+    Example:
+        >>> EvaluateSettings(run="outputs/demo/1", n=1000).n
+        1000
+    """
+
+    n: int = 4000
+    stress: list[str] = field(default_factory=list)
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("threads", self.threads)
+        check_number(self.n, MIN_SIMULATIONS, "calibration")
+
+
+def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
+    """Calibrate a run on simulations that were made for this.
+
+    Returns: the folder of figures and numbers, and the held-out loss.
+    """
+    from livetime.check import robustness
+    from livetime.report import assessment as report
+
+    run = open_run(settings.run)
+    own_seed = run.config["seed"]
+    if settings.seed in (own_seed, own_seed + TEST_SEED):
+        raise UserError(
+            "seed", f"is {settings.seed}, with which this run was trained", "choose another"
+        )
+    robustness.refuse(run, settings.stress)
+    folder = result_folder(settings.output, run.folder / f"evaluate_{stamp()}")
+
+    def bank() -> Any:
+        root = outputs_folder(run.config.get("outputs"))
+        n = run.config["simulations"]
+        return build_bank(run.simulator, n, own_seed, root).load(n)
+
+    with new_folder(folder, settings.overwrite) as aside:
+        result = held_out(run, bank, settings.n, settings.seed, settings.threads, settings.stress)
+        report.write(result, aside, f"livetime: {run.config['name']}, evaluated")
+        record = {"run": str(run.folder), "seed": settings.seed, **result.numbers, **provenance()}
+        write_json(aside / "evaluation.json", record)
+    say(result.words)
+    return folder, result.loss

@@ -1,0 +1,73 @@
+"""`livetime infer`: from event files or a spectrum to a posterior, figures and a page."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from livetime.commands.runs import open_run
+from livetime.commands.settings import RunSettings, check_draws, result_folder
+from livetime.config import ObservationFiles, Reference, check
+from livetime.errors import UserError
+from livetime.outputs import new_folder, outputs_folder, refuse_existing, stamp
+from livetime.progress import say
+
+
+@dataclass
+class InferSettings(RunSettings):
+    """Say from which files, and how much, is inferred.
+
+    Arguments:
+        observation: keyword arguments of `livetime.config.ObservationFiles`.
+        draws: from the network's posterior.
+        reference: keyword arguments of `livetime.config.Reference`.
+
+    Raises:
+        UserError: for a number of draws out of range.
+
+    Example:
+        >>> InferSettings(run="outputs/demo/1", observation={"path": ["A.evt"]}).draws
+        10000
+    """
+
+    observation: dict[str, Any] = field(default_factory=dict)
+    draws: int = 10_000
+    reference: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_draws(self.draws)
+
+
+def infer(settings: InferSettings) -> Path:
+    """Infer a posterior, or the probabilities of classes, beside the references.
+
+    Returns: the folder of the result.
+    """
+    files = check(ObservationFiles, settings.observation, "observation")
+    reference = check(Reference, settings.reference, "reference")
+    if not (files.path or files.spectrum):
+        raise UserError(
+            "observation.path",
+            "is missing",
+            "give an event file, one for each module, or observation.spectrum",
+        )
+    given = (*files.path, files.spectrum, files.arf, files.rmf, files.background_spectrum)
+    inputs = [Path(file) for file in given if file]
+    default = outputs_folder() / "infer" / f"{inputs[0].stem}_{stamp()}"
+    folder = result_folder(settings.output, default)
+    refuse_existing(folder, settings.overwrite, inputs)
+    run = open_run(settings.run)
+
+    from livetime.infer.instrument import read_observation
+    from livetime.infer.question import AnswerSettings
+    from livetime.report.result import print_result, save
+
+    asked = AnswerSettings(settings.draws, settings.seed, reference.names)
+    run.question.check(asked, run.simulator)
+    observation, x = read_observation(run.simulator, files, run.config["name"])
+    with new_folder(folder, settings.overwrite, [*inputs, run.folder]) as aside:
+        say(f"observation: {observation.length}")
+        result = run.question.answer(run, observation, x, asked)
+        save(result, aside)
+    print_result(result)
+    return folder

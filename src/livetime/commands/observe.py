@@ -1,0 +1,158 @@
+"""`livetime observe`: write one simulated observation, with known truth, as a mission would."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from livetime.commands.settings import ExperimentSettings, check_truth, result_folder
+from livetime.errors import UserError
+from livetime.outputs import new_folder, outputs_folder, stamp, write_json
+from livetime.progress import say
+
+if TYPE_CHECKING:
+    from livetime.simulate.detector import Events
+    from livetime.simulate.simulator import Simulator, TimingSimulator
+
+
+@dataclass
+class ObserveSettings(ExperimentSettings):
+    """Say what is observed, and where the files go.
+
+    Arguments:
+        truth: name -> physical value; names that are not given are drawn from the prior.
+        output: folder of the files; None for a new one below `outputs/<name>`.
+        overwrite: replace an earlier observation in the same folder.
+
+    Example:
+        >>> ObserveSettings(name="demo", truth={"rate": 500.0}).seed
+        1
+    """
+
+    truth: dict[str, float] = field(default_factory=dict)
+    output: str | None = None
+    overwrite: bool = False
+
+
+def observe(settings: ObserveSettings) -> Path:
+    """Write event files, one for each module, or a spectrum with its response, and the truth.
+
+    Returns: the folder of the files.
+    """
+    from livetime.files import spectrum as pha
+    from livetime.infer.build import build_simulator
+    from livetime.simulate.detector import DeadTime, Events
+    from livetime.simulate.pileup import FrameEvents
+    from livetime.simulate.simulator import TimingSimulator, stream
+    from livetime.simulate.spectral import SpectralSimulator
+
+    simulator = build_simulator(asdict(settings))
+    if isinstance(simulator.detector, DeadTime) and (
+        simulator.detector.paralyzable or simulator.detector.frame_time
+    ):
+        raise UserError(
+            "observe writes the live time of a non-paralyzable detector without frames; leave detector.paralyzable and frame_time"
+        )
+    check_truth("truth", settings.truth, simulator.prior.ranges)
+    truth, label = draw_truth(simulator, settings.truth, settings.seed)
+    default = outputs_folder(settings.outputs) / settings.name / f"observation_{stamp()}"
+    folder = result_folder(settings.output, default)
+    try:
+        events = simulator.events(truth, stream(settings.seed, 0))
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    with new_folder(folder, settings.overwrite) as aside:
+        if isinstance(simulator, TimingSimulator) and isinstance(events, Events):
+            _write_events(events, simulator, truth, aside)
+        elif isinstance(simulator, SpectralSimulator) and isinstance(events, FrameEvents):
+            pha.write(events, truth["exposure"], simulator.detector, aside)
+        write_json(aside / "truth.json", {**truth, **label})
+    if label:
+        say(f"drawn from the class {label['class']}; another seed draws another")
+    if "hardness" in truth:
+        say("hard events have PI 310, soft ones 110; tell them apart with observation.hard=210")
+    if isinstance(events, Events) and simulator.known:
+        _say_instrument(events, simulator, truth)
+    drawn = [f"{name} = {truth[name]:.4g}" for name in truth if name not in settings.truth]
+    if drawn:
+        say(f"drawn from the prior: {', '.join(drawn)}")
+    return folder
+
+
+def draw_truth(
+    simulator: "Simulator", given: Mapping[str, float], seed: int
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Complete the given physical values with a draw from the prior.
+
+    Returns: name -> physical value, and the class if the prior has classes.
+    """
+    from livetime.simulate.simulator import WHOLE
+
+    theta = simulator.theta(0, 1, seed)
+    classes = list(simulator.prior.classes)
+    label = {"class": classes[int(theta[0, -1])]} if classes else {}
+
+    drawn = simulator.prior.physical(theta)
+    truth = {name: float(given.get(name, values[0])) for name, values in drawn.items()}
+    for name in WHOLE:
+        if name in truth:
+            truth[name] = float(max(1, round(truth[name])))
+    return truth, label
+
+
+def _say_instrument(events: "Events", simulator: "Simulator", truth: Mapping[str, float]) -> None:
+    """Print the settings of `infer` for a run that takes any detector."""
+    from livetime.simulate.detector import COVARIATES
+
+    recorded = len(events.times[0]) / float(np.diff(events.gti).sum())
+    # The background is asked for in recorded counts/s.
+    background = truth.get("background_share", 0.0) * recorded
+    values = {**truth, "background_share": background}
+    words = [
+        f"observation.{option}={values[name]:.6g}"
+        for option, name in COVARIATES.items()
+        if name in simulator.known
+    ]
+    say(f"infer from it with {' '.join(words)}")
+
+
+def _write_events(
+    events: "Events", simulator: "TimingSimulator", truth: Mapping[str, float], folder: Path
+) -> None:
+    from livetime.files.events import write
+    from livetime.files.mission import alike, find
+    from livetime.simulate.frames import FramePileUp
+
+    paths = [folder / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
+    # A mission's name stands for the mission's numbers.
+    nustar = find("NuSTAR", "FPMA")
+    is_one = (
+        nustar
+        and simulator.detector.renewal
+        and alike(nustar.dead_time, simulator.detector.mean_dead_time)
+    )
+    telescope, instruments = ("NuSTAR", ("FPMA", "FPMB")) if is_one else ("", ("SIMA", "SIMB"))
+    frames = simulator.detector if isinstance(simulator.detector, FramePileUp) else None
+    # for each row of what several detectors record and screening leaves
+    dead_time = 0.0 if frames else 1 - float(simulator.detector_at(truth).live_fraction(1.0))
+    exposed = frames.exposed * float(np.diff(events.gti).sum()) if frames else 0.0
+    told = (
+        {"TIMEDEL": frames.cycle, "EXPOSURE": exposed, "LIVETIME": exposed, "DEADC": frames.exposed}
+        if frames
+        else None
+    )
+    try:
+        write(
+            events,
+            paths,
+            dead_time=dead_time,
+            telescope=telescope,
+            instruments=instruments,
+            keywords=told,
+        )
+    except ValueError as error:
+        raise UserError(
+            f"truth.rate is {truth['rate']:g} counts/s: {error}; take a lower one"
+        ) from None

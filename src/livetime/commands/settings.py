@@ -1,0 +1,134 @@
+"""The settings that several commands share; each command adds its own in its own module."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from livetime.errors import UserError, hint
+
+MAX_SEED = 2**63 - 1
+MAX_SIMULATIONS = 1_000_000
+"""The most held-out simulations of a run: their summaries stay in memory."""
+DRAWS = (100, 1_000_000)
+"""The fewest and the most draws from a posterior."""
+
+
+@dataclass
+class ExperimentSettings:
+    """Describe an experiment: what an experiment file may set.
+
+    Arguments:
+        name: folder of the experiment's runs and observations, below `outputs`.
+        seed: of all random numbers.
+        simulations: size of the bank.
+        source, detector, summary, prior: the simulator, as keyword arguments of `_target_` classes.
+        estimator: the network, likewise.
+        training: keyword arguments of `livetime.config.Training`.
+        overfit: train on all simulations and validate on the same ones; for tests of a network.
+        outputs: folder of banks and runs; None for `outputs/` of the checkout.
+
+    Raises:
+        UserError: for a seed below 0, or a name that is not that of one folder.
+    """
+
+    name: str = "custom"
+    seed: int = 1
+    simulations: int = 100_000
+    source: dict[str, Any] = field(default_factory=dict)
+    detector: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    prior: dict[str, Any] = field(default_factory=dict)
+    estimator: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    overfit: bool = False
+    outputs: str | None = None
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if self.name in ("", ".", "..") or re.search(r"[/\\\0]", self.name):
+            raise UserError(
+                "name", f"is {self.name!r}, which is not a folder name", "leave out slashes"
+            )
+
+
+@dataclass
+class RunSettings:
+    """Name a finished run, and where the result goes.
+
+    Arguments:
+        run: the run folder.
+        seed: of all random numbers; not the seed of the training.
+        output: folder of the result; None for a new one.
+        overwrite: replace an earlier result of the same folder.
+
+    Raises:
+        UserError: for a seed below 0.
+    """
+
+    run: str | None = None
+    seed: int = 2
+    output: str | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that NumPy's generators do not take."""
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError("seed", f"is {seed}, but must be from 0 to 2^63 - 1", "choose another")
+
+
+def check_count(key: str, value: int | None) -> None:
+    """Refuse a number of threads or processes below 1; None stands for one a core."""
+    if value is not None and value < 1:
+        raise UserError(key, f"is {value}, but must be at least 1", "give 1 or more, or null")
+
+
+def check_draws(draws: int) -> None:
+    """Refuse a number of draws that is too small for intervals, or too large for the memory."""
+    low, high = DRAWS
+    if not low <= draws <= high:
+        raise UserError("draws", f"is {draws}, but must be from {low} to {high}", "choose between")
+
+
+def check_number(n: int, least: int, reason: str) -> None:
+    """Refuse a number of simulations that is too small for what is asked, or too large.
+
+    Arguments:
+        n: simulations.
+        least: the fewest that are enough.
+        reason: what needs that many, as the subject of a sentence.
+    """
+    if n < least:
+        raise UserError("n", f"is {n}, but {reason} needs {least} simulations", "give more")
+    if n > MAX_SIMULATIONS:
+        raise UserError("n", f"is {n}, but the limit is {MAX_SIMULATIONS}", "give fewer")
+
+
+def check_truth(key: str, values: Mapping[str, float], ranges: Mapping[str, Any]) -> None:
+    """Refuse names that the prior does not have, and values that are not positive.
+
+    Arguments:
+        key: the setting, for messages.
+        values: name -> physical value.
+        ranges: name -> `livetime.simulate.prior.Range` of each parameter and covariate.
+    """
+    for name, value in values.items():
+        if name not in ranges:
+            raise UserError(f"{key}.{name}", "is not in the prior", hint(name, ranges))
+        number = isinstance(value, int | float) and math.isfinite(value)
+        zero_allowed = ranges[name].low <= 0
+        if not number or value < 0 or (value == 0 and not zero_allowed):
+            raise UserError(
+                f"{key}.{name}", f"is {value!r}, but must be positive", "give a number above 0"
+            )
+
+
+def result_folder(given: str | None, default: Path) -> Path:
+    """Choose the folder of a result: the given one, else the default."""
+    return Path(given) if given else default

@@ -1,0 +1,321 @@
+"""`livetime train`: simulate, train every member of an ensemble, and check the run."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from livetime.commands.held_out import TEST_SEED, held_out
+from livetime.commands.settings import ExperimentSettings, check_count
+from livetime.commands.simulate import build_bank, check_bank_size
+from livetime.commands.trainable import refuse_untrainable
+from livetime.config import Trainer, Training, check
+from livetime.errors import UserError
+from livetime.outputs import outputs_folder, provenance, stamp, write_json
+from livetime.progress import progress, say
+
+if TYPE_CHECKING:
+    from livetime.infer.run import Run
+    from livetime.learn.training import Member
+    from livetime.report.assessment import Assessment
+    from livetime.simulate.bank import Bank
+    from livetime.simulate.simulator import Simulator
+
+INFLATION_SIMULATIONS = 5000
+"""The most simulations of the validation split that measure the inflation of the posteriors."""
+
+NOT_SHOWN = ("outputs", "resume", "threads")
+"""Overrides that do not shape a run, and have no column in the HPARAMS tab."""
+
+
+@dataclass
+class TrainSettings(ExperimentSettings):
+    """Say what is trained, on which machine.
+
+    Arguments:
+        trainer: keyword arguments of `livetime.config.Trainer`.
+        threads: that simulate; None for one a core.
+        resume: folder of a training that was stopped, whose own settings then count.
+
+    Raises:
+        UserError: for a number of simulations or threads out of range.
+
+    Example:
+        >>> TrainSettings(name="demo").simulations
+        100000
+    """
+
+    trainer: dict[str, Any] = field(default_factory=dict)
+    threads: int | None = None
+    resume: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("threads", self.threads)
+        check_bank_size(self.simulations)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Everything that a run folder keeps, in plain types."""
+        config = asdict(self)
+        del config["resume"]
+        return config
+
+
+def train(
+    settings: TrainSettings, overrides: Sequence[str] = (), folder: Path | None = None
+) -> tuple[Path, float]:
+    """Simulate, train every member, and check the run on fresh simulations.
+
+    Arguments:
+        settings: the experiment and the machine.
+        overrides: what differs from the experiment, for the record.
+        folder: the run folder; None for a new one below `outputs/<name>`.
+
+    Returns: the run folder and the held-out loss.
+    """
+    from livetime.infer.build import build_simulator
+
+    if settings.resume:
+        folder = Path(settings.resume)
+        settings = _resumed(settings, folder, overrides)
+    training = check(Training, settings.training, "training")
+    trainer = check(Trainer, settings.trainer, "trainer")
+    simulator = build_simulator(settings.plain, settings.threads)
+    refuse_untrainable(settings, training, trainer, simulator)
+
+    started = time.time()
+    root = outputs_folder(settings.outputs)
+    bank = build_bank(simulator, settings.simulations, settings.seed, root)
+    simulated = time.time()
+
+    folder = folder or root / settings.name / stamp()
+    _begin(folder, settings, overrides, bank)
+    _write_training_range(folder, simulator, bank, settings.simulations)
+    results = _fit(folder, _members(folder, settings, simulator, bank))
+    trained = time.time()
+
+    run = _open_trained(folder, bank, training)
+    test_seed = settings.seed + TEST_SEED
+    result = held_out(
+        run,
+        lambda: bank.load(settings.simulations),
+        training.test,
+        test_seed,
+        settings.threads,
+    )
+    seconds = {
+        "simulated": simulated - started,
+        "trained": trained - simulated,
+        "diagnosed": time.time() - trained,
+    }
+    _write(folder, settings, result, results, seconds)
+    return folder, result.loss
+
+
+def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) -> TrainSettings:
+    """Take the settings of a training that was stopped, and the machine of this one."""
+    from livetime.infer.run import CONFIG, METRICS, Run
+
+    if not (folder / CONFIG).exists():
+        raise UserError(
+            "resume",
+            f"is {folder}, which is not a run folder: it has no {CONFIG}",
+            "give the folder of a training that was stopped",
+        )
+    changed = [o for o in overrides if not o.startswith(("resume=", "trainer."))]
+    if changed:
+        raise UserError(
+            changed[0].partition("=")[0],
+            "cannot be changed by a resumed training",
+            f"its settings are in {folder / CONFIG}",
+        )
+    run = Run.open(folder)
+    if (folder / METRICS).exists():
+        raise UserError("resume", f"is {folder}, which is finished", "start a new training")
+
+    known = [f.name for f in fields(TrainSettings) if f.name in run.config]
+    kept = TrainSettings(**{name: run.config[name] for name in known})
+    return replace(kept, trainer=settings.trainer, threads=settings.threads)
+
+
+def _begin(folder: Path, settings: TrainSettings, overrides: Sequence[str], bank: "Bank") -> None:
+    """Make the run folder, with its configuration and where it came from."""
+    from livetime.infer.run import CONFIG, RUN
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / CONFIG).exists():
+        write_json(folder / CONFIG, settings.plain)
+        record = {
+            "name": settings.name,
+            "overrides": list(overrides),
+            "seed": settings.seed,
+            **provenance(),
+            "bank": bank.folder.name,
+        }
+        write_json(folder / RUN, record)
+    say(f"run folder: {folder}")
+
+
+def _write_training_range(
+    folder: Path, simulator: "Simulator", bank: "Bank", simulations: int
+) -> None:
+    """Write the lowest and highest value of each entry of the summaries."""
+    from livetime.infer.run import RANGE
+
+    if (folder / RANGE).exists():
+        return
+    x = bank.load(simulations)[1]
+    names = simulator.layout.names()
+    low = x.min(axis=0)
+    high = x.max(axis=0)
+    write_json(folder / RANGE, {"names": names, "low": low.tolist(), "high": high.tolist()})
+
+    constant = [name for name, same in zip(names, low == high, strict=True) if same]
+    if constant:
+        say(f"the same in all simulations, and of no use to the network: {', '.join(constant)}")
+
+
+def _members(
+    folder: Path, settings: TrainSettings, simulator: "Simulator", bank: "Bank"
+) -> list["Member"]:
+    """Plan the training of each member, with a seed of its own."""
+    from livetime.infer.build import shapes
+    from livetime.learn.training import Member
+
+    training = check(Training, settings.training, "training")
+    trainer = check(Trainer, settings.trainer, "trainer")
+    known = shapes(simulator)
+    members = []
+    for i in range(training.trainings):
+        seed = np.random.SeedSequence([settings.seed, i]).generate_state(1)[0]
+        member = Member(
+            folder=folder / f"member_{i}",
+            estimator=dict(settings.estimator),
+            training=training,
+            trainer=trainer,
+            shapes=known,
+            bank=bank.folder,
+            simulations=settings.simulations,
+            seed=int(seed),
+            fold=i,
+            overfit=settings.overfit,
+        )
+        members.append(member)
+    return members
+
+
+def _fit(folder: Path, members: list["Member"]) -> list[dict[str, float]]:
+    """Train all members, while no other process trains the same run.
+
+    Returns: validation loss, epochs and number of weights of each member.
+    """
+    from livetime.learn.training import fit_ensemble
+
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+        with progress("train", members[0].training.epochs * len(members), "epochs") as bar:
+
+            def advance(member: int, epochs: int, loss: float) -> None:
+                bar.advance(epochs, f"member {member}, validation loss {loss:.3f}")
+
+            return fit_ensemble(members, advance)
+    except Timeout:
+        raise UserError(
+            str(folder), "is being trained by another process", "wait for it, or stop it"
+        ) from None
+    except KeyboardInterrupt:
+        say(f"stopped; continue with: livetime train resume={folder}")
+        raise
+    finally:
+        lock.release()
+
+
+def _open_trained(folder: Path, bank: "Bank", training: Training) -> "Run":
+    """Open the run, once the inflation of its posteriors is measured and written."""
+    import torch
+
+    from livetime.infer.run import INFLATION, Run
+
+    torch.set_num_threads(1)  # as in every other command
+    run = Run.open(folder)
+    if run.inflates and training.folds == 1 and not (folder / INFLATION).exists():
+        _measure_inflation(run, bank, training)
+    return run
+
+
+def _measure_inflation(run: "Run", bank: "Bank", training: Training) -> None:
+    """Find the inflation that makes the joint regions cover, on the validation split."""
+    from livetime.check.calibration import widening
+    from livetime.infer.run import INFLATION, INFLATIONS
+    from livetime.learn.data import split
+
+    theta, x = bank.load(run.config["simulations"])
+    part = split(len(x), training)[1]
+    theta = theta[part][:INFLATION_SIMULATIONS, : run.simulator.prior.dim]
+    x = x[part][:INFLATION_SIMULATIONS]
+    with progress("inflate", len(INFLATIONS), "factors") as bar:
+        factor = widening(run.inflated, theta, x, run.config["seed"], progress=bar.advance)
+    write_json(run.folder / INFLATION, {"inflation": factor, "simulations": len(x)})
+
+    if factor == INFLATIONS[-1]:
+        say(f"posteriors are inflated by {factor:g}, the limit, and may still be too narrow")
+    elif factor > 1:
+        say(f"posteriors are inflated by {factor:.3f}, so that validation regions cover")
+
+
+def _write(
+    folder: Path,
+    settings: TrainSettings,
+    result: "Assessment",
+    results: list[dict[str, float]],
+    seconds: dict[str, float],
+) -> None:
+    """Write numbers, figures, the page and the logs of TensorBoard, and print the verdict."""
+    from livetime.infer.run import METRICS, RUN
+    from livetime.report import assessment as report
+
+    losses = [member["val_loss"] for member in results]
+    loss = float(np.mean(losses))
+    scatter = float(np.std(losses))
+    report.write(result, folder, f"livetime: {settings.name}, {folder.name}")
+    overrides = json.loads((folder / RUN).read_text())["overrides"]
+    report.tensorboard(result, folder, _hparams(settings, overrides), loss)
+
+    numbers = {
+        **result.numbers,
+        "members": results,
+        "val_loss": loss,
+        "val_loss_std": scatter,
+        "simulations": settings.simulations,
+        "seconds": seconds,
+    }
+    write_json(folder / METRICS, numbers)
+    folds = settings.training.get("folds", 1)
+    if folds > 1:
+        say(f"validation loss of {folds} folds: {loss:.4f}, standard deviation {scatter:.4f}")
+    say(result.words)
+
+
+def _hparams(settings: TrainSettings, overrides: Sequence[str]) -> dict[str, Any]:
+    """List what distinguishes runs in the HPARAMS tab, which shows five columns at first."""
+    shown: dict[str, Any] = {
+        "experiment": settings.name,
+        "simulations": settings.simulations,
+        "training.lr": settings.training["lr"],
+    }
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if key in shown or key in NOT_SHOWN or key.startswith("trainer"):
+            continue
+        try:
+            shown[key] = float(value)
+        except ValueError:
+            shown[key] = value
+    return shown
