@@ -1,0 +1,321 @@
+"""The Python interface: load a network, read an observation, infer, simulate and compare."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from livetime.errors import UserError
+
+if TYPE_CHECKING:
+    from arviz import InferenceData
+    from matplotlib.figure import Figure
+
+    from livetime.files.finding import Finding
+    from livetime.files.observed import ObservedFiles
+    from livetime.infer.question import Verdict
+    from livetime.infer.run import Run
+    from livetime.simulate.prior import Prior, Samples
+
+
+def load(folder: str | Path) -> "Network":
+    """Load a trained network.
+
+    Arguments:
+        folder: run folder that training made.
+
+    Returns:
+        a network that can be asked for answers.
+
+    Raises:
+        UserError: if the folder is not that of a finished run, or is damaged.
+
+    Example:
+        >>> load("nowhere")
+        Traceback (most recent call last):
+        ...
+        livetime.errors.UserError: run nowhere is not a run folder: it has no config.json; give the
+        folder of a finished training
+    """
+    from livetime.infer.run import Run
+
+    run = Run.open(folder)
+    # What is missing or damaged is to be known now, not when an observation is there.
+    _ = run.simulator, run.members, run.training_range, run.metrics, run.inflation
+    return Network(run)
+
+
+def read(
+    *paths: str | Path, band: tuple[float, float] | None = None, **options: Any
+) -> "ObservedFiles":
+    """Read an observation and list what is wrong with it.
+
+    Arguments:
+        paths: an event file, or one for each module; or one spectrum of counts (PHA or PI file).
+        band: energies in keV of the events that are used, without the second; None for all.
+        options: others of `livetime.config.ObservationFiles`, such as `start` and `stop` in s,
+            `dead_time` in s, or `arf` and `rmf` of a spectrum.
+
+    Returns:
+        the files with their `findings`; a network reads them in its own way.
+
+    Raises:
+        UserError: if a file does not exist or cannot be read, or an option is out of range.
+    """
+    from livetime.files.observed import open_files
+
+    return open_files(paths, {**options, "band": band})
+
+
+def simulate(experiment: str, seed: int = 1, **truth: float) -> Any:
+    """Simulate the events of one observation with known parameters.
+
+    Arguments:
+        experiment: name of an experiment, such as `deadtime_npe`.
+        seed: of all random numbers.
+        truth: physical values of parameters and covariates; others are drawn from the prior.
+
+    Returns:
+        events as the experiment's detector records them, with times in s.
+
+    Raises:
+        UserError: for an experiment or a parameter that does not exist, or a value out of range.
+
+    Example:
+        >>> events = simulate("deadtime_npe", qpo_rms=0.2, rate=800, segments=2, seed=3)
+        >>> len(events.times), float(events.gti[-1, 1])
+        (2, 32.0)
+    """
+    from livetime.compose import compose_experiment
+    from livetime.infer.build import build_simulator, check_truth, draw_truth
+    from livetime.simulate.simulator import stream
+
+    simulator = build_simulator(compose_experiment(experiment))
+    check_truth(truth, simulator.prior)
+    params = draw_truth(simulator, truth, seed)[0]
+    try:
+        return simulator.events(params, stream(seed, 0))
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def compare(
+    network: "Network | str | Path",
+    grid: Mapping[str, Sequence[float]],
+    fixed: Mapping[str, float],
+    n: int = 100,
+    target: str | None = None,
+    references: Sequence[str] | None = None,
+    seed: int = 2,
+) -> list[dict[str, Any]]:
+    """Compare a network with the references on simulations with known parameters.
+
+    Arguments:
+        network: a network, or its run folder.
+        grid: name -> physical values; each combination is a cell.
+        fixed: name -> physical value, the same in all cells; grid and fixed cover the prior.
+        n: simulations in each cell.
+        target: parameter that is compared; None for the first of the grid.
+        references: their names; None for all that apply.
+        seed: of the simulations and of all draws.
+
+    Returns:
+        a row for each cell and method, with bias, scatter, half-width and coverage.
+    """
+    from livetime.check import compare as comparison
+    from livetime.infer.ask_posterior import chosen_references
+    from livetime.infer.question import AnswerSettings
+
+    run = network.run if isinstance(network, Network) else load(network).run
+    run.expect("posterior")
+    names = None if references is None else tuple(references)
+    chosen = chosen_references(AnswerSettings(references=names), run.simulator)
+    cells = [
+        {**fixed, **dict(zip(grid, values, strict=True))} for values in product(*grid.values())
+    ]
+    folder = run.folder.resolve().parents[1] / "references"
+    fits = comparison.fit(run, cells, n, chosen, seed, None, folder)
+    return comparison.rows(run, cells, list(grid), fits, target or next(iter(grid)))
+
+
+@dataclass(frozen=True, repr=False)
+class Network:
+    """A trained network, ready to answer observations.
+
+    Arguments:
+        run: the finished run that it is of.
+
+    Example:
+        >>> Network.__name__
+        'Network'
+    """
+
+    run: "Run"
+
+    @property
+    def prior(self) -> "Prior":
+        """Give the prior of the parameters, and the range of the covariates."""
+        return self.run.simulator.prior
+
+    @property
+    def verdict(self) -> str:
+        """Give the sentence of the test at the end of the training."""
+        return str(self.run.metrics["verdict"])
+
+    def infer(
+        self,
+        observation: "ObservedFiles",
+        draws: int = 10_000,
+        seed: int = 2,
+        references: Sequence[str] | None = None,
+    ) -> "Answer":
+        """Answer an observation.
+
+        Arguments:
+            observation: as `livetime.read` gives it.
+            draws: number of draws from the network's posterior.
+            seed: of all draws.
+            references: names of the answers without a network; None for all that apply.
+
+        Raises:
+            UserError: if the observation does not fit the network.
+        """
+        from livetime.infer.instrument import read_observation
+        from livetime.infer.question import AnswerSettings
+
+        run = self.run
+        names = None if references is None else tuple(references)
+        settings = AnswerSettings(draws, seed, names)
+        run.question.check(settings, run.simulator)
+        seen, x = read_observation(run.simulator, observation.files, run.config["name"])
+        return Answer(run.question.answer(run, seen, x, settings), observation.findings)
+
+    def _headline(self) -> str:
+        modules = getattr(self.run.simulator.detector, "modules", 1)
+        takes = f"event files of {modules} module{'s' if modules > 1 else ''}"
+        if self.run.simulator.layout.unit == "keV":
+            takes = "a spectrum of counts"
+        answers = {"posterior": f"the posterior of {self.prior.dim} parameters"}
+        classes = f"the probability of {', '.join(self.prior.classes)}"
+        what = answers.get(self.run.question.name, classes)
+        return f"Network {self.run.config['name']}: {what} from {takes}"
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        rows = []
+        for name, r in self.prior.ranges.items():
+            kind = "inferred" if name in self.prior.parameters else "known"
+            rows.append([name, f"{r.low:g} to {r.high:g}", r.unit, r.scale, kind])
+        return ["parameter", "prior", "unit", "scale", ""], rows
+
+    def __repr__(self) -> str:
+        """Say what the network is for, its prior, and whether it passed its test."""
+        from livetime.report.notebook import text_table
+
+        return "\n".join([self._headline(), self.verdict, text_table(*self._cells())])
+
+    def _repr_html_(self) -> str:
+        """Say the same as `repr`, for notebooks."""
+        from livetime.report.notebook import html_block
+
+        return html_block([self._headline(), self.verdict], *self._cells())
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """The answer to one observation, with everything that is needed to judge it.
+
+    Arguments:
+        result: of the network's question.
+        findings: on the files.
+
+    Example:
+        >>> Answer.__name__
+        'Answer'
+    """
+
+    result: Any
+    findings: "tuple[Finding, ...]" = ()
+
+    @property
+    def posterior(self) -> "Samples":
+        """Give the draws of the network's posterior."""
+        return self._samples()["network"]
+
+    @property
+    def references(self) -> "dict[str, Samples]":
+        """Give the draws of each posterior without a network, by name."""
+        return {name: draws for name, draws in self._samples().items() if name != "network"}
+
+    @property
+    def probabilities(self) -> Mapping[str, Mapping[str, float]]:
+        """Give the probability of each class, by method."""
+        if self.result.question != "class":
+            raise UserError("probabilities", "are for classifiers", "look at posterior")
+        probabilities: Mapping[str, Mapping[str, float]] = self.result.probabilities
+        return probabilities
+
+    @property
+    def verdict(self) -> "Verdict":
+        """Say whether the answer can be trusted, and why."""
+        verdict: Verdict = self.result.verdict
+        return verdict
+
+    def plot_corner(self) -> "Figure":
+        """Draw the marginals and pairs of all posteriors."""
+        from livetime.report.result import corner
+
+        _ = self.posterior
+        return corner(self.result)
+
+    def plot_predictive(self) -> "Figure":
+        """Draw the data, and what the posteriors predict for them."""
+        from livetime.report.result import predictive
+
+        _ = self.posterior
+        return predictive(self.result)
+
+    def to_arviz(self) -> "InferenceData":
+        """Give all draws and the data as arviz's groups, with units and the verdict."""
+        data: InferenceData = self.result.to_arviz()
+        return data
+
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
+        """Write draws, tables, figures and a page into a new folder.
+
+        Arguments:
+            folder: that is made.
+            overwrite: replace an earlier answer in the same folder.
+
+        Returns:
+            the folder.
+
+        Raises:
+            UserError: if the folder exists.
+        """
+        from livetime.outputs import new_folder
+        from livetime.report.result import save
+
+        files = [Path(file) for file in self.result.observation.info["files"]]
+        inputs = [*files, self.result.run.folder]
+        with new_folder(Path(folder), overwrite, inputs) as aside:
+            save(self.result, aside)
+        return Path(folder)
+
+    def _samples(self) -> "Mapping[str, Samples]":
+        if self.result.question != "posterior":
+            raise UserError("posterior", "is not what this network learned", "see probabilities")
+        samples: Mapping[str, Samples] = self.result.samples
+        return samples
+
+    def __repr__(self) -> str:
+        """Give verdict and table, with units."""
+        from livetime.report.notebook import answer_cells, text_table
+
+        return "\n".join([self.verdict.sentence, text_table(*answer_cells(self.result))])
+
+    def _repr_html_(self) -> str:
+        """Give the same as `repr`, for notebooks."""
+        from livetime.report.notebook import answer_cells, html_block
+
+        return html_block([self.verdict.sentence], *answer_cells(self.result))

@@ -105,7 +105,7 @@ class PosteriorQuestion:
         x: Floats,
         settings: AnswerSettings,
     ) -> PosteriorResult:
-        """Sample all posteriors, and simulate what the network's predicts; see `Question.answer`."""
+        """Sample all posteriors and simulate what the network predicts; see `Question.answer`."""
         run.expect(self.name)
         seed = settings.seed
         samples = {"network": run.posterior(x).samples(settings.draws, seed)}

@@ -1,14 +1,16 @@
-"""Objects from the plain types of a resolved config: the simulator, and the shapes of its data."""
+"""From plain types to a simulator, the shapes of its data, and the truth of one observation."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from livetime.config import build
-from livetime.errors import UserError
+from livetime.errors import UserError, hint
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.photon_spectrum import PhotonSpectrum
 from livetime.simulate.pileup import PileUp
-from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.prior import Prior
+from livetime.simulate.simulator import WHOLE, Simulator, TimingSimulator
 from livetime.simulate.spectral import SpectralSimulator
 
 
@@ -59,3 +61,43 @@ def shapes(simulator: Simulator) -> dict[str, Any]:
         "bins": bins,
         "classes": list(prior.classes),
     }
+
+
+def check_truth(given: Mapping[str, float], prior: Prior) -> None:
+    """Refuse names that the prior does not have, and values that are not positive numbers.
+
+    Arguments:
+        given: name -> physical value.
+        prior: of parameters and covariates.
+    """
+    for name, value in given.items():
+        if name not in prior.ranges:
+            raise UserError(f"truth.{name}", "is not in the prior", hint(name, prior.ranges))
+        number = isinstance(value, int | float) and math.isfinite(value)
+        may_be_zero = prior.ranges[name].low <= 0
+        if not number or value < 0 or (value == 0 and not may_be_zero):
+            problem = f"is {value!r}, but must be positive"
+            raise UserError(f"truth.{name}", problem, "give a number above 0")
+
+
+def draw_truth(
+    simulator: Simulator, given: Mapping[str, float], seed: int
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Complete physical values with a draw from the prior.
+
+    Arguments:
+        simulator: whose prior is drawn from.
+        given: name -> physical value; the others are drawn.
+        seed: of the draw.
+
+    Returns:
+        name -> physical value, and `class` -> name if the prior has classes.
+    """
+    theta = simulator.theta(0, 1, seed)
+    classes = list(simulator.prior.classes)
+    label = {"class": classes[int(theta[0, -1])]} if classes else {}
+    truth = {}
+    for name, values in simulator.prior.physical(theta).items():
+        value = float(given.get(name, values[0]))
+        truth[name] = float(max(1, round(value))) if name in WHOLE else value
+    return truth, label

@@ -22,7 +22,7 @@ Reader = Callable[
     tuple[Observation | SpectrumObservation, NDArray[np.float32]],
 ]
 MIN_SCREENED = 0.02
-"""Dead share of the time beyond what a file's rows account for, above which events were screened."""
+"""Dead share of the time, beyond what a file's rows explain, above which events were screened."""
 
 
 def read_observation(
@@ -133,8 +133,8 @@ def with_detector(
 
     - `dead_time`: as given, else that of the file or its mission; none for frames;
     - `detectors`: as given, else those that the files name, one for a file that names none;
-    - `background_share`: recorded background over recorded counts/s, of which dead time and
-      screening take the same share;
+    - `background_share`: recorded background over recorded counts/s; dead time and screening take
+      the same share of both;
     - `counted`: as given, else the share of the file's events that is in the band, times the share
       that screening left. With a live-time fraction L a detector recorded (1 - L)/tau events/s; of
       frames the share is L, since the other events came during the readout.

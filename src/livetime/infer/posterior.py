@@ -1,4 +1,4 @@
-"""Posteriors: what can be sampled, and whose density can be evaluated, for one or many summaries."""
+"""Posteriors of one or many summaries: what gives draws, and a density at any theta."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Compare an observation with simulations: those of the training, and those of its own posterior."""
+"""Compare an observation with simulations: of the training, and of its own posterior."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ class Verdict:
 
     Arguments:
         trust: False if there is any reason to doubt the answer.
-        reasons: one clause for each doubt; empty if there is none.
+        reasons: one clause for each doubt; empty if there are no doubts.
         sentence: what a person reads first.
 
     Example:
@@ -63,8 +63,8 @@ class AnswerSettings:
         references: names of the answers without a network; None for all that apply.
 
     Example:
-        >>> AnswerSettings(draws=1000).references is None
-        True
+        >>> AnswerSettings(draws=1000, references=("naive",)).seed
+        2
     """
 
     draws: int = 10_000

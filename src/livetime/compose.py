@@ -1,0 +1,36 @@
+"""Compose the config of an experiment with Hydra, outside of the command line."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from livetime.config import CONFIGS, Root
+from livetime.errors import UserError, hint
+
+
+def compose_experiment(name: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Compose the config of an experiment from the YAML files, in plain types.
+
+    Arguments:
+        name: of a file in configs/experiment.
+        overrides: more of them, in Hydra's grammar.
+
+    Raises:
+        UserError: if there is no such experiment.
+
+    Example:
+        >>> compose_experiment("demo")["name"]
+        'demo'
+    """
+    known = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
+    if name not in known:
+        raise UserError("experiment", f"is {name}, which does not exist", hint(name, known))
+    ConfigStore.instance().store("schema", node=Root)
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        composed = hydra_compose("config", [f"experiment={name}", *overrides])
+    plain: Any = OmegaConf.to_container(composed, resolve=True)
+    return dict(plain)
