@@ -58,8 +58,8 @@ def _problem(run) -> str:
 
 
 def _classes(runs: list, args: argparse.Namespace) -> list[dict]:
-    from livetime.check.calibration import Classification
-    from livetime.report.assessment import without_network
+    from livetime.check.assess_class import without_network
+    from livetime.check.classification import Classification
 
     run, problem = runs[0], _problem(runs[0])
     seen, known = bank(run).load(run.config["simulations"])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.check.calibration import Calibration, calibrate, widening
+from livetime.check.assess_posterior import posterior_verdict
+from livetime.check.calibration import Calibration, calibrate
+from livetime.check.inflation import find_inflation
 from livetime.infer.run import INFLATIONS
-from livetime.report.assessment import of_posterior
 from livetime.simulate.prior import Prior, Range
 
 PRIOR = Prior(
@@ -96,23 +97,23 @@ def test_a_flaw_of_bright_sources_alone_shows_in_their_third():
         biased, theta, x, seed=1, covariates={"segments": segments, "constant": np.ones(6000)}
     )
     assert min(min(result.coverage(level).values()) - level for level in (0.68, 0.95)) > -0.01
-    thirds = result.thirds()
-    assert list(thirds) == ["a", "b", "segments"]
+    terciles = result.terciles()
+    assert list(terciles) == ["a", "b", "segments"]
     by_a, by_segments = (
-        [t["coverage"]["0.68"]["joint"] for t in thirds[name]] for name in ("a", "segments")
+        [t["coverage"]["0.68"]["joint"] for t in terciles[name]] for name in ("a", "segments")
     )
     assert by_a[2] < 0.62
     assert by_a[0] > 0.8
     assert np.ptp(by_segments) < 0.06
-    assert [t["n"] for t in thirds["a"]] == [2000] * 3
-    assert thirds["a"][0]["high"] < thirds["a"][1]["low"]
-    assert thirds["segments"][2]["high"] == pytest.approx(10 ** segments.max())  # physical
-    said, good = of_posterior(result).verdict
-    assert said.startswith("Overconfident where a is high: ")
-    assert not good
+    assert [t["n"] for t in terciles["a"]] == [2000] * 3
+    assert terciles["a"][0]["high"] < terciles["a"][1]["low"]
+    assert terciles["segments"][2]["high"] == pytest.approx(10 ** segments.max())  # physical
+    verdict = posterior_verdict(result.numbers())
+    assert verdict.sentence.startswith("Overconfident where a is high: ")
+    assert not verdict.good
     exact = calibrate(
         Gaussian, theta, x, seed=1
-    ).thirds()  # no third of an exact posterior is off, since it is by its own mean
+    ).terciles()  # no third of an exact posterior is off, since it is by its own mean
     shares = np.array([t["coverage"]["0.68"]["joint"] for rows in exact.values() for t in rows])
     assert np.abs(shares - 0.68).max() < 4 * np.sqrt(0.68 * 0.32 / 2000)
 
@@ -131,7 +132,7 @@ def test_widening_brings_an_overconfident_posterior_to_its_width_and_leaves_a_ca
     theta = rng.uniform(-4, 4, (4000, 2))
     x = theta + rng.standard_normal((4000, 2))
     counted = []
-    width = widening(
+    width = find_inflation(
         lambda factor: lambda b: Gaussian(b, scale * factor), theta, x, 1, progress=counted.append
     )
     assert width == pytest.approx(expected, abs=0.03)

@@ -43,8 +43,3 @@ def test_others_are_told_as_they_are(target, truth):
     assert row["half_width"] == pytest.approx(0.3)
     assert row["scatter"] == pytest.approx(0.3 * 0.4 / np.sqrt(2))
     assert row["coverage68"] == 0
-
-
-def test_the_table_names_what_the_bias_is_of():
-    table = [rows("alpha", 0.1, 0.3, 0.7)]
-    assert "bias of alpha |" in compare.markdown(table, ["rate"], compare.quantity(PRIOR, "alpha"))

@@ -65,7 +65,7 @@ def test_what_dead_time_leaves_agrees_with_the_original_and_the_naive_fit_does_n
             original.through(SIMULATOR.detector, 1000.0, np.random.default_rng(case)), {}
         )
         samples = {
-            "original": whittle(SIMULATOR, original, 0),
+            "bright_source": whittle(SIMULATOR, original, 0),
             "dead_time_model": DeadTimeModel(SIMULATOR).fit(x),
         }
         samples |= {"naive": Naive(SIMULATOR, steps=200, max_steps=200).fit(x)}
@@ -90,7 +90,7 @@ def test_what_dead_time_leaves_agrees_with_the_original_and_the_naive_fit_does_n
 def test_draws_that_all_lie_on_the_priors_edge_can_be_compared():
     draws = {
         name: Samples(np.tile([value, 0.0, 2.0], (9, 1)), SIMULATOR.prior)
-        for name, value in (("original", -1.0), ("network", -0.5))
+        for name, value in (("bright_source", -1.0), ("network", -0.5))
     }
     rows = [row for row in compared(SIMULATOR, 100.0, draws) if row["method"] == "network"]
     assert all(
@@ -135,7 +135,7 @@ def test_the_variability_of_cygnus_x2_is_found_behind_dead_time():
     original = open_bright_source(
         Injection(str(DATA / "rxte" / "cygx2_std1.lc")), simulator.summary, 9
     )
-    samples = {"original": whittle(simulator, original, 0)}
+    samples = {"bright_source": whittle(simulator, original, 0)}
     x = simulator.summarise(
         original.through(simulator.detector, 1000.0, np.random.default_rng(0)), {}
     )
@@ -144,7 +144,7 @@ def test_the_variability_of_cygnus_x2_is_found_behind_dead_time():
         "naive": Naive(simulator, steps=300, max_steps=300).fit(x),
     }
     rows = {(row["method"], row["quantity"]): row for row in compared(simulator, 1000.0, samples)}
-    assert 0.02 < rows["original", "red_rms"]["median"] < 0.06
+    assert 0.02 < rows["bright_source", "red_rms"]["median"] < 0.06
     for name in ("red_rms", "red_index"):
         row = rows["dead_time_model", name]
         assert abs(row["difference"]) < 3.5 * row["sigma"]

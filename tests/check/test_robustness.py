@@ -10,6 +10,7 @@ from livetime.check import robustness as stress
 from livetime.errors import UserError
 from livetime.infer.ask_class import ClassQuestion
 from livetime.infer.ask_posterior import PosteriorQuestion
+from livetime.report.robustness import robustness_tables, robustness_words
 from livetime.simulate.detector import Ideal
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
@@ -86,10 +87,10 @@ def test_where_nothing_can_be_simulated_it_is_said(monkeypatch):
     theta = SIMULATOR.prior.sample(9, np.random.default_rng(0))
     monkeypatch.setattr(stress, "simulate", lambda *_: np.full((9, 3), np.nan))
     told = stress.ask(Run(SIMULATOR), SIMULATOR, "no_qpo", None, theta, np.zeros((9, 3)), 1)
-    assert stress.words("no_qpo", told) == [
+    assert robustness_words("no_qpo", told) == [
         "without a QPO: 0 simulations are left, too few to tell"
     ]
-    assert stress.tables({"no_qpo": told}) == {}
+    assert robustness_tables({"no_qpo": told}) == {}
 
 
 @pytest.mark.parametrize(("low", "claimed"), [(0.2, 1.0), (0.03, 0.0)])

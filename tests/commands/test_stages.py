@@ -134,7 +134,7 @@ def test_run_folder_holds_what_it_must(trained, folder, experiment):
     figures = (
         of_classes
         if experiment in CLASSIFIERS
-        else ("coverage.png", "coverage_of_thirds.png", "sbc_ranks.png")
+        else ("coverage.png", "coverage_of_terciles.png", "sbc_ranks.png")
     )
     figures += ("history.png", "importance.png", "saliency.png")
     for name in (*figures, "report.html", "member_0/metrics.csv", "member_0/checkpoints/best.ckpt"):
@@ -379,7 +379,7 @@ def test_a_bright_source_is_injected(trained, capsys, tmp_path):
         ).read_text()
     )
     assert {(row["rate"], row["method"]) for row in told["rows"]} == {
-        (r, m) for r in (200, 1000) for m in ("original", "network", "naive")
+        (r, m) for r in (200, 1000) for m in ("bright_source", "network", "naive")
     }
     assert {row["quantity"] for row in told["rows"]} == {
         "qpo_rms",
@@ -392,10 +392,12 @@ def test_a_bright_source_is_injected(trained, capsys, tmp_path):
         "a detector of a microsecond went by the name of one of milliseconds"
     )
     rms = next(
-        row for row in told["rows"] if row["method"] == "original" and row["quantity"] == "qpo_rms"
+        row
+        for row in told["rows"]
+        if row["method"] == "bright_source" and row["quantity"] == "qpo_rms"
     )
     assert 0.1 < rms["median"] < 0.4
-    assert told["original"]["rate"] == pytest.approx(6000, rel=0.3)
+    assert told["bright_source"]["rate"] == pytest.approx(6000, rel=0.3)
     assert "The network" in told["verdict"]
     assert (tmp_path / "answer" / "inject.png").read_bytes()[:4] == b"\x89PNG"
     assert told["verdict"] in (tmp_path / "answer" / "inject.md").read_text()
@@ -744,12 +746,12 @@ def test_evaluate(trained, capsys, tmp_path):
     answer = run(capsys, "evaluate", f"run={run_folder}", "n=200", *words)
     numbers = json.loads(Path(answer, "evaluation.json").read_text())
     assert numbers["n"] == 200
-    assert Path(answer, "coverage_of_cells.png").exists()
-    assert [found["along"] for found in numbers["cells"]] == [
+    assert Path(answer, "coverage_map.png").exists()
+    assert [found["along"] for found in numbers["coverage_maps"]] == [
         ["rate x dead time", "rms"],
         ["rate x dead time", "segments"],
     ]
-    told = numbers["stress"]
+    told = numbers["robustness"]
     assert told["drift"]["n"] == 200
     assert (
         told["drift"]["own_coverage"] == numbers["coverage"]

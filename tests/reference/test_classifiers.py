@@ -7,7 +7,7 @@ import pytest
 import sklearn.metrics as sk
 from scipy.optimize import minimize
 
-from livetime.check.calibration import Classification
+from livetime.check.classification import Classification
 from livetime.reference.classifiers import LikelihoodRatio, Logistic, Threshold, learned
 from livetime.reference.exact import Exact
 from livetime.simulate.detector import DeadTime, Whittle

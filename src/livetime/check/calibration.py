@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from livetime.infer.posterior import Posterior
-from livetime.infer.run import INFLATIONS
 from livetime.simulate.prior import Prior
 
 Floats = NDArray[np.floating[Any]]
 LEVELS = (0.68, 0.95)
 """Of which regions are checked."""
-RESAMPLES = 400
-"""Bootstrap samples."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Calibration:
             **dict(zip(self.names, inside.mean(axis=0).tolist(), strict=True)),
         }
 
-    def thirds(self) -> dict[str, list[dict[str, Any]]]:
+    def terciles(self) -> dict[str, list[dict[str, Any]]]:
         """Coverage in thirds of the simulations, by each parameter's posterior mean and by each covariate that varies.
 
         A calibrated posterior's regions hold what they say wherever its own data tell that one is: by the posterior mean, not by the
@@ -104,7 +100,7 @@ class Calibration:
             "log_prob_standard_error": float(self.log_prob.std() / np.sqrt(n)),
             "coverage": {f"{level:g}": self.coverage(level) for level in LEVELS},
             "parameters": per,
-            "thirds": self.thirds(),
+            "terciles": self.terciles(),
         }
 
 
@@ -153,154 +149,3 @@ def calibrate(
     return Calibration(
         prior, ranks, hpd, z, contraction, means, truths, log_prob, draws, covariates or {}
     )
-
-
-def widening(
-    widened: Callable[[float], Callable[[Floats], Posterior]],
-    theta: Floats,
-    x: Floats,
-    seed: int,
-    draws: int = 99,
-    batch: int = 100,
-    progress: Callable[[int], object] | None = None,
-) -> float:
-    """The least factor, from 1 to the last of `INFLATIONS`, by which posteriors must be widened for their joint regions to hold what they say.
-
-    Networks that learned their simulations too well are overconfident on others. As in the temperature scaling of classifiers (Guo et
-    al. 2017) one number mends it: the mean excess of the coverage of the joint HPD regions at `LEVELS`, in binomial standard
-    deviations, is brought to zero, or as near as it gets. A cautious posterior is left as it is.
-
-    Arguments:
-        widened: factor -> summaries (B, X) -> their posteriors.
-        theta: truths (N, D) in sampling coordinates, which no network was trained on.
-        x: their summaries (N, X).
-        seed: of the posterior draws, the same for each factor.
-        draws: for each truth.
-        batch: truths at a time.
-        progress: called with 1 after each of `INFLATIONS` that was tried, and with the number of those that need not be.
-    """
-    levels = np.array(LEVELS)
-
-    def excess(factor: float) -> float:
-        hpd = calibrate(widened(factor), theta, x, seed, draws, batch).hpd
-        return float(
-            (
-                ((hpd[:, None] <= levels).mean(axis=0) - levels) / np.sqrt(levels * (1 - levels))
-            ).mean()
-        )
-
-    tried: list[float] = []
-    for width in INFLATIONS:
-        tried.append(excess(width))
-        if progress:
-            progress(1)
-        if tried[-1] >= 0:
-            break
-    if progress:
-        progress(len(INFLATIONS) - len(tried))
-    if tried[-1] < 0:
-        return INFLATIONS[int(np.argmax(tried))]
-    return float(np.interp(0.0, tried[-2:], INFLATIONS[: len(tried)][-2:]))
-
-
-@dataclass(frozen=True)
-class Classification:
-    """What N simulations of known class say of a classifier.
-
-    Arguments:
-        classes: K names.
-        label: number of the true class, (N,).
-        probability: (N, K).
-    """
-
-    classes: list[str]
-    label: NDArray[np.integer[Any]]
-    probability: Floats
-
-    @property
-    def predicted(self) -> NDArray[np.integer[Any]]:
-        return np.asarray(self.probability.argmax(axis=1))
-
-    @cached_property
-    def scores(self) -> dict[str, float]:
-        """One number each, of all classes; averages over classes are unweighted (macro). AUC is of one class against the rest.
-
-        For two classes precision, recall (sensitivity), specificity, F1 and the areas under the curves are those of the second.
-        """
-        import torch
-        from torchmetrics import functional
-
-        f: Any = functional
-        p, label, k = (
-            torch.from_numpy(np.asarray(self.probability, dtype=np.float32)),
-            torch.from_numpy(self.label).long(),
-            len(self.classes),
-        )
-        binary = k == 2
-        out = {
-            "accuracy": f.accuracy(p, label, "multiclass", num_classes=k, average="micro"),
-            "balanced_accuracy": f.accuracy(p, label, "multiclass", num_classes=k, average="macro"),
-        }
-        score, task = (
-            (p[:, 1].contiguous(), {"task": "binary"})
-            if binary
-            else (p, {"task": "multiclass", "num_classes": k, "average": "macro"})
-        )
-        out |= {
-            name: getattr(f, name)(score, label, **task)
-            for name in ("precision", "recall", "specificity", "f1_score")
-        }
-        out |= {
-            "roc_auc": f.auroc(score, label, **task),
-            "pr_auc": f.average_precision(score, label, **task),
-        }
-        ece = {k: v for k, v in task.items() if k != "average"}
-        out["expected_calibration_error"] = f.calibration_error(
-            score, label, **ece, n_bins=15, norm="l1"
-        )
-        numbers = {name: float(value) for name, value in out.items()}
-        numbers["cross_entropy"] = float(
-            -np.log(
-                np.clip(self.probability[np.arange(len(self.label)), self.label], 1e-12, None)
-            ).mean()
-        )
-        return numbers
-
-    def confusion(self) -> NDArray[np.integer[Any]]:
-        """Counts (K, K) of true class (row) and predicted class (column)."""
-        k = len(self.classes)
-        return np.bincount(self.label * k + self.predicted, minlength=k * k).reshape(k, k)
-
-    @cached_property
-    def resampled(self) -> dict[str, Floats]:
-        """The scores of bootstrap samples of the simulations, (RESAMPLES,) each; the same samples for every classifier with the same N."""
-        rng = np.random.default_rng(0)
-        rows = []
-        for _ in range(RESAMPLES):
-            chosen = rng.integers(len(self.label), size=len(self.label))
-            rows.append(
-                Classification(self.classes, self.label[chosen], self.probability[chosen]).scores
-            )
-        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-    def difference(self, other: "Classification", score: str) -> tuple[float, float, float]:
-        """This one's score less another's on the same simulations, with the 95% interval of a paired bootstrap."""
-        lo, hi = np.quantile(self.resampled[score] - other.resampled[score], [0.025, 0.975])
-        return self.scores[score] - other.scores[score], float(lo), float(hi)
-
-    def numbers(self) -> dict[str, Any]:
-        """Plain types for metrics.json."""
-        intervals = {
-            name: np.quantile(values, [0.025, 0.975]).tolist()
-            for name, values in self.resampled.items()
-        }
-        scores = {
-            name: {"value": value, "interval95": intervals[name]}
-            for name, value in self.scores.items()
-        }
-        return {
-            "n": len(self.label),
-            "classes": self.classes,
-            "scores": scores,
-            "confusion": self.confusion().tolist(),
-        }

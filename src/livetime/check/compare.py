@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from livetime.infer.build import build_simulator
 from livetime.infer.run import Run
-from livetime.outputs import provenance, write_json
 from livetime.processes import process_pool
 from livetime.progress import progress, say
 from livetime.reference import exact, sampler
@@ -20,7 +20,6 @@ from livetime.reference import expected_power as source_power
 from livetime.reference import spectral as spectral_reference
 from livetime.reference import whittle as reference
 from livetime.reference.whittle import Answering, references
-from livetime.report import plot
 from livetime.simulate.prior import Prior
 
 Floats = NDArray[np.floating[Any]]
@@ -116,7 +115,7 @@ def fit(
         parts = [np.load(_block(folder, name, start)) for start in range(0, len(x), BLOCK)]
         if lost := sum(int(part["lost"].sum()) for part in parts):
             say(
-                f"{lost} of {len(x)} chains of the {plot.LABELS[name]} posterior did not converge in {MAX_STEPS} steps"
+                f"{lost} of {len(x)} chains of the {name.replace('_', ' ')} posterior did not converge in {MAX_STEPS} steps"
             )
         out[name] = np.concatenate([part["quantiles"] for part in parts]).reshape(
             len(cells), n, len(QUANTILES), -1
@@ -175,68 +174,46 @@ def quantity(prior: Prior, target: str) -> str:
     return f"ln {target}" if prior.parameters[target].scale == "log" else target
 
 
-def write(
-    table: Sequence[Mapping[str, Any]],
-    grid: Sequence[str],
-    target: str,
-    prior: Prior,
-    settings: Mapping[str, Any],
-    folder: Path,
-) -> None:
-    """comparison.json, comparison.md and comparison.png; prints the table."""
-    methods = list(dict.fromkeys(row["method"] for row in table))
-    pooled = {}
-    for m in methods:
-        own = [row for row in table if row["method"] == m]
-        pooled[m] = {
-            level: float(np.mean([row[f"coverage{level}"] for row in own]))
-            for level in ("68", "95")
+@dataclass(frozen=True)
+class Comparison:
+    """Compare a network and references on a grid of truths.
+
+    Arguments:
+        rows: one for each cell and method, see `rows`.
+        grid: names of the parameters and covariates that vary over the cells.
+        target: the parameter that is compared.
+        quantity: the target, or its logarithm.
+        settings: what else was asked for, in plain types.
+    """
+
+    rows: list[dict[str, Any]]
+    grid: list[str]
+    target: str
+    quantity: str
+    settings: Mapping[str, Any]
+
+    @property
+    def methods(self) -> list[str]:
+        """The network and the references, in the order of the rows."""
+        return list(dict.fromkeys(row["method"] for row in self.rows))
+
+    def pooled(self) -> dict[str, dict[str, float]]:
+        """Find the coverage of the 68% and 95% intervals of each method over all cells."""
+        out = {}
+        for method in self.methods:
+            own = [row for row in self.rows if row["method"] == method]
+            out[method] = {
+                level: float(np.mean([row[f"coverage{level}"] for row in own]))
+                for level in ("68", "95")
+            }
+        return out
+
+    def numbers(self) -> dict[str, Any]:
+        """List all numbers in plain types."""
+        return {
+            "target": self.target,
+            "quantity": self.quantity,
+            **self.settings,
+            "rows": self.rows,
+            "pooled": self.pooled(),
         }
-    told = quantity(prior, target)
-    write_json(
-        folder / "comparison.json",
-        {
-            "target": target,
-            "quantity": told,
-            **settings,
-            "rows": list(table),
-            "pooled": pooled,
-            **provenance(),
-        },
-    )
-    text = markdown(table, grid, told)
-    text += "\n" + "\n".join(
-        f"Pooled, {plot.LABELS[m]}: 68% holds {p['68']:.3f}, 95% holds {p['95']:.3f}."
-        for m, p in pooled.items()
-    )
-    (folder / "comparison.md").write_text(text + "\n")
-    say(text)
-    along = next((name for name in reversed(grid) if name != target), grid[0])
-    by = next((name for name in grid if name != along), None)
-    figure = plot.comparison(table, told, along, by, {m: p["68"] for m, p in pooled.items()})
-    figure.savefig(folder / "comparison.png", dpi=110)
-
-
-def markdown(table: Sequence[Mapping[str, Any]], grid: Sequence[str], told: str) -> str:
-    """A row for each cell, with bias (standard error) of a quantity, its 68% half-width and 68% coverage, of each method."""
-    methods = list(dict.fromkeys(row["method"] for row in table))
-    head = [
-        *grid,
-        *(
-            f"{plot.LABELS[m]}: {what}"
-            for m in methods
-            for what in (f"bias of {told}", "width", "in 68%")
-        ),
-    ]
-    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
-    for start in range(0, len(table), len(methods)):
-        cell = table[start : start + len(methods)]
-        values = [f"{v:g}" for v in cell[0]["cell"].values()]
-        for row in cell:
-            values += [
-                f"{row['bias']:+.3f} ({row['bias_error']:.3f})",
-                f"{row['half_width']:.3f}",
-                f"{row['coverage68']:.2f}",
-            ]
-        lines.append(f"| {' | '.join(values)} |")
-    return "\n".join(lines) + "\n"

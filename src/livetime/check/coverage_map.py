@@ -41,7 +41,7 @@ def powerlaw_rms(
 
 def quantities(calibration: Calibration, simulator: Simulator) -> dict[str, Floats]:
     """By name (N,), of each simulation: incident events per dead time of a detector, fractional rms of all components together, and number
-    of segments; of parameters by their posterior means, for an observer knows no more (see `Calibration.thirds`). Those that vary."""
+    of segments; of parameters by their posterior means, for an observer knows no more (see `Calibration.terciles`). Those that vary."""
     if not isinstance(simulator, TimingSimulator):
         return {}
     prior = calibration.prior
@@ -126,23 +126,6 @@ class CoverageMap:
             "coverage": shares,
             "chi2_p_value": {f"{level:g}": self.p_value(level) for level in self.inside},
         }
-
-    def words(self) -> str:
-        """What to say of it, of the first level."""
-        level, (a, b) = next(iter(self.inside)), self.names
-        share, z = self.coverage(level), self.z(level)
-        if np.isnan(z).all():
-            return f"in cells of {a} and {b}: too few simulations to tell"
-        i, j = np.unravel_index(np.nanargmin(z), z.shape)
-        low = ", ".join(
-            f"{name} {edge[k]:.3g} to {edge[k + 1]:.3g}"
-            for name, edge, k in zip(self.names, self.edges, (i, j), strict=True)
-        )
-        least, most, below = np.nanmin(share), np.nanmax(share), max(0.0, -z[i, j])
-        return (
-            f"in {np.isfinite(z).sum()} cells of {a} and {b}, joint {level:.0%} regions hold {least:.3f} to {most:.3f}; "
-            f"most below, by {below:.1f} standard deviations: {low} (chi2 of all cells: p = {self.p_value(level):.2g})"
-        )
 
 
 def of_pair(

@@ -9,7 +9,6 @@ variances (Hausman 1978).
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,8 @@ from livetime.check.coverage_map import powerlaw_rms
 from livetime.errors import UserError
 from livetime.files.light_curve import BrightSource
 from livetime.infer.run import Run
-from livetime.outputs import provenance, write_json
-from livetime.progress import progress, say
+from livetime.progress import progress
 from livetime.reference.whittle import Naive, references
-from livetime.report import plot, plot_checks
-from livetime.report.page import interval
 from livetime.simulate.detector import DeadTime
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.power_spectrum import POWER_SHAPES
@@ -61,6 +57,27 @@ class Injected:
             for rate, samples in self.samples.items()
             for row in compared(simulator, rate, samples)
         ]
+
+    def numbers(self) -> dict[str, Any]:
+        """List all numbers and sentences in plain types."""
+        rows, original = self.rows, self.original
+        posteriors = {
+            f"{rate:g}": {name: s.intervals() for name, s in samples.items()}
+            for rate, samples in self.samples.items()
+        }
+        return {
+            "bright_source": {
+                "path": str(original.path),
+                "rate": original.rate,
+                "gti": original.gti.tolist(),
+            },
+            "rows": rows,
+            "agree": agree(rows),
+            "posteriors": posteriors,
+            "verdict": self.verdict,
+            "warnings": list(self.warnings),
+            "notes": list(self.notes),
+        }
 
     @property
     def verdict(self) -> str:
@@ -160,7 +177,7 @@ def inject(
         for i, rate in enumerate(rates):
             x = _recorded(simulator, original, rate, fixed, seed, i)
             warnings |= dict.fromkeys(f"at {rate:g} counts/s {w}" for w in run.out_of_range(x))
-            out[rate] = {"original": truth, "network": run.posterior(x).samples(draws, seed)}
+            out[rate] = {"bright_source": truth, "network": run.posterior(x).samples(draws, seed)}
             bar.advance(text=f"at {rate:g} counts/s")
             for name, reference in beside.items():
                 out[rate][name] = reference.fit(x, seed)
@@ -242,7 +259,7 @@ def compared(
     """A row for each method and quantity: median and 68% interval; the median's difference from the original's, of the logarithm but for
     an index; whether it lies within the original's 68% interval; and, but for the naive fit, `sigma`, by which an exact posterior's would
     scatter about it, and the probability `expected` that it would lie within."""
-    truth, rows = quantities(simulator, samples["original"]), []
+    truth, rows = quantities(simulator, samples["bright_source"]), []
     for method, own in samples.items():
         for name, (draws, logarithm) in quantities(simulator, own).items():
             scale: Callable[[float], Any] = np.log if logarithm else float
@@ -256,7 +273,7 @@ def compared(
                 "lo68": lo,
                 "hi68": hi,
             }
-            if method != "original":
+            if method != "bright_source":
                 width, width0 = (
                     (float(scale(b)) - float(scale(a))) / 2 for a, b in ((lo, hi), (lo0, hi0))
                 )
@@ -291,56 +308,5 @@ def _agreement(method: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def agree(rows: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
     """Method -> whether all of its medians lie within the original's 68% intervals."""
-    methods = dict.fromkeys(row["method"] for row in rows if row["method"] != "original")
+    methods = dict.fromkeys(row["method"] for row in rows if row["method"] != "bright_source")
     return {m: all(row["inside68"] for row in rows if row["method"] == m) for m in methods}
-
-
-def write(injected: Injected, settings: Mapping[str, Any], folder: Path) -> None:
-    """inject.json, inject.md and inject.png; prints table, notes, warnings and verdict."""
-    rows, original = injected.rows, injected.original
-    posteriors = {
-        f"{rate:g}": {name: s.intervals() for name, s in samples.items()}
-        for rate, samples in injected.samples.items()
-    }
-    seen = {"path": str(original.path), "rate": original.rate, "gti": original.gti.tolist()}
-    told = {
-        "verdict": injected.verdict,
-        "warnings": list(injected.warnings),
-        "notes": list(injected.notes),
-    }
-    write_json(
-        folder / "inject.json",
-        {
-            "original": seen,
-            **settings,
-            "rows": rows,
-            "agree": agree(rows),
-            "posteriors": posteriors,
-            **told,
-            **provenance(),
-        },
-    )
-    lines = [
-        markdown(rows),
-        *(f"note: {n}" for n in injected.notes),
-        *(f"warning: {w}" for w in injected.warnings),
-        injected.verdict,
-    ]
-    (folder / "inject.md").write_text("\n".join(lines) + "\n")
-    plot_checks.injection(rows).savefig(folder / "inject.png", dpi=110)
-    say("\n".join(lines))
-
-
-def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A row for each rate and quantity: medians and 68% intervals, `*` where the median lies within the original's."""
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    head = ["counts/s", "", *(plot.LABELS[m] for m in methods)]
-    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
-    for rate in dict.fromkeys(row["rate"] for row in rows):
-        for name in dict.fromkeys(row["quantity"] for row in rows):
-            own = [row for row in rows if (row["rate"], row["quantity"]) == (rate, name)]
-            cells = [interval(row) + (" *" if row.get("inside68") else "") for row in own]
-            lines.append(f"| {' | '.join([f'{rate:g}', name, *cells])} |")
-    return "\n".join(
-        [*lines, "", "Median (68% interval); * where the median lies within that of the original."]
-    )

@@ -59,6 +59,7 @@ def compare(settings: CompareSettings) -> Path:
     Returns: the folder of the table and the figure.
     """
     from livetime.check import compare as comparison
+    from livetime.report.comparison import save_comparison
 
     run = open_posterior_run(settings.run)
     reference = check(Reference, settings.reference, "reference")
@@ -83,7 +84,9 @@ def compare(settings: CompareSettings) -> Path:
             "seed": settings.seed,
             "run": str(run.folder),
         }
-        comparison.write(rows, list(grid), target, prior, record, aside)
+        quantity = comparison.quantity(prior, target)
+        compared = comparison.Comparison(rows, list(grid), target, quantity, record)
+        save_comparison(compared, aside)
     return folder
 
 

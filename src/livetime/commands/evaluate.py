@@ -4,9 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from livetime.commands.held_out import TEST_SEED, held_out
 from livetime.commands.runs import open_run
-from livetime.commands.settings import RunSettings, check_count, check_number, result_folder
+from livetime.commands.settings import (
+    TEST_SEED,
+    RunSettings,
+    check_count,
+    check_number,
+    result_folder,
+)
 from livetime.commands.simulate import build_bank
 from livetime.errors import UserError
 from livetime.outputs import new_folder, outputs_folder, provenance, stamp, write_json
@@ -48,6 +53,8 @@ def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
     Returns: the folder of figures and numbers, and the held-out loss.
     """
     from livetime.check import robustness
+    from livetime.check.assess import assess
+    from livetime.check.assessment import HeldOut
     from livetime.report import assessment as report
 
     run = open_run(settings.run)
@@ -65,9 +72,10 @@ def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
         return build_bank(run.simulator, n, own_seed, root).load(n)
 
     with new_folder(folder, settings.overwrite) as aside:
-        result = held_out(run, bank, settings.n, settings.seed, settings.threads, settings.stress)
-        report.write(result, aside, f"livetime: {run.config['name']}, evaluated")
-        record = {"run": str(run.folder), "seed": settings.seed, **result.numbers, **provenance()}
-        write_json(aside / "evaluation.json", record)
-    say(result.words)
-    return folder, result.loss
+        held_out = HeldOut.simulate(run, settings.n, settings.seed, settings.threads)
+        assessment = assess(run, held_out, bank, settings.stress)
+        report.save(assessment, aside, f"livetime: {run.config['name']}, evaluated")
+        record = {"run": str(run.folder), "seed": settings.seed, **assessment.numbers()}
+        write_json(aside / "evaluation.json", {**record, **provenance()})
+    say(report.words(assessment))
+    return folder, assessment.loss

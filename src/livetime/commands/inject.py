@@ -58,6 +58,7 @@ def inject(settings: InjectSettings) -> Path:
 
     from livetime.check import inject as check_inject
     from livetime.files.light_curve import open_bright_source
+    from livetime.report.injection import save_injection
 
     fixed = dict(settings.fixed)
     rates = injection.rates or check_inject.default_rates(run)
@@ -69,5 +70,5 @@ def inject(settings: InjectSettings) -> Path:
             run, source, rates, fixed, names, settings.draws, settings.seed
         )
         record = {"run": str(run.folder), "seed": settings.seed, "fixed": fixed}
-        check_inject.write(injected, record, aside)
+        save_injection(injected, record, aside)
     return folder

@@ -10,6 +10,8 @@ from typing import Any
 from livetime.errors import UserError, hint
 
 MAX_SEED = 2**63 - 1
+TEST_SEED = 2**32
+"""Added to a run's seed for the fresh simulations at the end of its training."""
 MAX_SIMULATIONS = 1_000_000
 """The most held-out simulations of a run: their summaries stay in memory."""
 DRAWS = (100, 1_000_000)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from livetime.commands.held_out import TEST_SEED, held_out
-from livetime.commands.settings import ExperimentSettings, check_count
+from livetime.commands.settings import TEST_SEED, ExperimentSettings, check_count
 from livetime.commands.simulate import build_bank, check_bank_size
 from livetime.commands.trainable import refuse_untrainable
 from livetime.config import Trainer, Training, check
@@ -20,9 +19,9 @@ from livetime.outputs import outputs_folder, provenance, stamp, write_json
 from livetime.progress import progress, say
 
 if TYPE_CHECKING:
+    from livetime.check.assessment import Assessment
     from livetime.infer.run import Run
     from livetime.learn.training import Member
-    from livetime.report.assessment import Assessment
     from livetime.simulate.bank import Bank
     from livetime.simulate.simulator import Simulator
 
@@ -79,6 +78,8 @@ def train(
 
     Returns: the run folder and the held-out loss.
     """
+    from livetime.check.assess import assess
+    from livetime.check.assessment import HeldOut
     from livetime.infer.build import build_simulator
 
     if settings.resume:
@@ -101,21 +102,15 @@ def train(
     trained = time.time()
 
     run = _open_trained(folder, bank, training)
-    test_seed = settings.seed + TEST_SEED
-    result = held_out(
-        run,
-        lambda: bank.load(settings.simulations),
-        training.test,
-        test_seed,
-        settings.threads,
-    )
+    held_out = HeldOut.simulate(run, training.test, settings.seed + TEST_SEED, settings.threads)
+    assessment = assess(run, held_out, lambda: bank.load(settings.simulations))
     seconds = {
         "simulated": simulated - started,
         "trained": trained - simulated,
         "diagnosed": time.time() - trained,
     }
-    _write(folder, settings, result, results, seconds)
-    return folder, result.loss
+    _write(folder, settings, assessment, results, seconds)
+    return folder, assessment.loss
 
 
 def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) -> TrainSettings:
@@ -252,7 +247,7 @@ def _open_trained(folder: Path, bank: "Bank", training: Training) -> "Run":
 
 def _measure_inflation(run: "Run", bank: "Bank", training: Training) -> None:
     """Find the inflation that makes the joint regions cover, on the validation split."""
-    from livetime.check.calibration import widening
+    from livetime.check.inflation import find_inflation
     from livetime.infer.run import INFLATION, INFLATIONS
     from livetime.learn.data import split
 
@@ -261,7 +256,7 @@ def _measure_inflation(run: "Run", bank: "Bank", training: Training) -> None:
     theta = theta[part][:INFLATION_SIMULATIONS, : run.simulator.prior.dim]
     x = x[part][:INFLATION_SIMULATIONS]
     with progress("inflate", len(INFLATIONS), "factors") as bar:
-        factor = widening(run.inflated, theta, x, run.config["seed"], progress=bar.advance)
+        factor = find_inflation(run.inflated, theta, x, run.config["seed"], progress=bar.advance)
     write_json(run.folder / INFLATION, {"inflation": factor, "simulations": len(x)})
 
     if factor == INFLATIONS[-1]:
@@ -273,7 +268,7 @@ def _measure_inflation(run: "Run", bank: "Bank", training: Training) -> None:
 def _write(
     folder: Path,
     settings: TrainSettings,
-    result: "Assessment",
+    assessment: "Assessment",
     results: list[dict[str, float]],
     seconds: dict[str, float],
 ) -> None:
@@ -284,12 +279,12 @@ def _write(
     losses = [member["val_loss"] for member in results]
     loss = float(np.mean(losses))
     scatter = float(np.std(losses))
-    report.write(result, folder, f"livetime: {settings.name}, {folder.name}")
+    report.save(assessment, folder, f"livetime: {settings.name}, {folder.name}")
     overrides = json.loads((folder / RUN).read_text())["overrides"]
-    report.tensorboard(result, folder, _hparams(settings, overrides), loss)
+    report.write_tensorboard(assessment, folder, _hparams(settings, overrides), loss)
 
     numbers = {
-        **result.numbers,
+        **assessment.numbers(),
         "members": results,
         "val_loss": loss,
         "val_loss_std": scatter,
@@ -300,7 +295,7 @@ def _write(
     folds = settings.training.get("folds", 1)
     if folds > 1:
         say(f"validation loss of {folds} folds: {loss:.4f}, standard deviation {scatter:.4f}")
-    say(result.words)
+    say(report.words(assessment))
 
 
 def _hparams(settings: TrainSettings, overrides: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from scipy import stats
 
-from livetime.check.calibration import Calibration, Classification
+from livetime.check.calibration import Calibration
+from livetime.check.classification import Classification
 from livetime.simulate.periodogram import Layout, cospectrum
 from livetime.simulate.prior import Prior, Samples
 
@@ -24,7 +25,7 @@ COLOURS = {
     "davis": "#009e73",
     "frame_model": "#009e73",
     "truth": "black",
-    "original": "black",
+    "bright_source": "black",
 }
 LABELS = {
     "network": "network",
@@ -35,7 +36,7 @@ LABELS = {
     "davis": "Davis model",
     "frame_model": "frame model",
     "truth": "truth",
-    "original": "original, no dead time",
+    "bright_source": "original, no dead time",
 }
 
 
@@ -81,7 +82,7 @@ def coverage(calibration: Calibration) -> Figure:
 
 def thirds(calibration: Calibration) -> Figure:
     """Coverage of the joint HPD region and each marginal in thirds of the simulations, with the 95% band of an exact posterior."""
-    by = calibration.thirds()
+    by = calibration.terciles()
     levels = list(next(iter(by.values()))[0]["coverage"])
     figure = Figure((1 + 1.1 * len(by), 5.5), layout="constrained")
     for ax, level in zip(figure.subplots(len(levels), 1, sharex=True), levels, strict=True):

@@ -19,14 +19,18 @@ def injection(rows: Sequence[Mapping[str, Any]]) -> Figure:
         rows: one for each rate, method and quantity, as `inject.compared` makes them.
     """
     names = list(dict.fromkeys(row["quantity"] for row in rows))
-    methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != "original"]
+    methods = [m for m in dict.fromkeys(row["method"] for row in rows) if m != "bright_source"]
     figure = Figure((4.2 * len(names) + 0.5, 4.2), layout="constrained")
     axes = figure.subplots(1, len(names), squeeze=False)[0]
     for ax, name in zip(axes, names, strict=True):
         own = [row for row in rows if row["quantity"] == name]
-        truth = next(row for row in own if row["method"] == "original")
+        truth = next(row for row in own if row["method"] == "bright_source")
         ax.axhspan(
-            truth["lo68"], truth["hi68"], color="0.85", lw=0, label=f"{LABELS['original']} (68%)"
+            truth["lo68"],
+            truth["hi68"],
+            color="0.85",
+            lw=0,
+            label=f"{LABELS['bright_source']} (68%)",
         )
         ax.axhline(truth["median"], color="black", lw=1)
         for k, method in enumerate(methods):

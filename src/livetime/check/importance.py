@@ -1,6 +1,7 @@
 """What a network looks at: permutation importance and saliency of the entries of a summary."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,25 @@ from livetime.infer.run import Run
 from livetime.simulate.periodogram import Layout
 
 Floats = NDArray[np.floating[Any]]
+MAX_INTERPRETED = 500
+"""Held-out simulations, at most, on which importance and saliency are found."""
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """How a network was trained, and what it looks at.
+
+    Arguments:
+        history: losses of each member by epoch, see `Run.history`.
+        importance: group of entries -> mean and standard deviation of the rise of the loss.
+        saliency: root mean square gradient by each entry, (X,).
+        layout: names of the entries.
+    """
+
+    history: list[dict[str, list[float]]]
+    importance: dict[str, tuple[float, float]]
+    saliency: Floats
+    layout: Layout
 
 
 def blocks(layout: Layout, n: int = 8) -> dict[str, NDArray[np.intp]]:
@@ -73,3 +93,20 @@ def saliency(run: Run, theta: Floats, x: Floats, batch: int = 250) -> Floats:
         assert part.grad is not None
         total += (part.grad.double() ** 2).sum(0).numpy()
     return np.asarray(np.sqrt(total / len(x)) * x.std(axis=0, dtype=np.float64))
+
+
+def interpret(run: Run, theta: Floats, x: Floats, seed: int) -> Interpretation:
+    """Find importance and saliency on held-out simulations (N, D + C), (N, X)."""
+    theta, x, layout = theta[:MAX_INTERPRETED], x[:MAX_INTERPRETED], run.simulator.layout
+
+    # A flow's loss has no limit where it was never trained: the prior's is the limit.
+    prior = run.simulator.prior
+    worst = np.inf if run.question.name == "class" else np.log(prior.high - prior.low).sum()
+
+    def loss(rows: Floats) -> Floats:
+        with torch.no_grad():
+            losses = run.loss(theta, torch.from_numpy(rows)).double().numpy()
+        return np.asarray(np.fmin(losses, worst))
+
+    rises = importance(loss, x, blocks(layout), np.random.default_rng(seed))
+    return Interpretation(run.history(), rises, saliency(run, theta, x), layout)

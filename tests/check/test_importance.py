@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from livetime.check.interpret import blocks, importance, saliency
+from livetime.check.importance import blocks, importance, saliency
 from livetime.simulate.features import Features
 from livetime.simulate.periodogram import Periodogram
 
