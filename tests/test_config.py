@@ -192,11 +192,11 @@ PRESETS = {
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_of_missions_are_what_is_known_of_their_files(compose, name):
-    from livetime.files.mission import find
+    from livetime.files.mission import find_mission
 
     detector, mission = (
         build(compose(f"detector={name}")["detector"], "detector"),
-        find(*PRESETS[name]),
+        find_mission(*PRESETS[name]),
     )
     assert mission is not None
     if mission.dead_time:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from livetime.check.inject import compared, quantities, whittle
 from livetime.config import Injection
-from livetime.files.light_curve import Curve, EventList, open_bright_source
+from livetime.files.bright_source import Curve, EventList, open_bright_source
 from livetime.reference.whittle import DeadTimeModel, Naive
 from livetime.simulate.detector import DeadTime
 from livetime.simulate.light_curve import LightCurve

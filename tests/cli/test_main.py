@@ -521,12 +521,12 @@ def test_names_that_the_user_gives_are_added(word):
 @pytest.fixture(scope="module")
 def event_files(tmp_path_factory):
     """A clean file of two seconds, one with unsorted times, and a text."""
-    from livetime.files.events import write
+    from livetime.files.writing import write_events
     from livetime.simulate.detector import Events
 
     folder = tmp_path_factory.mktemp("events")
     times = np.arange(0.01, 2, 0.02) + np.random.default_rng(0).uniform(0, 0.01, 100)
-    write(Events((times,), np.array([[0.0, 2.0]])), [folder / "clean.evt"], dead_time=2.5e-3)
+    write_events(Events((times,), np.array([[0.0, 2.0]])), [folder / "clean.evt"], dead_time=2.5e-3)
     with fits.open(folder / "clean.evt") as hdus:
         hdus["EVENTS"].data = hdus["EVENTS"].data[np.arange(100)[::-1]]
         hdus.writeto(folder / "un=sorted [1].evt")

@@ -11,11 +11,13 @@ from astropy.io import fits
 from event_files import make, uniform
 
 from livetime.errors import UserError
-from livetime.files.doctor import CODES, diagnose, table
-from livetime.files.events import load, write
-from livetime.files.finding import notes
-from livetime.files.mission import NAMES
-from livetime.files.observation import read
+from livetime.files.doctor import diagnose
+from livetime.files.events import Selection, read_event_file
+from livetime.files.finding import EXIT_CODES, noted_sentences
+from livetime.files.mission import MISSION_NAMES
+from livetime.files.observation import read_events
+from livetime.files.writing import write_events
+from livetime.report.doctor import diagnosis_table
 from livetime.simulate.detector import Events
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -26,11 +28,11 @@ def findings(path, **options):
     """The findings of a file by name, facts left out."""
     found = diagnose(str(path), **options)
     assert json.loads(json.dumps(found.plain(), allow_nan=False)) == found.plain()
-    assert found.code == max((CODES[f.severity] for f in found.findings), default=0)
+    assert found.code == max((EXIT_CODES[f.severity] for f in found.findings), default=0)
     for finding in found.findings:
         assert finding.effect or finding.severity == "unusable"
-        assert "\n" not in finding.what + finding.done + finding.effect
-    return {finding.name: finding for finding in found.findings if finding.severity != "fact"}
+        assert "\n" not in finding.text + finding.action + finding.effect
+    return {finding.code: finding for finding in found.findings if finding.severity != "note"}
 
 
 def dead(rate, span, tau=2.5e-3, seed=0):
@@ -44,11 +46,11 @@ def dead(rate, span, tau=2.5e-3, seed=0):
 def test_what_the_writer_writes_is_clean(tmp_path, rate, suffix):
     times = tuple(dead(rate, 256.0, seed=seed) for seed in range(2))
     paths = [tmp_path / f"{m}{suffix}" for m in "AB"]
-    write(Events(times, np.array([[0.0, 256.0]])), paths, dead_time=2.5e-3)
+    write_events(Events(times, np.array([[0.0, 256.0]])), paths, dead_time=2.5e-3)
     for path in paths:
         found = diagnose(str(path))
         assert found.code == 0
-        assert {finding.name for finding in found.findings} <= {"dead_time", "not_barycentred"}
+        assert {finding.code for finding in found.findings} <= {"dead_time", "not_barycentred"}
         assert found.facts["live_time_fraction"] == pytest.approx(1 / (1 + rate * 2.5e-3), rel=0.02)
         assert found.facts["live_time_source"] == "DEADC"
 
@@ -189,8 +191,8 @@ def test_a_fault_that_was_put_in_is_found_with_its_number(tmp_path, what):
     assert words in " ".join(
         part
         for finding in found.values()
-        for part in (finding.what, finding.effect)
-        if finding.name == name
+        for part in (finding.text, finding.effect)
+        if finding.code == name
     )
     along = {
         "float32": {"time_step"},
@@ -231,27 +233,26 @@ def test_whatever_a_file_holds_it_is_told(tmp_path, spoil, code):
     told = diagnose(str(make(tmp_path / "a.evt", **spoil)))
     assert told.code == code, told.findings
     assert json.dumps(told.plain(), allow_nan=False)
-    assert not any("cannot be read" in finding.what for finding in told.findings)
+    assert not any("cannot be read" in finding.text for finding in told.findings)
     if told.facts:
-        assert table(told).row_count
+        assert diagnosis_table(told).row_count
 
 
 def test_the_fault_of_an_unknown_mission_names_those_that_are_known(tmp_path):
     finding = findings(make(tmp_path / "a.evt", header={"TELESCOP": "babasone"}))["unknown_mission"]
-    assert all(name in finding.done for name in NAMES)
+    assert all(name in finding.action for name in MISSION_NAMES)
 
 
 def test_deadc_of_one_does_not_count_where_it_cannot_be_true(tmp_path):
     """On a faint file it can; on a bright one PRIOR tells, or nothing."""
     faint = make(tmp_path / "a.evt", uniform(n=64), header={"DEADC": 1.0})
-    assert load(faint, "file").live_fraction(2.5e-3) == (1.0, "DEADC")
+    assert read_event_file(faint).live_fraction(2.5e-3) == (1.0, "DEADC")
     times = dead(100, 64)
     bright = make(tmp_path / "b.evt", times, header={"DEADC": 1.0, "LIVETIME": 64.0})
-    assert load(bright, "file").live_fraction(2.5e-3) == (None, None)
+    assert read_event_file(bright).live_fraction(2.5e-3) == (None, None)
     prior = fits.Column("PRIOR", "D", array=np.diff(times, prepend=-2.5e-3) - 2.5e-3)
-    told = load(
-        make(tmp_path / "c.evt", times, header={"DEADC": 1.0}, columns=[prior]), "file"
-    ).live_fraction(2.5e-3)
+    told = read_event_file(
+        make(tmp_path / "c.evt", times, header={"DEADC": 1.0}, columns=[prior])).live_fraction(2.5e-3)
     assert told == (pytest.approx(0.8, abs=0.01), "PRIOR")
 
 
@@ -259,8 +260,8 @@ def test_deadc_of_one_does_not_count_where_it_cannot_be_true(tmp_path):
 def test_a_step_of_the_rate(tmp_path, factor):
     times = np.concatenate([dead(100, 60), 60 + dead(100 * factor, 60, seed=1)])
     finding = findings(make(tmp_path / "a.evt", times, [(0, 120)]))["rate_step"]
-    assert "the rate steps from 79" in finding.what  # 100/(1 + .25) = 80
-    assert float(finding.what.rpartition(" at ")[2].removesuffix(" s")) == pytest.approx(60, abs=2)
+    assert "the rate steps from 79" in finding.text  # 100/(1 + .25) = 80
+    assert float(finding.text.rpartition(" at ")[2].removesuffix(" s")) == pytest.approx(60, abs=2)
 
 
 NICER = {"TELESCOP": "NICER", "INSTRUME": "XTI", "TIMEDEL": 4e-8, "TIMEPIXR": 0.0}
@@ -290,12 +291,12 @@ class TestDetectors:
 
     def test_an_mpu_that_is_off_for_a_while_is_eight_detectors(self, tmp_path):
         diagnosis = diagnose(str(nicer(tmp_path / "a.evt", off=True)))
-        off = [finding for finding in diagnosis.findings if finding.name == "detector_off"]
+        off = [finding for finding in diagnosis.findings if finding.code == "detector_off"]
         assert 1 <= len(off) <= 8
-        assert all(finding.what.startswith("DET_ID 1") for finding in off)
+        assert all(finding.text.startswith("DET_ID 1") for finding in off)
 
     def test_a_hot_detector(self, tmp_path):
-        assert findings(nicer(tmp_path / "a.evt", hot=True))["hot_detector"].what.startswith(
+        assert findings(nicer(tmp_path / "a.evt", hot=True))["hot_detector"].text.startswith(
             "DET_ID 34 has"
         )
 
@@ -312,13 +313,13 @@ class TestDetectors:
             name="XTE_SE",
         )
         found = findings(path)
-        assert "PCUID 3 has no events from 249.958 to 499.991 s" in found["detector_off"].what
-        assert float(found["detector_off"].what.split()[-3]) == pytest.approx(
+        assert "PCUID 3 has no events from 249.958 to 499.991 s" in found["detector_off"].text
+        assert float(found["detector_off"].text.split()[-3]) == pytest.approx(
             (~keep).sum(), rel=0.03
         )
-        assert "the rate steps from 10" in found["rate_step"].what
+        assert "the rate steps from 10" in found["rate_step"].text
         assert float(
-            found["rate_step"].what.rpartition(" at ")[2].removesuffix(" s")
+            found["rate_step"].text.rpartition(" at ")[2].removesuffix(" s")
         ) == pytest.approx(250, abs=2)
 
 
@@ -326,9 +327,8 @@ def test_half_a_frame_is_added_where_stamps_are_of_its_start(tmp_path):
     frames = np.floor(uniform(n=3000, span=512) / 0.1) * 0.1
     header = {"TELESCOP": "SWIFT", "INSTRUME": "XRT", "TIMEDEL": 0.1}
     stamps = [
-        load(
-            make(tmp_path / "a.evt", frames, [(-1, 513)], header={**header, "TIMEPIXR": at}), "file"
-        ).times
+        read_event_file(
+            make(tmp_path / "a.evt", frames, [(-1, 513)], header={**header, "TIMEPIXR": at})).times
         for at in (0.0, 0.5, 1.0)
     ]
     np.testing.assert_allclose(stamps[0] - stamps[1], 0.05, atol=1e-9)
@@ -361,7 +361,7 @@ def test_files_of_missions_of_which_there_is_no_real_one_are_read_as_stingray_do
     path = make(tmp_path / "a.evt", uniform(start=3e8, n=2000), header=header, gtis=gtis, **xmm)
     found, theirs = diagnose(str(path)), stingray.EventList.read(str(path), fmt="hea")
     assert found.facts["mission"] == name
-    ours = load(path, "file")
+    ours = read_event_file(path)
     np.testing.assert_allclose(ours.times, np.asarray(theirs.time, dtype=float), rtol=0, atol=1e-7)
     np.testing.assert_allclose(ours.gti, np.asarray(theirs.gti, dtype=float), rtol=0, atol=1e-3)
     assert found.code == (1 if name == "XMM/EPIC-pn" or "MOS" in name or "Swift" in name else 0)
@@ -369,8 +369,8 @@ def test_files_of_missions_of_which_there_is_no_real_one_are_read_as_stingray_do
 
 def test_xmm_tells_its_frame_time_in_ms_or_by_its_mode(tmp_path):
     header = SYNTHETIC["XMM/EPIC-pn"]
-    assert load(make(tmp_path / "a.evt", header=header), "file").timedel == 0.0057
-    assert load(make(tmp_path / "a.evt", header={**header, "FRMTIME": 6}), "file").timedel == 0.006
+    assert read_event_file(make(tmp_path / "a.evt", header=header)).timedel == 0.0057
+    assert read_event_file(make(tmp_path / "a.evt", header={**header, "FRMTIME": 6})).timedel == 0.006
 
 
 def test_without_the_number_of_detectors_nothing_is_said_of_their_dead_time(tmp_path):
@@ -380,7 +380,7 @@ def test_without_the_number_of_detectors_nothing_is_said_of_their_dead_time(tmp_
         str(make(tmp_path / "a.evt", times, header={"TELESCOP": "XTE", "INSTRUME": "PCA"}))
     )
     assert found.code == 0
-    assert "dead_time" not in {finding.name for finding in found.findings}
+    assert "dead_time" not in {finding.code for finding in found.findings}
 
 
 @pytest.mark.parametrize(("step", "dt"), [(3.24104, 1 / 256), (0.1, 1 / 16)])
@@ -395,8 +395,8 @@ def test_infer_refuses_frames_that_are_longer_than_its_bins(tmp_path, step, dt, 
         header={"TELESCOP": "CHANDRA", "INSTRUME": "ACIS", "TIMEDEL": step},
     )
     with pytest.raises(UserError, match=rf"in steps of {step:.4g} s, .* below {0.5 / step:.3g} Hz"):
-        read(path, modules=1, segment_size=16.0, dt=dt)
-    assert read(path, modules=1, segment_size=16.0, dt=step).segments == 32
+        read_events(path).in_segments(16.0, dt=dt)
+    assert read_events(path).in_segments(16.0, dt=step).segments == 32
 
 
 def test_a_ccd_with_a_stray_event_does_not_shape_the_good_time(tmp_path):
@@ -404,10 +404,8 @@ def test_a_ccd_with_a_stray_event_does_not_shape_the_good_time(tmp_path):
     ccd[7] = 9
     gtis = {"STDGTI04": [(0, 64)], "STDGTI09": [(100, 200)]}
     columns = [fits.Column("CCDNR", "B", array=ccd)]
-    part = load(
-        make(tmp_path / "a.evt", columns=columns, gtis=gtis, header=SYNTHETIC["XMM/EPIC-pn"]),
-        "file",
-    )
+    part = read_event_file(
+        make(tmp_path / "a.evt", columns=columns, gtis=gtis, header=SYNTHETIC["XMM/EPIC-pn"]))
     np.testing.assert_array_equal(part.gti, [[0, 64]])
 
 
@@ -428,7 +426,7 @@ def test_chandra_tables_of_ccds_without_events_do_not_count(tmp_path):
         other.data["STOP"] = 600
         other.header["CCD_ID"] = 3
         hdus.append(other)
-    np.testing.assert_array_equal(load(path, "file").gti, [[0, 64]])
+    np.testing.assert_array_equal(read_event_file(path).gti, [[0, 64]])
 
 
 def huge(path, sparse):
@@ -448,7 +446,7 @@ def huge(path, sparse):
 def test_two_billion_rows_are_refused_before_memory_is_taken(tmp_path, sparse, words):
     huge(tmp_path / "a.evt", sparse)
     finding = findings(tmp_path / "a.evt")["refused"]
-    assert words in finding.what
+    assert words in finding.text
 
 
 @pytest.mark.parametrize(
@@ -458,37 +456,37 @@ def test_a_remote_path_is_refused(address):
     (finding,) = diagnose(address).findings
     assert finding.severity == "unusable"
     assert (
-        finding.what
+        finding.text
         == f"{address} is on another machine: download it first, and give the local file"
     )
 
 
 def test_float32_times_that_resolve_nothing_are_refused(tmp_path):
     path = make(tmp_path / "a.evt", uniform(start=8e7), [(8e7, 8e7 + 64)], kind="E")
-    assert "32-bit numbers, which resolve 8 s, too coarse" in findings(path)["refused"].what
+    assert "32-bit numbers, which resolve 8 s, too coarse" in findings(path)["refused"].text
 
 
 def test_a_band_without_pi_is_refused_and_without_a_band_not(tmp_path):
     path = make(tmp_path / "a.evt", pi=None)
     assert findings(path) == {}
-    assert "has no column PI" in findings(path, band=(3.0, 10.0))["refused"].what
+    assert "has no column PI" in findings(path, band=(3.0, 10.0))["refused"].text
 
 
 def test_infer_says_what_the_doctor_says(tmp_path):
     """The notes of an answer are the doctor's findings in which something is wrong or was done."""
     for what in SPOILED:
         path, _, _ = spoiled(tmp_path / f"{what}.evt", what)
-        told = read(path, modules=1, segment_size=16.0)
+        told = read_events(path).in_segments(16.0)
         assert (
             [note for note in told.notes if note.startswith(path.name)]
-            == notes(diagnose(str(path)).findings, path.name)
+            == list(noted_sentences(diagnose(str(path)).findings))
             != []
         )
 
 
 def test_a_band_is_used_by_infer_and_said(tmp_path):
     path = make(tmp_path / "a.evt", pi=np.arange(640) % 100)
-    told = read(path, modules=1, segment_size=16.0, band=(3.22, 4.02))
+    told = read_events(path, Selection((3.22, 4.02))).in_segments(16.0)
     assert told.info["events_used"] == [int(np.isin(np.arange(640) % 100, np.arange(40, 60)).sum())]
     assert told.info["band"] == [3.22, 4.02]
     assert any("events are of 3.22 to 4.02 keV, the others left out" in note for note in told.notes)
@@ -531,7 +529,7 @@ def test_real_files(name):
         found = diagnose(str(path))
     assert found.facts["mission"] == mission
     assert found.facts["events"] == events
-    assert {finding.name for finding in found.findings if finding.severity != "fact"} == expected
+    assert {finding.code for finding in found.findings if finding.severity != "note"} == expected
 
 
 OTHER = {
@@ -553,22 +551,22 @@ def test_what_is_no_event_file_is_refused_with_what_it_is(name):
     if not path.exists():
         pytest.skip("the file is not there")
     (finding,) = diagnose(str(path)).findings
-    assert OTHER[name] in finding.what
+    assert OTHER[name] in finding.text
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data folder ../shared/data is not there")
 def test_the_pulse_of_b1509_is_found_and_said_to_be_narrower_than_a_qpo():
     path = DATA / "rxte" / "B1509_RXTE_short.fits"
     finding = findings(path)["coherent"]
-    frequency = float(finding.what.split()[4])
+    frequency = float(finding.text.split()[4])
     assert frequency == pytest.approx(
         6.596, abs=0.002
     )  # 6.6115 Hz in 2003, -6.7e-11 Hz/s (Livingstone & Kaspi 2011)
     assert "narrower than any QPO" in finding.effect
-    times = load(path, "file").times  # by the definition of Leahy's power, without bins
+    times = read_event_file(path).times  # by the definition of Leahy's power, without bins
     power = 2 / len(times) * np.abs(np.exp(-2j * np.pi * frequency * (times - times[0])).sum()) ** 2
     assert power > 300
     assert any(
         "a coherent signal at 6.59" in note
-        for note in read(path, modules=1, segment_size=16.0).notes
+        for note in read_events(path).in_segments(16.0).notes
     )

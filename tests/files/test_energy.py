@@ -11,7 +11,7 @@ from event_files import make, uniform
 from stingray.mission_support import get_rough_conversion_function
 
 from livetime.errors import UserError
-from livetime.files.events import load
+from livetime.files.events import Selection, read_event_file
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 STINGRAY = Path(stingray.__file__).parent / "tests" / "data"
@@ -36,7 +36,7 @@ def test_real_files_have_stingrays_energies_and_times(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = stingray.EventList.read(str(path), fmt="hea")
-    ours = load(path, "full", band=ALL)
+    ours = read_event_file(path, Selection(ALL, "full"))
     order = np.argsort(theirs.time, kind="stable")
     np.testing.assert_allclose(
         ours.times, np.asarray(theirs.time, dtype=float)[order], rtol=0, atol=2e-7
@@ -48,16 +48,16 @@ def test_real_files_have_stingrays_energies_and_times(path):
         )
         np.testing.assert_array_equal(energy, relation(theirs.pi))
         energy = relation(theirs.pi, detector_id=theirs.detector_id)
-    np.testing.assert_allclose(ours.kev, energy[order], rtol=1e-6)
+    np.testing.assert_allclose(ours.events.kev, energy[order], rtol=1e-6)
 
 
 def test_a_band_takes_its_low_end_and_not_its_high_end(tmp_path):
     path = make(tmp_path / "a.evt", pi=np.arange(640) % 100)  # 1.62 keV and 0.04 keV a channel
-    part = load(path, "file", band=(3.22, 4.02))
+    part = read_event_file(path, Selection((3.22, 4.02)))
     assert len(part.times) == (np.isin(np.arange(640) % 100, np.arange(40, 60))).sum()
     assert part.total == 640
-    assert part.kev.min() == pytest.approx(3.22)
-    assert [finding.name for finding in part.findings] == ["band"]
+    assert part.events.kev.min() == pytest.approx(3.22)
+    assert [finding.code for finding in part.findings] == ["band"]
 
 
 def ebounds(scale=1.0, unit="keV"):
@@ -76,7 +76,7 @@ GBM = {"TELESCOP": "GLAST", "INSTRUME": "GBM"}
 def test_gamma_ray_channels_have_the_bounds_in_their_file(tmp_path):
     pha = fits.Column("PHA", "I", array=np.arange(640) % 128)
     path = make(tmp_path / "a.evt", columns=[pha], pi=None, header=GBM, extra=[ebounds()])
-    part = load(path, "file", band=(50.0, 300.0))
+    part = read_event_file(path, Selection((50.0, 300.0)))
     edges = np.geomspace(8, 800, 129)
     middle = np.sqrt(edges[:-1] * edges[1:])
     inside = np.flatnonzero((middle >= 50) & (middle < 300))
@@ -86,8 +86,8 @@ def test_gamma_ray_channels_have_the_bounds_in_their_file(tmp_path):
 @pytest.mark.parametrize(("unit", "factor"), [("eV", 1e-3), ("keV", 1.0), (None, 1.0)])
 def test_units_of_the_column_energy(tmp_path, unit, factor):
     column = fits.Column("ENERGY", "E", unit=unit, array=np.linspace(1, 1000, 640))
-    part = load(make(tmp_path / "a.evt", columns=[column]), "file", band=ALL)
-    np.testing.assert_allclose(part.kev, factor * np.linspace(1, 1000, 640), rtol=1e-6)
+    part = read_event_file(make(tmp_path / "a.evt", columns=[column]), Selection(ALL))
+    np.testing.assert_allclose(part.events.kev, factor * np.linspace(1, 1000, 640), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_units_of_the_column_energy(tmp_path, unit, factor):
 )
 def test_refusals(tmp_path, options, words):
     with pytest.raises(UserError) as caught:
-        load(make(tmp_path / "a.evt", uniform(), **options), "file", band=(3.0, 10.0))
+        read_event_file(make(tmp_path / "a.evt", uniform(), **options), Selection((3.0, 10.0)))
     assert words in str(caught.value)
     assert str(tmp_path / "a.evt") in str(caught.value)
 
@@ -146,7 +146,7 @@ def test_bounds_of_channels_that_are_no_numbers_are_refused(tmp_path):
     with pytest.raises(
         UserError, match="has no single finite number per event that is its energy in keV"
     ):
-        load(path, "file", band=(50.0, 300.0))
+        read_event_file(path, Selection((50.0, 300.0)))
 
 
 def test_a_band_without_events_is_refused_with_the_energies_that_there_are(tmp_path):
@@ -154,11 +154,11 @@ def test_a_band_without_events_is_refused_with_the_energies_that_there_are(tmp_p
         UserError,
         match=r"no events of observation.band, 90 to 99 keV: choose a band within 1.62 to 3.58 keV",
     ):
-        load(make(tmp_path / "a.evt"), "file", band=(90.0, 99.0))
+        read_event_file(make(tmp_path / "a.evt"), Selection((90.0, 99.0)))
 
 
 def test_rxte_without_its_packing_is_refused(tmp_path):
     columns = [fits.Column(name, "B", array=np.full(640, 2)) for name in ("PHA", "PCUID")]
     path = make(tmp_path / "a.evt", columns=columns, header={"TELESCOP": "XTE", "INSTRUME": "PCA"})
     with pytest.raises(UserError, match="TEVTB2"):
-        load(path, "file", band=(3.0, 10.0))
+        read_event_file(path, Selection((3.0, 10.0)))

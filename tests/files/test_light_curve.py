@@ -10,7 +10,7 @@ from scipy import stats
 
 from livetime.config import Injection
 from livetime.errors import UserError
-from livetime.files.light_curve import IDEAL, Curve, EventList, open_bright_source
+from livetime.files.bright_source import IDEAL_RATE, Curve, EventList, open_bright_source
 from livetime.simulate.detector import DeadTime, Events
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
@@ -147,7 +147,7 @@ def test_events_of_a_light_curve_follow_its_rate_and_leave_its_gaps(tmp_path):
             stats.chi2.sf(((counts[within] - expected) ** 2 / expected).sum(), len(within)) > 1e-3
         )
     x = source.ideal(Periodogram(8.0, 1.0, 0.2), rng)
-    assert 10 ** x[-2] == pytest.approx(IDEAL, rel=0.01)
+    assert 10 ** x[-2] == pytest.approx(IDEAL_RATE, rel=0.01)
     assert 10 ** x[-1] == pytest.approx(5)
 
 
@@ -168,8 +168,8 @@ def test_the_ideal_periodogram_is_that_of_the_rate():
     own = (
         2 / 128 * abs(np.fft.rfft(values)[1:256] * step) ** 2 / values.mean() ** 2
     )  # (fractional rms)^2/Hz
-    noise = 2 / IDEAL
-    assert (abs(power / IDEAL - noise - own) < 4.5 * np.sqrt(noise * (2 * own + noise))).all()
+    noise = 2 / IDEAL_RATE
+    assert (abs(power / IDEAL_RATE - noise - own) < 4.5 * np.sqrt(noise * (2 * own + noise))).all()
 
 
 def test_a_light_curve_of_counts_and_of_central_times_is_the_same(tmp_path):

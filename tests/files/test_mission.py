@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from stingray.mission_support import get_rough_conversion_function
 
-from livetime.files.mission import MISSIONS, NAMES, find
+from livetime.files.mission import MISSION_NAMES, MISSIONS, find_mission
 
 
-@pytest.mark.parametrize("mission", MISSIONS, ids=NAMES)
+@pytest.mark.parametrize("mission", MISSIONS, ids=MISSION_NAMES)
 def test_each_row_is_found_by_its_own_keywords_alone(mission):
     for telescope in mission.telescop:
         for instrument in mission.instrume:
             for spelling in (str.upper, str.lower, str.title):
-                assert find(spelling(telescope) + " ", spelling(instrument) + "1") is mission
+                assert find_mission(spelling(telescope) + " ", spelling(instrument) + "1") is mission
 
 
-@pytest.mark.parametrize("mission", MISSIONS, ids=NAMES)
+@pytest.mark.parametrize("mission", MISSIONS, ids=MISSION_NAMES)
 def test_rows_are_complete(mission):
     assert mission.source
     assert (mission.dead_time is None) == (bool(mission.frames) or mission.ccds is not None)
@@ -36,11 +36,11 @@ def test_rows_are_complete(mission):
     ],
 )
 def test_what_is_not_known_or_not_unique_is_none(telescope, instrument):
-    assert find(telescope, instrument) is None
+    assert find_mission(telescope, instrument) is None
 
 
 def test_without_an_instrument_the_only_row_of_a_telescope():
-    assert find("NuSTAR", None).name == "NuSTAR"
+    assert find_mission("NuSTAR", None).name == "NuSTAR"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_without_an_instrument_the_only_row_of_a_telescope():
     ],
 )
 def test_energies_of_channels_are_stingrays(name, stingrays):
-    zero, slope = MISSIONS[NAMES.index(name)].kev
+    zero, slope = MISSIONS[MISSION_NAMES.index(name)].kev
     channels = np.arange(1, 300)
     np.testing.assert_allclose(
         zero + slope * channels,

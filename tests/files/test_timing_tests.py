@@ -7,16 +7,8 @@ seeds are fixed.
 import numpy as np
 import pytest
 
-from livetime.files.timing_tests import (
-    absences,
-    bursts,
-    close_pairs,
-    good_times,
-    lines,
-    rate_steps,
-    silences,
-    time_step,
-)
+from livetime.files.rate_tests import absences, good_times, rate_steps, silences
+from livetime.files.timing_tests import bursts, close_pairs, lines, time_step
 
 EPS = 1e-9
 GTI = np.array([[0.0, 300.0], [500.0, 700.0]])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from livetime.files.observation import Observation
+from livetime.files.observation import EventObservation
 from livetime.simulate.detector import DeadTime, Events, Ideal
 
 
@@ -17,7 +17,7 @@ from livetime.simulate.detector import DeadTime, Events, Ideal
             1e-5,
             "XTE",
             2.5e-3,
-            "the network takes 0.0025 s of dead time after each event, but RXTE/PCA has 1e-05 s",
+            "the network assumes 0.0025 s of dead time after each event, but RXTE/PCA has 1e-05 s",
         ),
         ("RXTE/PCA", 1e-5, "XTE", 1e-5, None),
         (
@@ -25,19 +25,20 @@ from livetime.simulate.detector import DeadTime, Events, Ideal
             None,
             "CHANDRA",
             2.5e-3,
-            "the network takes 0.0025 s of dead time after each event, but Chandra/ACIS reads out frames",
+            "the network assumes 0.0025 s of dead time after each event, but Chandra/ACIS reads out frames",
         ),
         (
             None,
             None,
             "babasone",
             2.5e-3,
-            "the network takes 0.0025 s of dead time after each event, but that of babasone is not known",
+            "the network assumes 0.0025 s of dead time after each event, but that of babasone is not known",
         ),
         (None, None, None, 2.5e-3, None),
     ],
 )
 def test_another_dead_time_is_said(mission, own, telescope, tau, said):
     info = {"mission": mission, "dead_time": own, "telescope": telescope}
-    observation = Observation(Events((), np.zeros((0, 2))), 0.0, 1, info, ())
-    assert observation.doubts(DeadTime(1, tau) if tau else Ideal()) == ([said] if said else [])
+    observation = EventObservation(Events((), np.zeros((0, 2))), 0.0, info, ())
+    found = observation.mismatches(DeadTime(1, tau) if tau else Ideal())
+    assert [finding.sentence for finding in found] == ([said] if said else [])

@@ -7,7 +7,8 @@ from event_files import make, uniform
 
 from livetime.config import ObservationFiles
 from livetime.errors import UserError
-from livetime.files.observation import read
+from livetime.files.events import Selection
+from livetime.files.observation import read_events
 from livetime.infer.instrument import count_files, with_detector
 from livetime.simulate.detector import DeadTime
 from livetime.simulate.light_curve import LightCurve, Rate
@@ -47,10 +48,8 @@ PLAIN = simulator(DeadTime(1, 2.5e-3))
 
 def of(*paths, simulator=ANY, **options):
     files = ObservationFiles(path=tuple(map(str, paths)), **options)
-    seen = read(
-        files.path, modules=count_files(simulator, files), segment_size=4.0, band=files.band
-    )
-    return with_detector(simulator, files, seen)
+    found = read_events(files.path, Selection(files.band), count_files(simulator, files))
+    return with_detector(simulator, files, found.in_segments(4.0))
 
 
 def refused(*paths, **options):
@@ -84,7 +83,7 @@ def test_the_missions_numbers_unless_others_are_given(tmp_path):
     }
     assert (
         given.notes[-1]
-        == "the detector is taken to have dead time 0.001 s, detectors 3, background share 0.25, counted 0.5"
+        == "the detector, taken to have dead time 0.001 s, detectors 3, background share 0.25, counted 0.5"
     )
 
 

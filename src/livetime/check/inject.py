@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from livetime.check.coverage_map import powerlaw_rms
 from livetime.errors import UserError
-from livetime.files.light_curve import BrightSource
+from livetime.files.bright_source import BrightSource
 from livetime.infer.run import Run
 from livetime.progress import progress
 from livetime.reference.whittle import Naive, references

@@ -65,15 +65,16 @@ def doctor(settings: DoctorSettings) -> int:
     """
     from rich.console import Console
 
-    from livetime.files.doctor import diagnose, table
+    from livetime.files.doctor import diagnose
+    from livetime.report.doctor import diagnosis_table
 
     diagnoses = [diagnose(file, settings.band) for file in settings.files]
     for diagnosis in diagnoses:
         if diagnosis.facts:
-            Console(width=140).print(table(diagnosis))
+            Console(width=140).print(diagnosis_table(diagnosis))
         for finding in diagnosis.findings:
             if finding.severity == "unusable":
-                print(f"error: {finding.what}", file=sys.stderr, flush=True)
+                print(f"error: {finding.text}", file=sys.stderr, flush=True)
     if settings.output is not None:
         target = Path(settings.output)
         target.parent.mkdir(parents=True, exist_ok=True)

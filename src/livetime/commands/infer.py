@@ -64,7 +64,7 @@ def infer(settings: InferSettings) -> Path:
 
     asked = AnswerSettings(settings.draws, settings.seed, reference.names)
     run.question.check(asked, run.simulator)
-    observation, x = read_observation(run.simulator, files, run.config["name"])
+    observation, x = read_observation(run.simulator, files)
     with new_folder(folder, settings.overwrite, [*inputs, run.folder]) as aside:
         say(f"observation: {observation.length}")
         result = run.question.answer(run, observation, x, asked)

@@ -57,7 +57,7 @@ def inject(settings: InjectSettings) -> Path:
     run = open_posterior_run(settings.run)
 
     from livetime.check import inject as check_inject
-    from livetime.files.light_curve import open_bright_source
+    from livetime.files.bright_source import open_bright_source
     from livetime.report.injection import save_injection
 
     fixed = dict(settings.fixed)

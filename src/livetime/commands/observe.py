@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def observe(settings: ObserveSettings) -> Path:
 
     Returns: the folder of the files.
     """
-    from livetime.files import spectrum as pha
+    from livetime.files.writing import write_spectrum
     from livetime.infer.build import build_simulator
     from livetime.simulate.detector import DeadTime, Events
     from livetime.simulate.pileup import FrameEvents
@@ -67,7 +67,7 @@ def observe(settings: ObserveSettings) -> Path:
         if isinstance(simulator, TimingSimulator) and isinstance(events, Events):
             _write_events(events, simulator, truth, aside)
         elif isinstance(simulator, SpectralSimulator) and isinstance(events, FrameEvents):
-            pha.write(events, truth["exposure"], simulator.detector, aside)
+            write_spectrum(events, truth["exposure"], simulator.detector, aside)
         write_json(aside / "truth.json", {**truth, **label})
     if label:
         say(f"drawn from the class {label['class']}; another seed draws another")
@@ -121,36 +121,30 @@ def _say_instrument(events: "Events", simulator: "Simulator", truth: Mapping[str
 def _write_events(
     events: "Events", simulator: "TimingSimulator", truth: Mapping[str, float], folder: Path
 ) -> None:
-    from livetime.files.events import write
-    from livetime.files.mission import alike, find
+    from livetime.files.mission import find_mission, similar_dead_time
+    from livetime.files.writing import write_events
     from livetime.simulate.frames import FramePileUp
 
     paths = [folder / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
     # A mission's name stands for the mission's numbers.
-    nustar = find("NuSTAR", "FPMA")
+    nustar = find_mission("NuSTAR", "FPMA")
     is_one = (
         nustar
         and simulator.detector.renewal
-        and alike(nustar.dead_time, simulator.detector.mean_dead_time)
+        and similar_dead_time(nustar.dead_time, simulator.detector.mean_dead_time)
     )
     telescope, instruments = ("NuSTAR", ("FPMA", "FPMB")) if is_one else ("", ("SIMA", "SIMB"))
     frames = simulator.detector if isinstance(simulator.detector, FramePileUp) else None
     # for each row of what several detectors record and screening leaves
     dead_time = 0.0 if frames else 1 - float(simulator.detector_at(truth).live_fraction(1.0))
     exposed = frames.exposed * float(np.diff(events.gti).sum()) if frames else 0.0
-    told = (
-        {"TIMEDEL": frames.cycle, "EXPOSURE": exposed, "LIVETIME": exposed, "DEADC": frames.exposed}
-        if frames
-        else None
-    )
+    keywords: dict[str, Any] = {"TELESCOP": telescope}
+    if frames:
+        keywords |= {"TIMEDEL": frames.cycle, "EXPOSURE": exposed, "LIVETIME": exposed}
+        keywords["DEADC"] = frames.exposed
     try:
-        write(
-            events,
-            paths,
-            dead_time=dead_time,
-            telescope=telescope,
-            instruments=instruments,
-            keywords=told,
+        write_events(
+            events, paths, dead_time=dead_time, instruments=instruments, keywords=keywords
         )
     except ValueError as error:
         raise UserError(

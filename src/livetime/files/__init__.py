@@ -1,0 +1,1 @@
+"""Read real files into events or counts, and find what is wrong with them."""

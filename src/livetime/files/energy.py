@@ -1,5 +1,6 @@
-"""The energy of each event in keV, as far as a file and its mission tell it."""
+"""The energy of each event in keV, as far as a file and its mission give it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,119 +8,152 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.files.fits import column
+from livetime.files.fits import Table, fits_tables
 from livetime.files.mission import Mission
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-_KEV = {"": 1.0, "KEV": 1.0, "EV": 1e-3, "MEV": 1e3}
+
+CALIBRATED = "give a file with calibrated energies"
+MAX_PCA_CHANNEL = 2**16
+"""Packed channels of RXTE have at most 16 bits."""
+
+MJD_OF_RXTE = 49353
+"""MJDREFI of RXTE's files, for a header without it."""
 
 
-def values(hdu: Any, name: str, rows: Mask, file: str, use: str) -> Floats:
-    """A column of one finite number per event, at the rows of the mask. Raises UserError, which says what the column is for."""
-    if (own := column(hdu, name)) is None:
-        raise UserError(f"{file} has no column {name}, {use}: give a file with calibrated energies")
-    try:
-        found = np.array(hdu.data[own], dtype=np.float64)[rows]
-    except ValueError:
-        found = np.full(1, np.nan)
-    if found.ndim != 1 or not np.isfinite(found).all():
-        raise UserError(
-            f"{file} has no single finite number per event in column {own}: give a file with calibrated energies"
-        )
-    return found
-
-
-def of_events(
-    hdus: fits.HDUList, hdu: Any, rows: Mask, mission: Mission | None, file: str
+def event_energies(
+    hdus: fits.HDUList, events: Table, rows: Mask, mission: Mission | None
 ) -> Floats:
-    """Energies in keV of the rows of a mask: of column ENERGY, else by the mission's relation, the file's EBOUNDS, or RXTE's calibration.
+    """Read the energies in keV of the rows of a mask, (N,).
 
-    Raises: UserError where none of them serves, or gives an event no finite energy.
+    They are those of the column ENERGY. Without it they follow from the file's EBOUNDS, RXTE's
+    calibration, or the mission's relation of channel and energy, whichever applies.
+
+    Arguments:
+        hdus: the open file.
+        events: its table of events.
+        rows: which rows are events, (R,).
+        mission: None for an instrument that is not known.
+
+    Raises:
+        UserError: where none of them serves, or gives an event no finite energy.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        found = _of_events(hdus, hdu, rows, mission, file)
+        found = _energies(hdus, events, rows, mission)
     if not np.isfinite(found).all():
         raise UserError(
-            f"{file} has no single finite number per event that is its energy in keV: give a file with calibrated energies"
+            str(events.path), "has events whose energy in keV is no finite number", CALIBRATED
         )
     return found
 
 
-def _of_events(
-    hdus: fits.HDUList, hdu: Any, rows: Mask, mission: Mission | None, file: str
-) -> Floats:
-    use = "by which observation.band picks energies"
-    if (own := column(hdu, "ENERGY")) is not None:
-        unit = str(hdu.columns[own].unit or "").strip().upper()
-        if unit not in _KEV:
-            raise UserError(f"{file} gives column {own} in {unit}: convert it to keV")
-        return values(hdu, own.upper(), rows, file, use) * _KEV[unit]
-    bounds = next((h for h in hdus if h.name == "EBOUNDS" and column(h, "E_MIN")), None)
+def _energies(hdus: fits.HDUList, events: Table, rows: Mask, mission: Mission | None) -> Floats:
+    if events.has("ENERGY"):
+        return events.quantity("ENERGY", "keV")[rows]
+
+    bounds = _bounds_table(hdus, events)
     if bounds is not None and mission is not None and mission.kev is None:
-        return _bounded(
-            bounds, values(hdu, "PI" if column(hdu, "PI") else "PHA", rows, file, use), file
-        )
-    if mission is not None and mission.name == "RXTE/PCA":
-        return _rxte(hdu, rows, file, use)
-    channels = values(hdu, "PI", rows, file, use)
+        name = "PI" if events.has("PI") else "PHA"
+        return _from_bounds(bounds, channels(events, name, rows))
+
+    if mission is not None and mission.calibration == "rxte_pca":
+        return _rxte(events, rows)
+
+    pi = channels(events, "PI", rows)
     if mission is None or mission.kev is None:
         raise UserError(
-            f"{file} has PI channels whose energies livetime does not know: give a file with a column ENERGY"
+            str(events.path),
+            "has PI channels whose energies livetime does not know",
+            "give a file with a column ENERGY",
         )
-    return mission.kev[0] + mission.kev[1] * channels
+    zero, width = mission.kev
+    return zero + width * pi
 
 
-def _bounded(bounds: Any, channels: Floats, file: str) -> Floats:
-    """Geometric means of the channels' bounds (Fermi/GBM writes them beside the events)."""
-    low, high = (
-        np.array(bounds.data[column(bounds, name)], dtype=np.float64) for name in ("E_MIN", "E_MAX")
-    )
-    first = (
-        int(np.array(bounds.data[column(bounds, "CHANNEL")])[0]) if column(bounds, "CHANNEL") else 0
-    )
-    at = channels.astype(np.int64) - first
+def channels(events: Table, name: str, rows: Mask) -> Floats:
+    """Read a column of one finite number for each event, at the rows of a mask.
+
+    Raises:
+        UserError: where the column is missing, or a number is not finite.
+    """
+    path = str(events.path)
+    if not events.has(name):
+        raise UserError(path, f"has no column {name}, which gives the energies", CALIBRATED)
+    found = events.numbers(name)[rows]
+    if not np.isfinite(found).all():
+        problem = f"has numbers that are not finite in {events.place(name)}"
+        raise UserError(path, problem, CALIBRATED)
+    return found
+
+
+def _bounds_table(hdus: fits.HDUList, events: Table) -> Table | None:
+    """Find the table of channel bounds that Fermi/GBM writes beside the events."""
+    for table in fits_tables(hdus, events.path):
+        if table.name == "EBOUNDS" and table.has("E_MIN", "E_MAX"):
+            return table
+    return None
+
+
+def _from_bounds(bounds: Table, channel: Floats) -> Floats:
+    """Take the geometric mean of each channel's bounds."""
+    low = bounds.quantity("E_MIN", "keV")
+    high = bounds.quantity("E_MAX", "keV")
+    first = int(bounds.raw("CHANNEL")[0]) if bounds.has("CHANNEL") else 0
+    at = channel.astype(np.int64) - first
     if not ((at >= 0) & (at < len(low))).all():
         raise UserError(
-            f"{file} has events in channels that its table EBOUNDS does not hold: make the file again"
+            str(bounds.path),
+            f"has events in channels outside its table EBOUNDS, {first} to {first + len(low) - 1}",
+            "make the file again",
         )
-    return np.sqrt(low * high)[at] * _KEV.get(
-        str(bounds.columns[column(bounds, "E_MIN")].unit or "").strip().upper(), 1.0
-    )
+    middle: Floats = np.sqrt(low * high)
+    return middle[at]
 
 
-def _rxte(hdu: Any, rows: Mask, file: str, use: str) -> Floats:
-    """RXTE packs channels as TEVTB2 says, and its gain depends on epoch and PCU: as stingray has both."""
-    from stingray.mission_support import (
-        get_rough_conversion_function,
-        rxte_pca_event_file_interpretation,
+# RXTE.
+
+
+def _rxte(events: Table, rows: Mask) -> Floats:
+    """Unpack RXTE's channels as TEVTB2 says; their gain depends on epoch and PCU."""
+    from stingray.mission_support import get_rough_conversion_function
+
+    packed = channels(events, "PHA", rows).astype(np.int64)
+    pcus = channels(events, "PCUID", rows).astype(np.int64)
+    absolute = _absolute_channels(events, packed)
+    conversion = get_rough_conversion_function(
+        "xte", instrument="pca", epoch=_start_mjd(events.header)
     )
 
-    packed, pcus = (
-        values(hdu, name, rows, file, use).astype(np.int64) for name in ("PHA", "PCUID")
-    )
-    if not (packed.min() >= 0 and packed.max() < 2**16):
-        raise UserError(
-            f"{file} has channels from {packed.min()} to {packed.max()} in column PHA, which RXTE has not: make the file again"
-        )
-    header = hdu.header
-    start = (
-        header.get("MJDREFI", header.get("MJDREF", 49353))
-        + header.get("MJDREFF", 0.0)
-        + header.get("TSTART", 0.0) / 86400
-    )
-    try:
-        absolute = rxte_pca_event_file_interpretation(
-            {"PHA": np.arange(packed.max() + 1)}, header=header
-        )["PHA"]
-    except (KeyError, ValueError, IndexError):
-        raise UserError(
-            f"{file} does not tell in TEVTB2 how its channels are packed: leave observation.band out"
-        ) from None
-    kev = get_rough_conversion_function("xte", instrument="pca", epoch=start)
     found = np.zeros(len(packed))
     for pcu in np.unique(pcus):
-        found[pcus == pcu] = np.asarray(kev(absolute, detector_id=int(pcu)), dtype=np.float64)[
-            packed[pcus == pcu]
-        ]
+        own = pcus == pcu
+        energies = np.asarray(conversion(absolute, detector_id=int(pcu)), dtype=np.float64)
+        found[own] = energies[packed[own]]
     return found
+
+
+def _absolute_channels(events: Table, packed: NDArray[np.int64]) -> NDArray[Any]:
+    """List the absolute channel of each packed one, from 0 to the largest in the file."""
+    from stingray.mission_support import rxte_pca_event_file_interpretation
+
+    path = str(events.path)
+    low, high = int(packed.min()), int(packed.max())
+    if low < 0 or high >= MAX_PCA_CHANNEL:
+        problem = f"has channels {low} to {high} in column PHA, outside 0 to {MAX_PCA_CHANNEL - 1}"
+        raise UserError(path, problem, "make the file again")
+
+    try:
+        unpacked = rxte_pca_event_file_interpretation(
+            {"PHA": np.arange(high + 1)}, header=events.header
+        )
+    except (KeyError, ValueError, IndexError):
+        problem = "has no TEVTB2 that says how its channels are packed"
+        raise UserError(path, problem, "leave observation.band out") from None
+    return np.asarray(unpacked["PHA"])
+
+
+def _start_mjd(header: Mapping[str, Any]) -> float:
+    whole = header.get("MJDREFI", header.get("MJDREF", MJD_OF_RXTE))
+    days = header.get("TSTART", 0.0) / 86400
+    return float(whole + header.get("MJDREFF", 0.0) + days)

@@ -1,67 +1,79 @@
-"""A leaf: what is said of an event file: what is wrong, what was done about it, and what it does to a measurement."""
+"""Findings: what is remarkable in a file, what was done about it, and its effect on parameters."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from livetime.errors import UserError
 
-Severity = Literal["fact", "warning", "unusable"]
+Severity = Literal["note", "warning", "unusable"]
+
+EXIT_CODES: dict[Severity, int] = {"note": 0, "warning": 1, "unusable": 2}
+"""How bad a severity is; `doctor` ends with the worst one."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a referee would remark.
+    """One thing about a file that a referee would remark on.
 
     Arguments:
-        name: stable, for scripts.
-        severity: `fact` for what is as it must be, but is to be known; `warning`; `unusable`.
-        what: what is there, with numbers.
-        done: what was done about it; empty for nothing.
-        effect: what it does to a rms, a QPO or a power spectrum.
+        code: stable name, for scripts.
+        severity: `note` for what is normal but worth knowing, `warning` for what may bias an
+            answer, `unusable` for what no answer can be drawn from.
+        text: what was found, with its numbers.
+        action: what was done about it; empty for nothing.
+        effect: what it does to a rms, a QPO, a rate or a power spectrum.
+        file: name of the file; empty for a finding on all files together.
+
+    Example:
+        >>> late = Finding("unsorted", "warning", "2 events are out of order", "now sorted")
+        >>> late.of_file("A.evt").sentence
+        'A.evt: 2 events are out of order, now sorted'
     """
 
-    name: str
+    code: str
     severity: Severity
-    what: str
-    done: str = ""
+    text: str
+    action: str = ""
     effect: str = ""
+    file: str = ""
 
     @property
     def noted(self) -> bool:
-        """Whether an answer has to tell of it: something was done, or is wrong."""
-        return bool(self.done) or self.severity != "fact"
+        """Say whether an answer must mention it: something was done, or may be wrong."""
+        return bool(self.action) or self.severity != "note"
 
-    def note(self, file: str) -> str:
-        return f"{file}: {self.what}" + (f", {self.done}" if self.done else "")
+    @property
+    def sentence(self) -> str:
+        """Word the finding: the file, what was found, what was done."""
+        parts = [part for part in (self.text, self.action) if part]
+        words = ", ".join(parts)
+        return f"{self.file}: {words}" if self.file else words
+
+    def of_file(self, name: str) -> "Finding":
+        """Copy the finding with the name of its file."""
+        return replace(self, file=name)
 
 
 class NoGoodTimeError(UserError):
-    """The good time intervals cannot be used, but all from the first to the last event can."""
+    """The good time intervals are unusable, but the span from first to last event is usable."""
 
 
-def counted(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
+def noted_sentences(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Word the findings that an answer must mention, one sentence each.
+
+    Example:
+        >>> noted_sentences([Finding("gaps", "note", "3 gaps"), Finding("bursts", "warning", "1")])
+        ('1',)
+    """
+    return tuple(finding.sentence for finding in findings if finding.noted)
 
 
-def add(
-    findings: list[Finding],
-    name: str,
-    which: Any,
-    noun: str,
-    rest: str,
-    done: str,
-    effect: str,
-    severity: Severity = "warning",
-) -> None:
-    """Adds a finding that counts the rows in the mask `which`, where there are any: `3 events earlier than the one before`."""
-    if n := int(np.sum(which)):
-        findings.append(
-            Finding(name, severity, f"{counted(n, noun)} {rest}".rstrip(), done, effect)
-        )
+def plural(number: int, noun: str) -> str:
+    """Write a number and its noun, with an s where the number is not one.
 
-
-def notes(findings: Sequence[Finding], file: str) -> list[str]:
-    return [finding.note(file) for finding in findings if finding.noted]
+    Example:
+        >>> plural(1, "event"), plural(2, "event")
+        ('1 event', '2 events')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""A FITS file opened, its table of events found among the others, and its keywords; whatever is not one is refused in a sentence."""
+"""Open FITS files, find their tables, and read keywords and columns: the only place that does."""
 
 import gzip
 import io
@@ -7,77 +7,69 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from astropy import units
 from astropy.io import fits
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.files.finding import Finding
 
 Floats = NDArray[np.float64]
-TIME_ZERO = ("TIMEZERO", "TIMEZERI", "TIMEZERF")
-MJDREF = ("MJDREF", "MJDREFI", "MJDREFF")
-LIVE = ("DEADC", "LIVETIME", "EXPOSURE", "ONTIME")
-STEP = ("TIMEDEL", "TIMEPIXR", "FRMTIME")
-_WORDS = (
-    "TELESCOP",
-    "INSTRUME",
-    "OBJECT",
-    "TIMESYS",
-    "TIMEREF",
-    "TIMEUNIT",
-    "DATAMODE",
-    "SUBMODE",
-    "BARYCORR",
-    "PLEPHEM",
-)
-_KEYS = (MJDREF, TIME_ZERO, *((key,) for key in (*_WORDS, *LIVE, *STEP)))
-_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-_WORKING = 60
-"""Bytes per event that reading and sorting take beside the row itself."""
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+"""Bytes of memory of this machine."""
+
+TRUNCATED = ("truncated", "ended before", "smaller than", "Header missing END")
+"""What astropy says of a file that is cut."""
+
+COPY_AGAIN = "copy or download it again"
+
+ALIASES = {
+    "sec": "s",
+    "secs": "s",
+    "second": "s",
+    "seconds": "s",
+    "ev": "eV",
+    "kev": "keV",
+    "mev": "MeV",
+}
+"""Spellings of units that files have and the FITS standard has not, in lower case."""
 
 
 def local_file(given: str | Path) -> Path:
-    """The path of a file that is there and not empty; raises UserError."""
-    if re.match(r"[a-z][a-z0-9+.-]+:/", str(given), re.IGNORECASE) and not os.path.exists(given):
+    """Find a plain file on this machine.
+
+    Raises:
+        UserError: for a web address, a folder, and a file that is missing or empty.
+    """
+    address = re.match(r"[a-z][a-z0-9+.-]+:/", str(given), re.IGNORECASE)
+    if address and not os.path.exists(given):
         raise UserError(
-            f"{given} is on another machine: download it first, and give the local file"
+            str(given), "is on another machine", "download it first, and give the local file"
         )
+
     path = Path(os.path.expanduser(given))
-    if not os.path.exists(path):  # other than Path.exists, it bears names that no file can have
-        raise UserError(f"{path} does not exist: check the path")
+    if not os.path.exists(path):  # unlike Path.exists, it accepts names that no file can have
+        raise UserError(str(path), "does not exist", "check the path")
     if not path.is_file():
-        raise UserError(f"{path} is a folder or no plain file: name the file itself")
+        raise UserError(str(path), "is a folder or no plain file", "name the file itself")
     if path.stat().st_size == 0:
-        raise UserError(f"{path} is empty (0 bytes): copy or download it again")
+        raise UserError(str(path), "is empty (0 bytes)", COPY_AGAIN)
     return path
 
 
-def _stream(path: Path) -> BinaryIO:
-    """The file's bytes, unpacked here: astropy takes the end of a cut gzip file for the end of the FITS file, and says nothing."""
-    stream = path.open("rb")
-    if stream.read(2) == b"\x1f\x8b":
-        stream.close()
-        with gzip.open(path) as packed:
-            data = packed.read(_MEMORY // 2)
-        if len(data) == _MEMORY // 2:
-            raise UserError(
-                f"{path} unpacks to more than half of the memory: unpack it with gunzip, and cut it into pieces"
-            )
-        return io.BytesIO(data)
-    stream.seek(0)
-    return stream
-
-
 @contextmanager
-def opened(path: Path) -> Iterator[fits.HDUList]:
-    """The file with all its headers read; whatever astropy stumbles over in a broken one becomes a sentence."""
-    truncated = UserError(
-        f"{path} is truncated, its end is missing or damaged: copy or download it again"
-    )
+def open_fits(path: Path) -> Iterator[fits.HDUList]:
+    """Open a FITS file and read all its headers.
+
+    Raises:
+        UserError: for a file that is cut, and for all else that astropy cannot read.
+    """
+    cut = UserError(str(path), "is truncated: its end is missing or damaged", COPY_AGAIN)
     caught: list[warnings.WarningMessage] = []
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -89,145 +81,251 @@ def opened(path: Path) -> Iterator[fits.HDUList]:
     except UserError as error:
         # Astropy leaves out a table whose header is cut, with a warning.
         if any("corrupted" in str(warning.message) for warning in caught):
-            raise truncated from error
+            raise cut from error
         raise
     except Exception as error:
-        reason = (
-            f"{type(error).__name__}: {' '.join(str(error).split()).split('. ')[0].rstrip('.')}"
-        )
-        if any(
-            words in reason
-            for words in ("truncated", "ended before", "smaller than", "Header missing END")
-        ):
-            raise truncated from error
+        reason = _first_sentence(error)
+        if any(words in reason for words in TRUNCATED):
+            raise cut from error
         raise UserError(
-            f"{path} cannot be read as FITS ({reason}): give a FITS file, or copy it again if it is one"
+            str(path),
+            f"cannot be read as FITS ({reason})",
+            "give a FITS file, or copy it again if it is one",
         ) from error
 
 
+def _first_sentence(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words.split('. ')[0].rstrip('.')}"
+
+
+def _stream(path: Path) -> BinaryIO:
+    """Open a file's bytes, unpacked if they are gzipped.
+
+    Astropy takes the end of a cut gzip file for the end of the FITS file, without a word.
+    """
+    stream = path.open("rb")
+    gzipped = stream.read(2) == b"\x1f\x8b"
+    if not gzipped:
+        stream.seek(0)
+        return stream
+
+    stream.close()
+    limit = MEMORY // 2
+    with gzip.open(path) as packed:
+        data = packed.read(limit)
+    if len(data) == limit:
+        raise UserError(
+            str(path),
+            "unpacks to more than half of the memory",
+            "unpack it with gunzip, and cut it into pieces",
+        )
+    return io.BytesIO(data)
+
+
+# Keywords.
+
+TIME_ZERO = ("TIMEZERO", "TIMEZERI", "TIMEZERF")
+MJDREF = ("MJDREF", "MJDREFI", "MJDREFF")
+LIVE = ("DEADC", "LIVETIME", "EXPOSURE", "ONTIME")
+STEP = ("TIMEDEL", "TIMEPIXR", "FRMTIME")
+WORDS = (
+    "TELESCOP",
+    "INSTRUME",
+    "OBJECT",
+    "TIMESYS",
+    "TIMEREF",
+    "TIMEUNIT",
+    "DATAMODE",
+    "SUBMODE",
+    "BARYCORR",
+    "PLEPHEM",
+)
+GROUPS = (MJDREF, TIME_ZERO, *((key,) for key in (*WORDS, *LIVE, *STEP)))
+
+
 def keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
-    """The event table's keywords, and the primary header's where it has none; of a keyword that may be split, never parts of both."""
+    """Read a table's keywords, and the primary header's where it has none.
+
+    A quantity that may be split over keywords (MJDREFI + MJDREFF) is taken from one header.
+    """
     found: dict[str, Any] = {}
-    for group in _KEYS:
+    for group in GROUPS:
         header = own if any(key in own for key in group) else primary
-        found |= {
-            key: header[key] for key in group if isinstance(header.get(key), (str, int, float))
-        }
+        for key in group:
+            value = header.get(key)
+            if isinstance(value, (str, int, float)):
+                found[key] = value
     return found
 
 
 def refuse_words(header: Mapping[str, Any], keys: Iterable[str], path: Path) -> None:
-    """Raises UserError where one of these keywords, which must be numbers, is none."""
+    """Refuse keywords that must be numbers but are text.
+
+    Raises:
+        UserError: for the first of them.
+    """
     for key in keys:
         if isinstance(header.get(key), (str, bool)):
             raise UserError(
-                f"{path}: the keyword {key} is {header[key]!r}, which is no number: mend the header"
+                str(path),
+                f"has the keyword {key} = {header[key]!r}, which is no number",
+                "correct the header",
             )
 
 
-def column(hdu: Any, name: str) -> str | None:
-    """The column's own spelling, since names in FITS tables do not care for case; None where there is none."""
-    names = hdu.columns.names if isinstance(hdu, fits.BinTableHDU) else []
-    return next((n for n in names if n.upper() == name), None)
+def sum_keys(header: Mapping[str, Any], names: tuple[str, str, str]) -> float:
+    """Add up a keyword that may be split for precision; one without a value counts as zero.
 
+    Arguments:
+        header: keywords.
+        names: of the whole, its integer and its fraction, as `("MJDREF", "MJDREFI", "MJDREFF")`.
 
-def numbers(hdu: Any, own: str, path: Path) -> Floats:
-    """A column of one number per row, by its `own` spelling; raises UserError for any other."""
-    rows = hdu.data  # which tells of a truncated file, and is not to be caught here
-    where = f"column {own} of table {hdu.name}"
-    try:
-        found = np.array(rows[own], dtype=np.float64)
-    except ValueError:  # text, or rows of any length
-        raise UserError(f"{path} has no numbers in {where}: make the file again") from None
-    if found.ndim != 1:
-        raise UserError(
-            f"{path} has several values per row in {where}: give a file with one per row"
-        )
-    return found
-
-
-def _rank(hdu: Any) -> int | None:
-    """How much a table looks like events, 0 for most; None without TIME, or for something else that has times."""
-    name, kind = hdu.name.upper(), str(hdu.header.get("HDUCLAS1", "")).upper()
-    if column(hdu, "TIME") is None or _is_light_curve(hdu):
-        return None
-    if kind.startswith("EVENT") or any(word in name for word in ("EVENT", "EVT", "XTE_SE")):
-        return 0 if name == "EVENTS" else 1
-    other = kind in ("GTI", "ARRAY") or any(
-        word in name for word in ("GTI", "BADPIX", "EXPOSU", "FPM_SEL", "XTE_SA")
-    )
-    return None if other else 2
-
-
-def _is_light_curve(hdu: Any) -> bool:
-    return (
-        hdu.header.get("HDUCLAS1") == "LIGHTCURVE"
-        or hdu.name.upper().startswith("RATE")
-        or column(hdu, "RATE") is not None
-    )
-
-
-def _is_spectrum(hdu: Any) -> bool:
-    return str(hdu.header.get("HDUCLAS1", "")).upper() in (
-        "SPECTRUM",
-        "RESPONSE",
-    ) or hdu.name.upper() in ("SPECTRUM", "SPECRESP", "MATRIX")
-
-
-def event_table(hdus: fits.HDUList, path: Path, findings: list[Finding]) -> Any:
-    tables = [(rank, i) for i, hdu in enumerate(hdus) if (rank := _rank(hdu)) is not None]
-    if not tables:
-        what = "has no table of events with a TIME column"
-        for kind, is_it in (
-            ("a light curve", _is_light_curve),
-            ("a spectrum or a response", _is_spectrum),
-            ("binned counts", _is_binned),
-        ):
-            what = f"holds {kind}, not events" if any(map(is_it, hdus)) else what
-        raise UserError(f"{path} {what}: give the event file that the mission's pipeline wrote")
-    rank, best = min(tables)
-    hdu = hdus[best]
-    if (several := [r for r, _ in tables].count(rank)) > 1:
-        done, effect = (
-            f"of which only the first, {hdu.name}, is read",
-            "the events of the others are missing",
-        )
-        findings.append(
-            Finding("several_event_tables", "warning", f"{several} tables of events", done, effect)
-        )
-    rows, width = int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"])
-    if rows == 0:
-        raise UserError(
-            f"{path} has no events, table {hdu.name} is empty: check the filters that it was made with"
-        )
-    if rows >= 2**31 or rows * (width + _WORKING) > _MEMORY // 2:
-        size = rows * (width + _WORKING) / 2**30
-        raise UserError(
-            f"{path} declares {rows} events, for which {size:.3g} GiB of memory are needed: cut it into shorter pieces"
-        )
-    return hdu
-
-
-def _is_binned(hdu: Any) -> bool:
-    return hdu.name.upper() == "XTE_SA" or str(hdu.header.get("HDUCLAS1", "")).upper() == "ARRAY"
-
-
-def seconds(hdu: Any, name: str, header: Mapping[str, Any], path: Path) -> Floats:
-    """A column of times in s, TIMEZERO added: of the table's own header, or of the events' where that has none."""
-    own_column = hdu.columns[column(hdu, name)]
-    where = f"column {own_column.name} of table {hdu.name}"
-    for unit in (own_column.unit, hdu.header.get("TIMEUNIT", header.get("TIMEUNIT"))):
-        if str(unit or "s").strip().lower() not in ("s", "sec", "secs", "second", "seconds"):
-            raise UserError(
-                f"{path} gives {where} in {str(unit).strip()}: convert it to seconds (unit s)"
-            )
-    own = hdu.header if any(hdu.header.get(key) is not None for key in TIME_ZERO) else header
-    refuse_words(own, TIME_ZERO, path)
-    return numbers(hdu, own_column.name, path) + sum_key(own, *TIME_ZERO)
-
-
-def sum_key(header: Mapping[str, Any], whole: str, integer: str, fraction: str) -> float:
-    """A keyword that may be split in two for precision; one that stands there without a value is none."""
+    Example:
+        >>> sum_keys({"MJDREFI": 55197, "MJDREFF": 0.5}, MJDREF)
+        55197.5
+    """
+    whole, integer, fraction = names
     if integer in header or fraction in header:
         return float(header.get(integer) or 0) + float(header.get(fraction) or 0)
     return float(header.get(whole) or 0)
+
+
+# Tables.
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of an open FITS file, its keywords and its columns.
+
+    Arguments:
+        path: the file, for messages.
+        hdu: astropy's table.
+    """
+
+    path: Path
+    hdu: Any
+
+    @property
+    def name(self) -> str:
+        """Name the table as its EXTNAME does."""
+        return str(self.hdu.name)
+
+    @property
+    def header(self) -> fits.Header:
+        """Give the table's own header."""
+        return self.hdu.header
+
+    @property
+    def kind(self) -> str:
+        """Give HDUCLAS1 in capitals, which says what an OGIP table is; empty if missing."""
+        return str(self.header.get("HDUCLAS1", "")).strip().upper()
+
+    @property
+    def rows(self) -> int:
+        """Count the rows, as the header declares them."""
+        return int(self.header["NAXIS2"])
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        names = self.hdu.columns.names if isinstance(self.hdu, fits.BinTableHDU) else []
+        return {name.upper(): name for name in reversed(names)}
+
+    def has(self, *names: str) -> bool:
+        """Say whether there is a column of each name; case does not matter in FITS."""
+        return all(name.upper() in self._spellings for name in names)
+
+    def spelling(self, name: str) -> str:
+        """Spell a column as the file does."""
+        return self._spellings[name.upper()]
+
+    def place(self, name: str) -> str:
+        """Say where a column is, for messages."""
+        return f"column {self.spelling(name)} of table {self.name}"
+
+    def unit(self, name: str) -> str:
+        """Give a column's TUNIT, stripped; empty if missing."""
+        return str(self.hdu.columns[self.spelling(name)].unit or "").strip()
+
+    def raw(self, name: str) -> NDArray[Any]:
+        """Give a column as astropy reads it."""
+        return np.asarray(self.hdu.data[self.spelling(name)])
+
+    def numbers(self, name: str) -> Floats:
+        """Read a column of one number in each row, (N,), as it stands in the file.
+
+        Raises:
+            UserError: for text, and for several values in a row.
+        """
+        data = self.hdu.data  # fails for a truncated file, which `open_fits` words
+        try:
+            found = np.array(data[self.spelling(name)], dtype=np.float64)
+        except ValueError:  # text, or rows of any length
+            raise UserError(
+                str(self.path), f"has no numbers in {self.place(name)}", "make the file again"
+            ) from None
+        if found.ndim != 1:
+            raise UserError(
+                str(self.path),
+                f"has several values per row in {self.place(name)}",
+                "give a file with one per row",
+            )
+        return found
+
+    def quantity(self, name: str, unit: str, default: str = "") -> Floats:
+        """Read a column (N,) in a unit.
+
+        Arguments:
+            name: the column.
+            unit: that of the result.
+            default: unit of a column without TUNIT; empty for `unit`.
+
+        Raises:
+            UserError: for a unit that is not known, or is of another quantity.
+        """
+        given = self.unit(name) or default or unit
+        factor = conversion(given, unit)
+        if factor is None:
+            raise UserError(
+                str(self.path), f"gives {self.place(name)} in {given}", f"convert it to {unit}"
+            )
+        found = self.numbers(name)
+        return found if factor == 1.0 else found * factor
+
+
+def seconds(table: Table, name: str, header: Mapping[str, Any]) -> Floats:
+    """Read a column of times in s, TIMEZERO added.
+
+    Arguments:
+        table: of events or of good time intervals.
+        name: the column, (N,).
+        header: the events' keywords, where the table has no TIMEUNIT or TIMEZERO of its own.
+
+    Raises:
+        UserError: for a unit that is no time, and a TIMEZERO that is no number.
+    """
+    time_unit = str(table.header.get("TIMEUNIT", header.get("TIMEUNIT")) or "s").strip()
+    has_own_zero = any(table.header.get(key) is not None for key in TIME_ZERO)
+    own = table.header if has_own_zero else header
+    refuse_words(own, TIME_ZERO, table.path)
+    return table.quantity(name, "s", time_unit) + sum_keys(own, TIME_ZERO)
+
+
+def conversion(given: str, wanted: str) -> float | None:
+    """Find the factor from one unit to another, or None for other quantities.
+
+    Example:
+        >>> conversion("keV", "eV"), conversion("sec", "s"), conversion("J", "s")
+        (1000.0, 1.0, None)
+    """
+    try:
+        own = units.Unit(ALIASES.get(given.lower(), given))
+        factor = float(own.to(units.Unit(wanted)))
+    except (ValueError, TypeError, units.UnitConversionError):
+        return None
+    return 1.0 if np.isclose(factor, 1.0, rtol=1e-12, atol=0) else factor
+
+
+def fits_tables(hdus: fits.HDUList, path: Path) -> list[Table]:
+    """List what follows the primary header and has columns."""
+    return [Table(path, hdu) for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]

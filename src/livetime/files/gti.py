@@ -1,4 +1,4 @@
-"""Good time intervals: arrays (G, 2) in s."""
+"""Good time intervals: arrays (G, 2) of starts and stops in s."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,144 +8,201 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from livetime.files.finding import Finding, NoGoodTimeError, add
-from livetime.files.fits import column, numbers, seconds
+from livetime.files.finding import Finding, NoGoodTimeError, plural
+from livetime.files.fits import Table, fits_tables, seconds
 from livetime.files.mission import Mission
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-STRAY = 0.01
+
+MIN_CCD_SHARE = 0.01
 """A CCD with a smaller share of the events does not shape the good time."""
 
-
-def mended(gti: Floats, table: str, file: str, findings: list[Finding]) -> Floats:
-    """Sorted, and merged where they overlap or touch. Raises NoGoodTimeError for a reversed one."""
-    wrong = ~(gti[:, 0] < gti[:, 1]) | ~np.isfinite(gti).all(axis=1)
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        raise NoGoodTimeError(
-            f"{file} has a reversed or broken good time interval, {gti[i, 0]:.6f} to {gti[i, 1]:.6f} s in row {i + 1} of table {table}: "
-            "correct the table, or set observation.gti=full"
-        )
-    what, effect = (
-        "good time interval",
-        "taken as they are, their segments would be counted twice, and errors come out too small",
-    )
-    add(
-        findings,
-        "unsorted_gti",
-        np.diff(gti[:, 0]) < 0,
-        what,
-        "earlier than the one before",
-        "now sorted",
-        "none once they are sorted",
-    )
-    gti = gti[np.argsort(gti[:, 0], kind="stable")]
-    reach = np.maximum.accumulate(gti[:, 1])
-    add(
-        findings,
-        "overlapping_gti",
-        gti[1:, 0] < reach[:-1],
-        what,
-        "overlapping an earlier one",
-        "now merged",
-        effect,
-    )
-    apart = gti[1:, 0] > reach[:-1]
-    return np.stack(
-        [gti[np.append(True, apart)[: len(gti)], 0], reach[np.append(apart, True)[: len(gti)]]],
-        axis=1,
-    )
+USE_FULL = "set observation.gti=full"
 
 
-def intersect(gtis: Sequence[Floats]) -> Floats:
-    """The time common to all; each argument is sorted and free of overlaps.
+def intersect(lists: Sequence[Floats]) -> Floats:
+    """Find the time that several lists of intervals have in common.
 
-    >>> intersect([np.array([[0.0, 10.0], [20.0, 30.0]]), np.array([[5.0, 22.0]])]).tolist()
-    [[5.0, 10.0], [20.0, 22.0]]
+    Arguments:
+        lists: each (G, 2) in s, sorted and free of overlaps.
+
+    Example:
+        >>> a, b = np.array([[0.0, 10.0], [20.0, 30.0]]), np.array([[5.0, 22.0]])
+        >>> intersect([a, b]).tolist()
+        [[5.0, 10.0], [20.0, 22.0]]
     """
-    edges = np.concatenate([gti.T.ravel() for gti in gtis])
-    steps = np.concatenate([np.repeat([1, -1], len(gti)) for gti in gtis])
-    order = np.lexsort((steps, edges))  # at equal times stops come first: a touch is no common time
-    at = np.flatnonzero(np.cumsum(steps[order]) == len(gtis))
+    edges = np.concatenate([gti.T.ravel() for gti in lists])
+    steps = np.concatenate([np.repeat([1, -1], len(gti)) for gti in lists])
+
+    # At equal times stops come first: intervals that touch have no time in common.
+    order = np.lexsort((steps, edges))
+    open_lists = np.cumsum(steps[order])
+    all_open = np.flatnonzero(open_lists == len(lists))
     edges = np.append(edges[order], np.inf)
-    return np.stack([edges[at], edges[at + 1]], axis=1)
+    return np.stack([edges[all_open], edges[all_open + 1]], axis=1)
 
 
-def inside(times: Floats, gti: Floats) -> Mask:
+def union(gti: Floats) -> Floats:
+    """Merge the intervals that overlap or touch, of a list sorted by start.
+
+    Example:
+        >>> union(np.array([[0.0, 4.0], [1.0, 2.0], [4.0, 5.0], [7.0, 8.0]])).tolist()
+        [[0.0, 5.0], [7.0, 8.0]]
+    """
+    reach = np.maximum.accumulate(gti[:, 1])
+    apart = gti[1:, 0] > reach[:-1]
+    first = np.append(True, apart)[: len(gti)]
+    last = np.append(apart, True)[: len(gti)]
+    return np.stack([gti[first, 0], reach[last]], axis=1)
+
+
+def exposure_of(gti: Floats) -> float:
+    """Add up the lengths of intervals, in s."""
+    return float(np.diff(gti).sum())
+
+
+def in_gti(times: Floats, gti: Floats) -> Mask:
+    """Say which times (N,) in s lie within the intervals, ends included."""
     at = np.searchsorted(gti[:, 0], times, side="right") - 1
     inside: Mask = (at >= 0) & (times <= gti[at, 1])
     return inside
 
 
-def of_file(
+def clean_gti(gti: Floats, table: str, file: Path, findings: list[Finding]) -> Floats:
+    """Sort intervals, and merge those that overlap or touch.
+
+    Arguments:
+        gti: as the file has them, (G, 2) in s.
+        table: its name, for messages.
+        file: for messages.
+        findings: to which those on the intervals are added.
+
+    Raises:
+        NoGoodTimeError: for an interval that does not end after its start.
+    """
+    forward = (gti[:, 0] < gti[:, 1]) & np.isfinite(gti).all(axis=1)
+    if not forward.all():
+        _refuse_interval(gti, int(np.argmin(forward)), table, file)
+
+    late = int((np.diff(gti[:, 0]) < 0).sum())
+    if late:
+        text = f"{plural(late, 'good time interval')} earlier than the one before"
+        effect = "none once they are sorted"
+        findings.append(Finding("unsorted_gti", "warning", text, "now sorted", effect))
+
+    gti = gti[np.argsort(gti[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(gti[:, 1])
+    overlapping = int((gti[1:, 0] < reach[:-1]).sum())
+    if overlapping:
+        text = f"{plural(overlapping, 'good time interval')} overlapping an earlier one"
+        effect = "unmerged, segments would count twice and errors come out too small"
+        findings.append(Finding("overlapping_gti", "warning", text, "now merged", effect))
+    return union(gti)
+
+
+def _refuse_interval(gti: Floats, row: int, table: str, file: Path) -> None:
+    start, stop = gti[row]
+    raise NoGoodTimeError(
+        str(file),
+        f"has a reversed or broken good time interval, {start:.6f} to {stop:.6f} s "
+        f"in row {row + 1} of table {table}",
+        f"correct the table, or {USE_FULL}",
+    )
+
+
+def read_gti(
     hdus: fits.HDUList,
-    events: Any,
+    events: Table,
     header: Mapping[str, Any],
     mission: Mission | None,
-    path: Path,
     findings: list[Finding],
 ) -> Floats:
-    """What all tables of good time intervals have in common: RXTE writes two, XMM and Chandra one per CCD."""
-    tables = [
-        h
-        for h in hdus
-        if column(h, "START")
-        and column(h, "STOP")
-        and "GTI" in (h.name + str(h.header.get("HDUCLAS1"))).upper()
-    ]
-    if mission and mission.ccds and (name := column(events, mission.ccds)):
-        ccds, counts = np.unique(numbers(events, name, path), return_counts=True)
-        used = [int(ccd) for ccd in ccds[counts >= STRAY * counts.sum()] if np.isfinite(ccd)]
-        own = [
-            h
-            for h in tables
-            if h.header.get("CCD_ID") in used or h.name in {f"STDGTI{ccd:02d}" for ccd in used}
-        ]
-        tables = own or tables
-    if not any(len(h.data) for h in tables):
+    """Read the good time that all of a file's tables have in common, (G, 2) in s.
+
+    RXTE writes two tables; XMM and Chandra write one for each CCD.
+
+    Arguments:
+        hdus: the open file.
+        events: its table of events.
+        header: the events' keywords.
+        mission: None for an instrument that is not known.
+        findings: to which those on the intervals are added.
+
+    Raises:
+        NoGoodTimeError: where the tables leave no time.
+    """
+    path = events.path
+    chosen = _own_tables(gti_tables(hdus, path), events, mission)
+    if not any(len(table.hdu.data) for table in chosen):
         raise NoGoodTimeError(
-            f"{path} has no good time intervals (GTI): set observation.gti=full to take all from its first to its last event"
-        )
-    gtis = [
-        mended(
-            np.stack([seconds(h, c, header, path) for c in ("START", "STOP")], axis=1),
-            h.name,
             str(path),
-            findings,
+            "has no good time intervals (GTI)",
+            f"{USE_FULL} to take all from its first to its last event",
         )
-        for h in tables
-    ]
-    common = intersect(gtis)
+
+    lists = [_intervals(table, header, findings) for table in chosen]
+    common = intersect(lists)
     if len(common) == 0:
         raise NoGoodTimeError(
-            f"{path} has {len(gtis)} tables of good time intervals without common time: set observation.gti=full"
+            str(path),
+            f"has {len(lists)} tables of good time intervals without common time",
+            USE_FULL,
         )
-    if any(not np.array_equal(gti, common) for gti in gtis):
-        done, effect = (
-            f"their {np.diff(common).sum():.6g} s in common are used",
-            "time that only one of them calls good is lost",
-        )
-        findings.append(
-            Finding(
-                "several_gti_tables",
-                "fact",
-                f"{len(gtis)} tables of good time intervals",
-                done,
-                effect,
-            )
-        )
-    _same_frame(tables, header, findings)
+
+    if any(not np.array_equal(gti, common) for gti in lists):
+        text = f"{len(lists)} tables of good time intervals"
+        action = f"their {exposure_of(common):.6g} s in common are used"
+        effect = "time that only one of them calls good is lost"
+        findings.append(Finding("several_gti_tables", "note", text, action, effect))
+    _compare_frames(chosen, header, findings)
     return common
 
 
-def _same_frame(tables: Sequence[Any], header: Mapping[str, Any], findings: list[Finding]) -> None:
-    """Events that were barycentred and intervals that were not (or the reverse) are up to 500 s apart."""
-    events = str(header.get("TIMEREF", "")).strip().upper()
-    others = {
-        str(h.header["TIMEREF"]).strip().upper() for h in tables if h.header.get("TIMEREF")
-    } - {events}
-    if events and others:
-        what = f"the events' TIMEREF is {events}, that of the good time intervals {', '.join(sorted(others))}"
-        effect = "up to 500 s of each interval's ends are wrong: steps of the rate, and false power at low frequencies"
-        findings.append(Finding("mixed_timeref", "warning", what, "", effect))
+def gti_tables(hdus: fits.HDUList, path: Path) -> list[Table]:
+    """List the tables of good time intervals, by their names or HDUCLAS1."""
+    found = fits_tables(hdus, path)
+    return [
+        table
+        for table in found
+        if table.has("START", "STOP") and "GTI" in table.name.upper() + table.kind
+    ]
+
+
+def _own_tables(tables: list[Table], events: Table, mission: Mission | None) -> list[Table]:
+    """Leave out the tables of CCDs that recorded none of the events, or a stray one."""
+    if mission is None or mission.ccds is None or not events.has(mission.ccds):
+        return tables
+    ccds, counts = np.unique(events.numbers(mission.ccds), return_counts=True)
+    used = {int(ccd) for ccd in ccds[counts >= MIN_CCD_SHARE * counts.sum()] if np.isfinite(ccd)}
+    names = {f"STDGTI{ccd:02d}" for ccd in used}
+    own = [t for t in tables if t.header.get("CCD_ID") in used or t.name in names]
+    return own or tables
+
+
+def _intervals(table: Table, header: Mapping[str, Any], findings: list[Finding]) -> Floats:
+    starts = seconds(table, "START", header)
+    stops = seconds(table, "STOP", header)
+    gti = np.stack([starts, stops], axis=1)
+    return clean_gti(gti, table.name, table.path, findings)
+
+
+def _compare_frames(
+    tables: Sequence[Table], header: Mapping[str, Any], findings: list[Finding]
+) -> None:
+    """Compare TIMEREF: barycentring moves times by up to 500 s."""
+    events = _time_reference(header)
+    others = {_time_reference(table.header) for table in tables} - {"", events}
+    if not events or not others:
+        return
+    of_intervals = ", ".join(sorted(others))
+    text = f"the events' TIMEREF is {events}, that of the good time intervals {of_intervals}"
+    effect = (
+        "up to 500 s of each interval's ends are wrong: steps of the rate, "
+        "and false power at low frequencies"
+    )
+    findings.append(Finding("mixed_timeref", "warning", text, "", effect))
+
+
+def _time_reference(header: Mapping[str, Any]) -> str:
+    return str(header.get("TIMEREF") or "").strip().upper()

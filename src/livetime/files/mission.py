@@ -1,4 +1,4 @@
-"""What is known of each mission's detector: one row for each, with the source of its numbers."""
+"""Missions: what is known of each instrument, with the source of its numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,21 @@ class Mission:
     Arguments:
         name: as astronomers write it.
         telescop: values of TELESCOP, in capitals.
-        instrume: what INSTRUME starts with, in capitals; empty for all.
+        instrume: what INSTRUME starts with, in capitals; an empty string stands for all.
         source: where the numbers are from.
-        detector: column that numbers the detectors whose events are merged into one list, each with its own dead time; None for one.
-        dead_time: typical, per event and detector, in s; None where frames take its place.
-        frame_key, frames: keyword of the readout mode, and the frame time of each mode in s, for files that do not tell it.
-        kev: energy in keV of PI channel 0, and per channel; None where a file must tell by itself.
-        reach: energy in keV above which the optics bring nothing: such events are background; None for no optics.
+        detector: column that numbers the detectors of a merged list; each has its own dead time.
+            None for a single detector.
+        dead_time: typical, of each event and detector, in s; None where frames take its place.
+        frame_key: keyword of the readout mode.
+        frames: frame time of each mode in s, for files that do not give it.
+        kev: energy in keV of PI channel 0, and of one channel; None where the file must give it.
+        calibration: name of a calibration in `energy.py`; empty for none.
+        max_energy: keV; no photon above it comes from the optics. None for no optics.
         ccds: column that numbers the CCDs, each with good time intervals of its own.
+
+    Example:
+        >>> find_mission("NICER", "XTI").dead_time
+        2.26e-05
     """
 
     name: str
@@ -30,12 +37,13 @@ class Mission:
     frame_key: str = "DATAMODE"
     frames: Mapping[str, float] = field(default_factory=dict)
     kev: tuple[float, float] | None = None
-    reach: float | None = None
+    calibration: str = ""
+    max_energy: float | None = None
     ccds: str | None = None
 
 
 # Frame times in s by mode; live fractions within a frame are in LIVETIME.
-_PN = {
+PN_FRAMES = {
     "PRIMEFULLWINDOW": 0.0734,
     "PRIMEFULLWINDOWEXTENDED": 0.1992,
     "PRIMELARGEWINDOW": 0.0477,
@@ -43,7 +51,7 @@ _PN = {
     "FASTTIMING": 3e-5,
     "FASTBURST": 7e-6,
 }
-_MOS = {
+MOS_FRAMES = {
     "PRIMEFULLWINDOW": 2.6,
     "PRIMEPARTIALW2": 0.3,
     "PRIMEPARTIALW3": 0.9,
@@ -51,8 +59,8 @@ _MOS = {
     "PRIMEPARTIALW5": 0.9,
     "FASTUNCOMPRESSED": 1.75e-3,
 }
-_XRT = {"WINDOWED": 1.778e-3, "PHOTON": 2.5073, "LOWRATE": 1.4e-4, "PILEDUP": 1.4e-4}
-_HANDBOOK = "XMM-Newton Users' Handbook, table of the EPIC science modes; PI in eV"
+XRT_FRAMES = {"WINDOWED": 1.778e-3, "PHOTON": 2.5073, "LOWRATE": 1.4e-4, "PILEDUP": 1.4e-4}
+XMM_HANDBOOK = "XMM-Newton Users' Handbook, table of the EPIC science modes; PI in eV"
 
 # The relations of PI to keV are those of stingray.mission_support where it has one.
 MISSIONS = (
@@ -60,20 +68,20 @@ MISSIONS = (
         "NuSTAR",
         ("NUSTAR",),
         ("FPM",),
-        "Harrison et al. 2013; Bachetti et al. 2015 (2.5 ms, for the four CZT chips of a module together)",
+        "Harrison et al. 2013; Bachetti et al. 2015 (2.5 ms for a module's four chips together)",
         dead_time=2.5e-3,
         kev=(1.62, 0.04),
-        reach=79.0,
+        max_energy=79.0,
     ),
     Mission(
         "NICER",
         ("NICER",),
         ("XTI",),
-        "Gendreau et al. 2016; the column DEADTIME of its event files (mostly 15 and 22.6 microseconds)",
+        "Gendreau et al. 2016; column DEADTIME of its files (mostly 15 and 22.6 microseconds)",
         detector="DET_ID",
         dead_time=2.26e-5,
         kev=(0.0, 0.01),
-        reach=12.0,
+        max_energy=12.0,
     ),
     Mission(
         "RXTE/PCA",
@@ -82,27 +90,28 @@ MISSIONS = (
         "Jahoda et al. 2006 (about 10 microseconds per event of a PCU, more for very large ones)",
         detector="PCUID",
         dead_time=1e-5,
+        calibration="rxte_pca",
     ),
     Mission(
         "XMM/EPIC-pn",
         ("XMM",),
         ("EPN",),
-        _HANDBOOK,
+        XMM_HANDBOOK,
         frame_key="SUBMODE",
-        frames=_PN,
+        frames=PN_FRAMES,
         kev=(0.0, 1e-3),
-        reach=15.0,
+        max_energy=15.0,
         ccds="CCDNR",
     ),
     Mission(
         "XMM/EPIC-MOS",
         ("XMM",),
         ("EMOS",),
-        _HANDBOOK,
+        XMM_HANDBOOK,
         frame_key="SUBMODE",
-        frames=_MOS,
+        frames=MOS_FRAMES,
         kev=(0.0, 1e-3),
-        reach=15.0,
+        max_energy=15.0,
         ccds="CCDNR",
     ),
     Mission(
@@ -110,9 +119,9 @@ MISSIONS = (
         ("SWIFT",),
         ("XRT",),
         "Burrows et al. 2005; Hill et al. 2004",
-        frames=_XRT,
+        frames=XRT_FRAMES,
         kev=(0.0, 0.01),
-        reach=10.0,
+        max_energy=10.0,
     ),
     Mission(
         "Chandra/ACIS",
@@ -120,7 +129,7 @@ MISSIONS = (
         ("ACIS",),
         "Chandra Proposers' Observatory Guide, chapter 6 (TIMEDEL is the frame time)",
         kev=(-0.0146, 0.0146),
-        reach=10.0,
+        max_energy=10.0,
         ccds="CCD_ID",
     ),
     Mission(
@@ -147,22 +156,34 @@ MISSIONS = (
         dead_time=2.6e-6,
     ),
 )
-NAMES = tuple(mission.name for mission in MISSIONS)
+MISSION_NAMES = tuple(mission.name for mission in MISSIONS)
+
+SIMILAR = 0.25
+"""Dead times that differ by a smaller share count as the same."""
 
 
-def alike(own: float | None, dead_time: float) -> bool:
-    """Whether an instrument's own dead time, None for none, is within a quarter of another."""
-    return own is not None and 0.75 * dead_time < own < 1.25 * dead_time
+def similar_dead_time(own: float | None, other: float) -> bool:
+    """Say whether an instrument's dead time is within a quarter of another, both in s.
 
-
-def find(telescop: str | None, instrume: str | None) -> Mission | None:
-    """The row of a file's TELESCOP and INSTRUME, None for none; without INSTRUME the telescope's only row.
-
-    >>> find("NuSTAR", "FPMA").dead_time
-    0.0025
+    Example:
+        >>> similar_dead_time(2.5e-3, 2.2e-3), similar_dead_time(None, 2.5e-3)
+        (True, False)
     """
-    telescope, instrument = (telescop or "").strip().upper(), (instrume or "").strip().upper()
-    rows = [m for m in MISSIONS if telescope in m.telescop]
+    return own is not None and (1 - SIMILAR) * other < own < (1 + SIMILAR) * other
+
+
+def find_mission(telescop: str | None, instrume: str | None) -> Mission | None:
+    """Find the mission of a file's TELESCOP and INSTRUME, or None.
+
+    Without INSTRUME it is the telescope's only instrument in the table.
+
+    Example:
+        >>> find_mission("NuSTAR", "FPMA").dead_time
+        0.0025
+    """
+    telescope = (telescop or "").strip().upper()
+    instrument = (instrume or "").strip().upper()
+    found = [mission for mission in MISSIONS if telescope in mission.telescop]
     if instrument:
-        rows = [m for m in rows if instrument.startswith(m.instrume)]
-    return rows[0] if len(rows) == 1 else None
+        found = [mission for mission in found if instrument.startswith(mission.instrume)]
+    return found[0] if len(found) == 1 else None

@@ -1,358 +1,345 @@
-"""Event files of one or two modules <-> Observation: what they have in common, cut into what a summary takes."""
+"""Observations of event files: what the modules have in common, cut into what a summary takes."""
 
 import math
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.files.doctor import barycentred, examine, measured_step
-from livetime.files.events import EventFile, load
-from livetime.files.finding import counted, notes
-from livetime.files.fits import MJDREF, local_file, sum_key
-from livetime.files.gti import inside, intersect
-from livetime.files.mission import alike
+from livetime.files.doctor import examine, examine_dead_time
+from livetime.files.event_file import EventFile
+from livetime.files.events import Selection, read_event_file
+from livetime.files.finding import Finding, noted_sentences
+from livetime.files.gti import exposure_of, in_gti
+from livetime.files.mission import similar_dead_time
+from livetime.files.modules import compare_modules, one_file_a_module
+from livetime.files.segments import (
+    choose_part,
+    common_time,
+    first_segments,
+    whole_segments,
+)
 from livetime.simulate.detector import Events
 from livetime.simulate.periodogram import segment_starts
 
-if TYPE_CHECKING:
-    from livetime.simulate.detector import DeadTime, Ideal, Whittle
-    from livetime.simulate.frames import FramePileUp
-    from livetime.simulate.pileup import PileUp
-
 Floats = NDArray[np.float64]
-MOST = 1e7
-"""Segments of an observation: five years of 16 s each. A stray time makes more than memory holds."""
+
+FRAME_MARGIN = 0.02
+"""Frame times that differ by a smaller share count as the same."""
 
 
-@dataclass(frozen=True)
-class Observation:
-    """Events of one or two modules, ready for a summary.
+class Observation(Protocol):
+    """What was observed, of whatever kind, and what was found on reading it."""
 
-    Arguments:
-        events: times and good time intervals in s since `start_time`, sorted; intervals hold at least one segment each, and all events.
-        start_time: mission time in s, TIMEZERO applied, of the zero of the event times.
-        segments: number of whole segments in `events.gti`.
-        info: what the files say and what was used, in plain JSON types. `start` and `stop` count in s from `origin`, the mission time at
-            which the modules' first common good time starts, as those of `read` do. `live_time_fraction` and `incident_rate` describe
-            all that a module triggered on over the whole file, where it says so; `recorded_rate` the rows in the intervals used.
-        notes: one sentence for each thing that was mended or cut.
-    """
+    kind: ClassVar[str]
+    """`events` or `spectrum`, as the simulator that describes it."""
 
-    events: Events
-    start_time: float
-    segments: int
-    info: dict[str, Any]
-    notes: tuple[str, ...]
+    @property
+    def info(self) -> dict[str, Any]:
+        """Give what the files say and what was used, in plain JSON types."""
+        ...
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Give all findings, in the order in which they were made."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Word the findings that an answer must mention."""
+        ...
 
     @property
     def covariates(self) -> dict[str, float]:
-        """What is known, physical: number of segments, recorded counts/s per module, and for a run that takes any its detector."""
-        return {
-            "segments": float(self.segments),
-            "rate": float(np.mean(self.info["recorded_rate"])),
-            **self.info.get("detector", {}),
-        }
+        """Give what is known of the observation, in physical units."""
+        ...
 
     @property
     def length(self) -> str:
+        """Say how much was observed."""
+        ...
+
+    @property
+    def reference_options(self) -> dict[str, Any]:
+        """Give what the references need beside the summary."""
+        ...
+
+    def mismatches(self, detector: Any) -> tuple[Finding, ...]:
+        """List where a network's detector differs from the instrument: reasons for distrust."""
+        ...
+
+
+@dataclass(frozen=True)
+class EventObservation:
+    """Events of one or more modules, in their common good time.
+
+    Arguments:
+        events: times and good time intervals in s since `start_time`, sorted.
+        start_time: mission time in s, TIMEZERO applied, at which the events' times are zero.
+        info: what the files say and what was used, in plain JSON types. `start` and `stop` count
+            from `origin`, the mission time in s of the first common good time, as those of
+            `Selection` do. `live_time_fraction` and `incident_rate` describe all that a module
+            triggered on over the whole file; `recorded_rate` the rows in the intervals used.
+        findings: on the files, and on what was cut.
+        segments: number of whole segments in `events.gti`; None before `in_segments`.
+        files: one for each module.
+        gti: good time (G, 2) in s since `origin`, before it is cut into segments.
+
+    Example:
+        >>> gti = np.array([[0.0, 10.0]])
+        >>> events = Events((np.array([1.0, 4.0]),), gti)
+        >>> info = {"recorded_rate": [0.2], "exposure": 10.0}
+        >>> EventObservation(events, 0.0, info, ()).covariates
+        {'rate': 0.2}
+    """
+
+    kind: ClassVar[str] = "events"
+
+    events: Events
+    start_time: float
+    info: dict[str, Any]
+    findings: tuple[Finding, ...]
+    segments: int | None = None
+    files: tuple[EventFile, ...] = field(default=(), repr=False)
+    gti: Floats = field(default_factory=lambda: np.zeros((0, 2)), repr=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Word the findings that an answer must mention."""
+        return noted_sentences(self.findings)
+
+    @property
+    def covariates(self) -> dict[str, float]:
+        """Give what is known: segments, recorded counts/s of each module, and the detector's."""
+        segments = {} if self.segments is None else {"segments": float(self.segments)}
+        rate = float(np.mean(self.info["recorded_rate"]))
+        return {**segments, "rate": rate, **self.info.get("detector", {})}
+
+    @property
+    def length(self) -> str:
+        """Say how much was observed."""
+        if self.segments is None:
+            return f"{self.info['exposure']:g} s"
         return f"{self.segments} segments of {self.info['segment_size']:g} s"
 
-    def doubts(self, detector: "DeadTime | Ideal | Whittle | PileUp | FramePileUp") -> list[str]:
-        """A dead time other than that of the file's instrument by a quarter or more deserves a word, where the run has but one; of frames
-        that pile up, a frame time other than the file's by 2%."""
-        cycle, frame = getattr(detector, "cycle", None), self.info.get("time_step")
-        if cycle and not (frame and abs(frame / cycle - 1) < 0.02):
-            return [
-                f"the network takes frames of {cycle:.4g} s, but {f'the file has {frame:.4g} s' if frame else 'the file tells none'}"
-            ]
-        tau = (
-            0.0 if "dead_time" in detector.parameters else getattr(detector, "mean_dead_time", 0.0)
-        )
-        mission, own, telescope = (
-            self.info.get("mission"),
-            self.info.get("dead_time"),
-            self.info.get("telescope"),
-        )
-        if not telescope or tau == 0 or alike(own, tau):
-            return []
-        has = (
-            f"{mission} has {own:.3g} s"
-            if own
-            else f"{mission} reads out frames"
-            if mission
-            else f"that of {telescope} is not known"
-        )
-        return [f"the network takes {tau:.3g} s of dead time after each event, but {has}"]
+    @property
+    def reference_options(self) -> dict[str, Any]:
+        """Give what the references need beside the summary: nothing."""
+        return {}
+
+    def in_segments(
+        self,
+        segment_size: float,
+        *,
+        max_segments: int | None = None,
+        dt: float = math.inf,
+        dead_time: float = 0.0,
+    ) -> "EventObservation":
+        """Cut the observation into whole segments.
+
+        Arguments:
+            segment_size: in s.
+            max_segments: use the first so many; None for all.
+            dt: bin width in s of the summary; files that resolve less are refused.
+            dead_time: of each event in s that the network assumes, for checks; 0 for none.
+
+        Raises:
+            UserError: for times too coarse, no interval as long as a segment, or a rate that the
+                dead time does not let through.
+        """
+        for part in self.files:
+            _refuse_coarse(part, dt)
+        added = [f for part in self.files for f in examine_dead_time(part, dead_time)]
+        whole = whole_segments(self.gti, segment_size, _names(self.files), added)
+        used = first_segments(whole, segment_size, max_segments, added)
+
+        cut = _observation(self.files, self.info["origin"], used, self.info["band"], dead_time)
+        segments = len(segment_starts(cut.events.gti, segment_size))
+        info = {
+            **cut.info,
+            "segment_size": segment_size,
+            "segments_available": len(segment_starts(whole, segment_size)),
+            "segments": segments,
+        }
+        findings = (*self.findings, *added)
+        return replace(cut, info=info, findings=findings, segments=segments, gti=self.gti)
+
+    def mismatches(self, detector: Any) -> tuple[Finding, ...]:
+        """List where a network's detector differs from the instrument.
+
+        A frame time differs from 2% on, a dead time from a quarter on. A network that takes any
+        dead time has no mismatch.
+        """
+        cycle = getattr(detector, "cycle", None)
+        if cycle:
+            return self._frame_mismatch(cycle)
+        inferred = "dead_time" in detector.parameters
+        tau = 0.0 if inferred else getattr(detector, "mean_dead_time", 0.0)
+        return self._dead_time_mismatch(tau) if tau else ()
+
+    def _frame_mismatch(self, cycle: float) -> tuple[Finding, ...]:
+        frame = self.info.get("time_step")
+        if frame and abs(frame / cycle - 1) < FRAME_MARGIN:
+            return ()
+        own = f"the file has {frame:.4g} s" if frame else "the file gives no time step"
+        text = f"the network assumes frames of {cycle:.4g} s, but {own}"
+        effect = "another share of the photons piles up: rate and rms are biased"
+        return (Finding("other_frames", "warning", text, "", effect),)
+
+    def _dead_time_mismatch(self, tau: float) -> tuple[Finding, ...]:
+        mission = self.info.get("mission")
+        telescope = self.info.get("telescope")
+        own = self.info.get("dead_time")
+        if not telescope or similar_dead_time(own, tau):
+            return ()
+        if own:
+            has = f"{mission} has {own:.3g} s"
+        elif mission:
+            has = f"{mission} reads out frames"
+        else:
+            has = f"that of {telescope} is not known"
+        text = f"the network assumes {tau:.3g} s of dead time after each event, but {has}"
+        effect = "the noise level differs: rate and rms are biased"
+        return (Finding("other_dead_time", "warning", text, "", effect),)
 
 
-def read(
+def read_events(
     paths: str | Path | Sequence[str | Path],
-    *,
-    modules: int,
-    segment_size: float,
-    max_segments: int | None = None,
-    dead_time: float = 0.0,
-    gti: Literal["file", "full"] = "file",
-    start: float | None = None,
-    stop: float | None = None,
-    hard: float | None = None,
-    band: tuple[float, float] | None = None,
-    dt: float = math.inf,
-) -> Observation:
-    """Read one event file per module, and take the whole segments of their common good time.
+    selection: Selection | None = None,
+    modules: int | None = None,
+) -> EventObservation:
+    """Read one event file for each module, and take their common good time.
 
     Arguments:
         paths: the files, in the order of the modules; gzip is fine.
-        modules: number of files expected.
-        segment_size: s.
-        max_segments: use the first so many.
-        dead_time: mean per event in s of the run's detector, for checks; 0 for none.
-        gti: `file`, or `full` for all from the first to the last event of each file.
-        start, stop: use this part, in s since the start of the first common good time interval.
-        hard: PI channel from which on an event counts as hard; None for no energies.
-        band: energies in keV that are used, without the second; None for all events.
-        dt: bin width in s that the summary needs; files that resolve less are refused.
+        selection: band and part; None for all events in the files' good time.
+        modules: number of files expected; None for any.
 
-    Raises: UserError for files that are not what they should be or hold nothing to use, in one sentence that says what to do.
+    Raises:
+        UserError: for files that are not event files, do not belong together, or contain nothing
+            to use.
     """
-    files = _files([paths] if isinstance(paths, (str, Path)) else paths, modules)
-    parts = [load(file, gti, hard, band) for file in files]
-    for part in parts:
-        _refuse_coarse(part, dt)
-    said = [note for part in parts for note in notes(examine(part, dead_time), part.path.name)]
-    _consistent(parts, said)
-    common = _common(parts, said)
-    origin, names = float(common[0, 0]), " with ".join(map(str, files))
-    whole, used = segments_of(common - origin, segment_size, max_segments, start, stop, names, said)
-    start_time, intervals = origin + float(used[0, 0]), used - used[0, 0]
-    chosen = [inside(part.times - start_time, intervals) for part in parts]
-    times = tuple((part.times - start_time)[rows] for part, rows in zip(parts, chosen, strict=True))
-    flags = tuple(
-        part.hard[rows] for part, rows in zip(parts, chosen, strict=True) if part.hard is not None
-    )
-    segments = len(segment_starts(intervals, segment_size))
-    info = {
-        **_describe(parts, times, float(np.diff(intervals).sum()), dead_time),
-        "band": None if band is None else list(band),
-        "segment_size": segment_size,
-        "segments_available": len(segment_starts(whole, segment_size)),
-        "segments": segments,
-        "gtis": len(used),
-        "origin": origin,
-        "start": float(used[0, 0]),
-        "stop": float(used[-1, 1]),
-    }
-    return Observation(
-        Events(times, intervals, flags or None), start_time, segments, info, tuple(said)
-    )
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    chosen = selection or Selection()
+    files = one_file_a_module(given, modules)
+    parts = tuple(read_event_file(file, chosen) for file in files)
+    findings = [finding for part in parts for finding in examine(part)]
+    compare_modules(parts, findings)
+
+    lists = [part.gti for part in parts]
+    common = common_time(lists, [str(file) for file in files], findings)
+    origin = float(common[0, 0])
+    gti = choose_part(common - origin, chosen.start, chosen.stop, _names(parts))
+    found = _observation(parts, origin, gti, chosen.band, 0.0)
+    return replace(found, findings=tuple(findings), gti=gti)
 
 
-def _files(given: Sequence[str | Path], modules: int) -> list[Path]:
-    """One file for each module, there and not empty."""
-    if len(given) != modules:
-        wrong = f"observation.path names {counted(len(given), 'file')}, but the run has {counted(modules, 'module')}"
-        raise UserError(f"{wrong}: give one file per module")
-    files = [local_file(path) for path in given]
-    for i, path in enumerate(files):
-        if any(os.path.samefile(path, other) for other in files[:i]):
-            raise UserError(
-                f"{path} is given for two modules, which must be independent: give each module's own file"
-            )
-    return files
+def _names(parts: Sequence[EventFile]) -> str:
+    return " with ".join(str(part.path) for part in parts)
 
 
 def _refuse_coarse(part: EventFile, dt: float) -> None:
-    if (step := measured_step(part) or part.timedel or 0.0) > dt * (1 + 1e-6):
+    step = part.time_step or 0.0
+    if step > dt * (1 + 1e-6):
         raise UserError(
-            f"{part.path} has times in steps of {step:.4g} s, but the run's summary has bins of {dt:.4g} s: "
-            f"choose a run for frequencies below {0.5 / step:.3g} Hz, or data of a faster mode of the instrument"
+            str(part.path),
+            f"has times in steps of {step:.4g} s, but the summary has bins of {dt:.4g} s",
+            f"choose a network for frequencies below {0.5 / step:.3g} Hz, or data of a faster mode",
         )
 
 
-# Modules together, and the part that is used.
-
-
-def _consistent(parts: Sequence[EventFile], notes: list[str]) -> None:
-    """Modules must be of one telescope and count time alike, and must not be one and the same."""
-    for a, b in ((parts[0], part) for part in parts[1:]):
-        both = f"{a.path} and {b.path}"
-        if np.array_equal(a.times, b.times):
-            raise UserError(
-                f"{both} hold the same events, but modules must be independent: give each module's own file"
-            )
-        for key in ("TELESCOP", "TIMESYS", "TIMEREF"):
-            if None not in (pair := (_text(a, key), _text(b, key))) and pair[0] != pair[1]:
-                raise UserError(
-                    f"{both} differ in {key} ({pair[0]} and {pair[1]}): give two modules of one observation, treated alike"
-                )
-        if (
-            (zero := _mjdref(a)) is not None
-            and (other := _mjdref(b)) is not None
-            and abs(zero - other) > 1e-10
-        ):
-            raise UserError(
-                f"{both} differ in MJDREF ({zero} and {other}): give two modules of one observation, treated alike"
-            )
-        if (name := _text(a, "INSTRUME")) and name == _text(b, "INSTRUME"):
-            notes.append(
-                f"both files are of instrument {name}: they must be independent detectors of it"
-            )
-
-
-def _text(part: EventFile, key: str) -> str | None:
-    return str(part.header.get(key, "")).strip() or None
-
-
-def _mjdref(part: EventFile) -> float | None:
-    return sum_key(part.header, *MJDREF) if any(key in part.header for key in MJDREF) else None
-
-
-def _common(parts: Sequence[EventFile], notes: list[str]) -> Floats:
-    common = intersect([part.gti for part in parts])
-    if len(common) == 0:
-        spans = " and ".join(
-            f"{part.path} ({part.gti[0, 0]:.1f} to {part.gti[-1, 1]:.1f} s)" for part in parts
-        )
-        raise UserError(f"{spans} have no common good time: give two modules of one observation")
-    shared, each = np.diff(common).sum(), [np.diff(part.gti).sum() for part in parts]
-    if max(each) - shared > 1e-3:
-        both = " and ".join(f"{exposure:.6g}" for exposure in each)
-        notes.append(
-            f"the modules have {both} s of good time, their {shared:.6g} s in common are used"
-        )
-    return common
-
-
-def segments_of(
+def _observation(
+    parts: tuple[EventFile, ...],
+    origin: float,
     gti: Floats,
-    segment_size: float,
-    max_segments: int | None,
-    start: float | None,
-    stop: float | None,
-    names: str,
-    notes: list[str],
-) -> tuple[Floats, Floats]:
-    """The good time intervals from start to stop that hold a segment, and of these what is used; see `read`."""
-    whole = _whole(_part(gti, start, stop, names), segment_size, names, notes)
-    return whole, _first(whole, segment_size, max_segments, notes)
-
-
-def _part(gti: Floats, start: float | None, stop: float | None, names: str) -> Floats:
-    """What of the intervals lies between start and stop."""
-    end = float(gti[-1, 1])
-    for key, value in (("start", start), ("stop", stop)):
-        if value is not None and not 0 <= value <= end + 1e-6:
-            raise UserError(
-                f"observation.{key} is {value} s, but must lie between 0 and {end:.6f} s, the time span of {names}"
-            )
-    low, high = 0.0 if start is None else start, end if stop is None else stop
-    if not low < high:
-        raise UserError(
-            f"observation.start is {low} s, but must be below observation.stop, here {high} s of {names}"
-        )
-    chosen = intersect([gti, np.array([[low, high]])])
-    if len(chosen) == 0:
-        raise UserError(
-            f"observation.start={low} and observation.stop={high} choose no good time of {names}: choose another part"
-        )
-    return chosen
-
-
-def _whole(gti: Floats, segment_size: float, names: str, notes: list[str]) -> Floats:
-    """The intervals that hold a segment.
-
-    Mission times resolve some 0.1 microseconds, so 160 s may come out a little shorter and hold nine segments of 16 s: where a
-    microsecond is missing, it is added.
-    """
-    fitting = np.floor((gti[:, 1] - gti[:, 0] + 1e-6) / segment_size)
-    gti = np.stack([gti[:, 0], np.maximum(gti[:, 1], gti[:, 0] + fitting * segment_size)], axis=1)
-    long, length = fitting > 0, gti[:, 1] - gti[:, 0]
-    if not long.any():
-        raise UserError(
-            f"{names} has no good time interval as long as a segment of {segment_size:g} s, the longest is {length.max():.6g} s: "
-            "choose a run with shorter segments, or another part or file"
-        )
-    if fitting.sum() > MOST:
-        raise UserError(
-            f"{names} has {length.sum():.3g} s of good time, {fitting.sum():.3g} segments of {segment_size:g} s, more than there are: "
-            "correct its times, or choose a part with observation.start and observation.stop"
-        )
-    if not long.all():
-        lost = f"{counted(int((~long).sum()), 'good time interval')} shorter than a segment of {segment_size:g} s, left out"
-        notes.append(f"{lost} ({length[~long].sum():.6g} of {length.sum():.6g} s)")
-    whole: Floats = gti[long]
-    return whole
-
-
-def _first(gti: Floats, segment_size: float, max_segments: int | None, notes: list[str]) -> Floats:
-    """The intervals up to the end of the last segment allowed."""
-    starts = segment_starts(gti, segment_size)
-    if max_segments is None or len(starts) <= max_segments:
-        return gti
-    notes.append(
-        f"observation has {len(starts)} segments of {segment_size:g} s; the first {max_segments} are used; "
-        "choose others with observation.start and observation.stop"
+    band: tuple[float, float] | None,
+    dead_time: float,
+) -> EventObservation:
+    """Take the events within intervals (G, 2) in s since the origin."""
+    start_time = origin + float(gti[0, 0])
+    intervals = gti - gti[0, 0]
+    since_start = [part.times - start_time for part in parts]
+    inside = [in_gti(times, intervals) for times in since_start]
+    times = tuple(t[rows] for t, rows in zip(since_start, inside, strict=True))
+    hard = tuple(
+        part.events.hard[rows]
+        for part, rows in zip(parts, inside, strict=True)
+        if part.events.hard is not None
     )
-    used: Floats = gti[gti[:, 0] <= starts[max_segments - 1]].copy()
-    used[-1, 1] = starts[max_segments - 1] + segment_size
-    return used
 
-
-def _describe(
-    parts: Sequence[EventFile], times: Sequence[Floats], exposure: float, dead_time: float
-) -> dict[str, Any]:
-    """What the files say and what was used, in plain types."""
-    rates = [len(t) / exposure for t in times]
-    live = [part.live_fraction(dead_time or part.dead_time or 0.0) for part in parts]
+    exposure = exposure_of(intervals)
+    rates = [len(own) / exposure for own in times]
     for part, rate in zip(parts, rates, strict=True):
-        _check_rate(part, rate, dead_time)
+        _refuse_rate(part, rate, dead_time)
+    info = {
+        **_words(parts),
+        **_rates(parts, rates, dead_time),
+        "exposure": exposure,
+        "events_used": [len(own) for own in times],
+        "band": None if band is None else list(band),
+        "gtis": len(gti),
+        "origin": origin,
+        "start": float(gti[0, 0]),
+        "stop": float(gti[-1, 1]),
+    }
+    events = Events(times, intervals, hard or None)
+    return EventObservation(events, start_time, info, (), files=parts, gti=gti)
+
+
+def _words(parts: tuple[EventFile, ...]) -> dict[str, Any]:
+    """Collect what the files say of the instrument."""
+    first = parts[0]
     return {
         "files": [str(part.path) for part in parts],
-        "mission": parts[0].mission.name if parts[0].mission else None,
-        **{
-            name: _text(parts[0], key)
-            for name, key in (
-                ("telescope", "TELESCOP"),
-                ("object", "OBJECT"),
-                ("timesys", "TIMESYS"),
-            )
-        },
-        "instruments": [_text(part, "INSTRUME") for part in parts],
-        "mjdref": _mjdref(parts[0]),
-        "barycentred": barycentred(parts[0]),
-        "dead_time": parts[0].dead_time,
-        "time_step": measured_step(parts[0]) or parts[0].timedel,
+        "mission": first.mission.name if first.mission else None,
+        "telescope": first.word("TELESCOP"),
+        "object": first.word("OBJECT"),
+        "timesys": first.word("TIMESYS"),
+        "instruments": [part.word("INSTRUME") for part in parts],
+        "mjdref": first.mjdref,
+        "barycentred": first.barycentred,
+        "dead_time": first.dead_time,
+        "time_step": first.time_step,
         "detectors": [
-            None if p.detectors is None and p.mission and p.mission.detector else p.detector_count
-            for p in parts
-        ],
-        "share_in_band": [len(part.times) / part.total for part in parts],
-        "exposure": exposure,
-        "events_read": [part.rows for part in parts],
-        "events_used": [len(t) for t in times],
-        "recorded_rate": rates,
-        "live_time_fraction": [fraction for fraction, _ in live],
-        "live_time_source": [source for _, source in live],
-        "incident_rate": [
-            rate / fraction if fraction else None
-            for rate, (fraction, _) in zip(rates, live, strict=True)
+            None if part.merges_unnumbered_detectors else part.detector_count for part in parts
         ],
     }
 
 
-def _check_rate(part: EventFile, rate: float, dead_time: float) -> None:
+def _rates(parts: tuple[EventFile, ...], rates: list[float], dead_time: float) -> dict[str, Any]:
+    """Collect recorded and incident rates in counts/s, and live-time fractions."""
+    live = [part.live_fraction(dead_time or part.dead_time or 0.0) for part in parts]
+    fractions = [fraction for fraction, _ in live]
+    incident = [
+        rate / fraction if fraction else None
+        for rate, fraction in zip(rates, fractions, strict=True)
+    ]
+    return {
+        "share_in_band": [len(part.times) / part.total for part in parts],
+        "events_read": [part.rows for part in parts],
+        "recorded_rate": rates,
+        "live_time_fraction": fractions,
+        "live_time_source": [source for _, source in live],
+        "incident_rate": incident,
+    }
+
+
+def _refuse_rate(part: EventFile, rate: float, dead_time: float) -> None:
+    path = str(part.path)
     if rate == 0:
         raise UserError(
-            f"{part.path} has no events in the segments chosen: choose others with observation.start and observation.stop"
+            path,
+            "has no events in the segments chosen",
+            "choose others with observation.start and observation.stop",
         )
     if rate * dead_time > 1:
         raise UserError(
-            f"{part.path} has {rate:.6g} recorded counts/s, more than a dead time of {dead_time:.4g} s lets through ({1 / dead_time:.6g}): "
-            "choose a run with this instrument's dead time"
+            path,
+            f"has {rate:.6g} recorded counts/s, more than a dead time of {dead_time:.4g} s "
+            f"lets through ({1 / dead_time:.6g})",
+            "choose a network with this instrument's dead time",
         )

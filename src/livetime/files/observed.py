@@ -46,7 +46,7 @@ class ObservedFiles:
             words += f", {band[0]:g} to {band[1]:g} keV"
         if not self.findings:
             return f"observation {words}: nothing was found"
-        lines = [f"  {finding.severity}: {finding.what}" for finding in self.findings]
+        lines = [f"  {finding.severity}: {finding.text}" for finding in self.findings]
         return "\n".join([f"observation {words}:", *lines])
 
 
@@ -74,8 +74,8 @@ def open_files(paths: Sequence[str | Path], options: Mapping[str, Any]) -> Obser
     diagnoses = tuple(diagnose(name, files.band) for name in names)
     for diagnosis in diagnoses:
         for finding in diagnosis.findings:
-            if finding.name == "refused":
-                raise UserError(finding.what)
+            if finding.code == "refused":
+                raise UserError(finding.text)
     return ObservedFiles(files, diagnoses)
 
 

@@ -1,456 +1,333 @@
-"""One OGIP spectrum with its response and background: what it holds, or why it is refused; and a writer of the same."""
+"""Observations of one OGIP spectrum with its response and background.
+
+Source: Arnaud, George & Tennant (1992), OGIP memo 92-007.
+"""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
-from livetime.config import ObservationFiles
 from livetime.errors import UserError
-from livetime.files.finding import counted
-from livetime.files.fits import column, local_file, numbers, opened, refuse_words
+from livetime.files.finding import Finding, noted_sentences, plural
+from livetime.files.fits import local_file
+from livetime.files.pha import BAD_QUALITY, PhaFile, read_pha
 from livetime.simulate.counts_spectrum import EnergySpectrum
-from livetime.simulate.detector import DeadTime, Ideal, Whittle
-from livetime.simulate.frames import FramePileUp
-from livetime.simulate.pileup import FrameEvents, PileUp
+from livetime.simulate.pileup import PileUp
 from livetime.simulate.response import Response, read_response
 from livetime.simulate.spectral import SpectralSimulator
 
 Floats = NDArray[np.float64]
-BAD = (1, 5)
-"""Values of QUALITY that mark bad channels; 2 is what grouping leaves over."""
-LONGEST = 1e8
-"""s; the deepest fields have less than a tenth of it."""
-MOST = 2**31
-"""Counts of a spectrum, in whose columns more do not fit."""
-KEYWORDS = (
-    "TELESCOP",
-    "INSTRUME",
-    "OBJECT",
-    "EXPOSURE",
-    "BACKSCAL",
-    "AREASCAL",
-    "TIMEDEL",
-    "ANCRFILE",
-    "RESPFILE",
-    "BACKFILE",
-)
+
+MAX_EXPOSURE = 1e8
+"""Exposure in s; the deepest fields have less than a tenth of it."""
+
+FRAME_MARGIN = 0.02
+"""Frame times that differ by a smaller share count as the same."""
+
+NAME_KEYS = ("TELESCOP", "INSTRUME")
+"""Keywords that must be the same in all files of a spectrum."""
 
 
 @dataclass(frozen=True)
 class SpectrumObservation:
-    """Counts of one spectrum, ready for a summary.
+    """Counts of one spectrum.
 
     Arguments:
-        counts: in each group of the run's channels, (G,).
-        exposure: s.
-        background: counts/s expected in each group of the source's region, (G,); None where no background is known.
-        info: what the files say, in plain JSON types.
+        counts: in each channel, (C,); after `in_groups` in each group, (G,).
+        exposure: in s.
+        background: counts/s expected in each of them within the source's region; None where no
+            background is known.
+        quality: OGIP flag of each channel, (C,).
+        response: of the spectrum.
+        info: what the files say and what was used, in plain JSON types.
+        findings: on the files.
+
+    Example:
+        >>> from livetime.simulate.response import analytic_response
+        >>> counts = np.ones(1024)
+        >>> spectrum = SpectrumObservation(counts, 100.0, None, 0 * counts, analytic_response(), {})
+        >>> spectrum.covariates, spectrum.length
+        ({'exposure': 100.0}, '1024 counts in 100 s')
     """
+
+    kind: ClassVar[str] = "spectrum"
 
     counts: Floats
     exposure: float
     background: Floats | None
+    quality: NDArray[Any]
+    response: Response
     info: dict[str, Any]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Word the findings that an answer must mention."""
+        return noted_sentences(self.findings)
 
     @property
     def covariates(self) -> dict[str, float]:
-        """What is known of the observation, physical."""
+        """Give what is known of the observation: the exposure in s."""
         return {"exposure": self.exposure}
 
     @property
     def length(self) -> str:
+        """Say how much was observed."""
         return f"{int(self.counts.sum())} counts in {self.exposure:g} s"
 
     @property
-    def _background_words(self) -> str:
-        return f"{self.info['background_share']:.2g} of the counts are expected to be background"
+    def reference_options(self) -> dict[str, Any]:
+        """Give what the references need beside the summary: the background in counts/s."""
+        return {"background": self.background}
 
     @property
-    def _background_matters(self) -> bool:
-        """The network was trained without one: what is less than half of the counts' scatter does no harm."""
-        total = float(self.counts.sum())
-        return self.background is not None and self.info[
-            "background_share"
-        ] * total > 0.5 * np.sqrt(total)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """One sentence for each thing that is to be known."""
+    def background_share(self) -> float | None:
+        """Find the share of the counts that is expected to be background."""
         if self.background is None:
-            return ("no background is named: it is taken to be none",)
-        return (
-            ()
-            if self._background_matters
-            else (
-                f"{self._background_words}, which the network leaves out and the references take in",
-            )
-        )
+            return None
+        return float(self.background.sum() * self.exposure / self.counts.sum())
 
-    def doubts(self, detector: DeadTime | Ideal | Whittle | PileUp | FramePileUp) -> list[str]:
-        """A background that the network does not know, and a frame time other than the run's by 2% or more, deserve a word."""
-        assert isinstance(detector, PileUp)  # `read` takes no other run
-        said = (
-            [f"{self._background_words}, of which the network knows nothing"]
-            if self._background_matters
-            else []
-        )
-        own, trained = self.info["timedel"], detector.frame_time + detector.transfer_time
-        if isinstance(own, (int, float)) and own > 0 and abs(own / trained - 1) > 0.02:
-            said.append(
-                f"the network takes frames of {trained:.4g} s, but the file's TIMEDEL is {own:.4g} s"
-            )
-        return said
+    @property
+    def background_matters(self) -> bool:
+        """Say whether the expected background exceeds half of the counts' Poisson scatter."""
+        share = self.background_share
+        total = float(self.counts.sum())
+        return share is not None and share * total > 0.5 * np.sqrt(total)
 
+    def in_groups(self, simulator: SpectralSimulator) -> "SpectrumObservation":
+        """Sum channels into the groups of a simulator's summary.
 
-@dataclass(frozen=True)
-class _Spectrum:
-    """A file: its keywords, and of each channel (C,) its number, counts and quality."""
+        Raises:
+            UserError: for a spectrum that the simulator does not describe: another response, no
+                frame in the exposure, bad channels, no counts, or a summary of more than counts.
+        """
+        summary = simulator.summary
+        path = self.info["files"][0]
+        _refuse_other_response(self, simulator.detector)
+        _refuse_exposure(path, simulator.detector, self.exposure)
+        _refuse_summary(summary)
+        _refuse_bad_channels(self, summary)
 
-    path: Path
-    header: dict[str, Any]
-    channel: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    quality: NDArray[np.int64]
-
-    def number(self, key: str, default: float | None = None) -> float:
-        """A keyword that must be a positive number."""
-        value = self.header.get(key, default)
-        if not isinstance(value, (int, float)) or not 0 < value < np.inf:
+        counts = summary.group(self.counts, self.response)
+        if counts.sum() == 0:
             raise UserError(
-                f"{self.path} has {key} = {value!r}, but it must be a positive number: give the spectrum as it was extracted"
+                path,
+                f"has no counts from {summary.low:g} to {summary.high:g} keV, "
+                "where the network looks",
+                "give another spectrum",
             )
-        return float(value)
+        background = None
+        if self.background is not None:
+            background = summary.group(self.background, self.response)
+        return self._with_groups(counts, background, summary)
+
+    def _with_groups(
+        self, counts: Floats, background: Floats | None, summary: EnergySpectrum
+    ) -> "SpectrumObservation":
+        grouped = replace(self, counts=counts, background=background)
+        info = {
+            **self.info,
+            "band": [summary.low, summary.high],
+            "counts": int(counts.sum()),
+            "counts_outside_band": int(self.counts.sum() - counts.sum()),
+            "background_share": grouped.background_share,
+        }
+        findings = [*self.findings]
+        if background is not None and not grouped.background_matters:
+            action = "ignored by the network, included by the references"
+            findings.append(Finding("background", "note", grouped._background_words, action))
+        return replace(grouped, info=info, findings=tuple(findings))
+
+    @property
+    def _background_words(self) -> str:
+        return f"{self.background_share:.2g} of the counts are expected to be background"
+
+    def mismatches(self, detector: PileUp) -> tuple[Finding, ...]:
+        """List a background that the network ignores, and a frame time that differs by 2%."""
+        found = []
+        if self.background_matters:
+            text = f"{self._background_words}, which the network ignores"
+            effect = "the background is taken for source photons"
+            found.append(Finding("background", "warning", text, "", effect))
+
+        own = self.info["timedel"]
+        trained = detector.frame_time + detector.transfer_time
+        is_time = isinstance(own, (int, float)) and own > 0
+        if is_time and abs(own / trained - 1) > FRAME_MARGIN:
+            text = (
+                f"the network assumes frames of {trained:.4g} s, "
+                f"but the file's TIMEDEL is {own:.4g} s"
+            )
+            effect = "another share of the photons piles up: flux and shape are biased"
+            found.append(Finding("other_frames", "warning", text, "", effect))
+        return tuple(found)
 
 
-def of_run(
-    simulator: SpectralSimulator, files: ObservationFiles, name: str
-) -> tuple[SpectrumObservation, NDArray[np.float32]]:
-    """What a run's simulator describes, read from a spectrum, and its summary (X,). Raises UserError as `read` does."""
-    if not files.spectrum:
-        raise UserError(
-            f"observation.path={files.path[0]} is of events, but the run is of spectra; give observation.spectrum=<PHA file>"
-        )
-    others = (
-        "gti",
-        "start",
-        "stop",
-        "band",
-        "hard",
-        "dead_time",
-        "detectors",
-        "background",
-        "counted",
-    )
-    if given := [key for key in others if getattr(files, key) != getattr(ObservationFiles(), key)]:
-        raise UserError(
-            f"observation.{given[0]} is of events, but the run is of spectra; leave it out"
-        )
-    seen = read(files.spectrum, simulator, name, files.arf, files.rmf, files.background_spectrum)
-    return seen, simulator.summary.vector(seen.counts, seen.exposure)
-
-
-def read(
+def read_spectrum(
     path: str | Path,
-    simulator: SpectralSimulator,
-    name: str,
     arf: str | None = None,
     rmf: str | None = None,
     background: str | None = None,
 ) -> SpectrumObservation:
-    """Read a spectrum of the instrument that a simulator describes.
+    """Read a spectrum with its response and background.
 
     Arguments:
-        path: OGIP spectrum (PHA or PI file) of counts, not binned; grouping flags are not used.
-        simulator: of the run.
-        name: of the run's experiment, for messages.
-        arf, rmf, background: files; None for those that the header names, beside the spectrum.
+        path: OGIP spectrum (PHA or PI file) of counts, not binned; grouping flags are ignored.
+        arf: file of the effective area; None for the one that the header names.
+        rmf: file of the redistribution; likewise.
+        background: file of the background's spectrum; likewise.
 
-    Raises: UserError for files that are not what they should be, in one sentence that says what to do.
-
-    Source: Arnaud, George & Tennant (1992), OGIP memo 92-007.
+    Raises:
+        UserError: for files that are not what they should be, or do not belong together.
     """
-    spectrum = _load(local_file(path))
-    response = _response(spectrum, simulator.detector, name, arf, rmf)
+    spectrum = read_pha(local_file(path))
+    response = _response(spectrum, arf, rmf)
     _refuse_other_channels(spectrum, response)
-    summary, exposure = simulator.summary, spectrum.number("EXPOSURE")
-    _refuse_exposure(spectrum, simulator.detector, exposure)
-    if summary.grades:
+    exposure = spectrum.number("EXPOSURE")
+    if exposure > MAX_EXPOSURE:
         raise UserError(
-            "the run's summary counts bad grades, which a spectrum does not hold: train with summary.grades=false"
+            str(spectrum.path),
+            f"has EXPOSURE = {exposure:g}, but no observation lasts more than {MAX_EXPOSURE:g} s",
+            "correct the keyword",
         )
-    if summary.annuli:
-        raise UserError(
-            "the run's summary tells core and outer annulus apart, but a spectrum is of one place: train with summary.annuli=false"
-        )
-    _refuse_bad_channels(spectrum, response, summary)
-    counts = summary.group(spectrum.counts, response)
-    if counts.sum() == 0:
-        raise UserError(
-            f"{spectrum.path} has no counts from {summary.low:g} to {summary.high:g} keV, where the run looks: give another"
-        )
-    off = _background(spectrum, response, background)
-    expected = None if off is None else summary.group(off, response)
+
+    rate = _background(spectrum, response, background)
+    findings = []
+    if rate is None:
+        text = "no background is named"
+        findings.append(Finding("no_background", "note", text, "taken to be zero"))
+    names = (*NAME_KEYS, "OBJECT", "TIMEDEL")
     info = {
         "files": [str(spectrum.path)],
-        **{
-            key.lower(): spectrum.header.get(key)
-            for key in ("TELESCOP", "INSTRUME", "OBJECT", "TIMEDEL")
-        },
+        **{key.lower(): spectrum.header.get(key) for key in names},
         "exposure": exposure,
-        "band": [summary.low, summary.high],
-        "counts": int(counts.sum()),
-        "counts_outside_band": int(spectrum.counts.sum() - counts.sum()),
-        "background_share": None
-        if expected is None
-        else float(expected.sum() * exposure / counts.sum()),
         "response": response.digest,
     }
-    return SpectrumObservation(counts, exposure, expected, info)
+    counts = spectrum.counts.astype(np.float64)
+    return SpectrumObservation(
+        counts, exposure, rate, spectrum.quality, response, info, tuple(findings)
+    )
 
 
-def _load(path: Path) -> _Spectrum:
-    with opened(path) as hdus:
-        hdu = next(
-            (
-                h
-                for h in hdus
-                if h.name.upper() == "SPECTRUM"
-                or str(h.header.get("HDUCLAS1", "")).upper() == "SPECTRUM"
-            ),
-            None,
-        )
-        if hdu is None:
-            has = ", ".join(h.name for h in hdus[1:]) or "no table"
-            raise UserError(
-                f"{path} has no table SPECTRUM (it has {has}): give the spectrum that was extracted, a PHA or PI file"
-            )
-        names = {name: column(hdu, name) for name in ("CHANNEL", "COUNTS", "RATE", "QUALITY")}
-        if names["COUNTS"] is None or names["CHANNEL"] is None:
-            what = (
-                "holds rates, not counts" if names["RATE"] else "lacks the column CHANNEL or COUNTS"
-            )
-            raise UserError(
-                f"{path} {what}: pile-up needs the counts, extract the spectrum as counts"
-            )
-        header = {
-            key: value for key in KEYWORDS if (value := hdu.header.get(key)) is not None
-        }  # which stands for one without a value
-        refuse_words(hdu.header, ("QUALITY",), path)
-        channel, given = (
-            np.array(hdu.data[names[key]], dtype=np.float64) for key in ("CHANNEL", "COUNTS")
-        )
-        quality = (
-            numbers(hdu, names["QUALITY"], path).astype(np.int64)
-            if names["QUALITY"]
-            else np.full(len(given), int(hdu.header.get("QUALITY", 0)))
-        )
-        declared = len(given) if (value := hdu.header.get("DETCHANS")) is None else value
-    if given.ndim != 1:
-        raise UserError(f"{path} holds several spectra: give a file with one")
-    if (wrong := ~(np.isfinite(given) & (given >= 0))).any():
-        wrong_ones = counted(int(wrong.sum()), "channel")
-        raise UserError(
-            f"{path} has {wrong_ones} with counts that are negative or no number: give counts, background not subtracted"
-        )
-    if (given % 1 != 0).any():
-        raise UserError(
-            f"{path} has counts that are not whole numbers: give the counts as they were read, not scaled or subtracted"
-        )
-    if given.sum() >= MOST:
-        raise UserError(
-            f"{path} has {given.sum():.3g} counts, more than a detector reads: give the counts as they were read, not scaled"
-        )
-    if not isinstance(declared, (int, float)):
-        raise UserError(
-            f"{path} has DETCHANS = {declared!r}, but it must be a number: give the spectrum as it was extracted"
-        )
-    if len(given) < declared or len(given) < 2 or (np.diff(channel) != 1).any():
-        raise UserError(
-            f"{path} has {len(given)} rows for {declared} channels: its channels were merged, and what fell in each is lost; "
-            "give the spectrum with all its channels (flags in a column GROUPING do no harm)"
-        )
-    return _Spectrum(path, header, channel.astype(np.int64), given.astype(np.int64), quality)
+# Files that belong to a spectrum.
 
 
-def _needed(spectrum: _Spectrum, key: str, given: str | None, option: str) -> Path:
-    if (path := _named(spectrum, key, given, option)) is None:
-        raise UserError(f"{spectrum.path} names no {key}: say observation.{option}=<file>")
+def _needed(spectrum: PhaFile, key: str, given: str | None, option: str) -> Path:
+    path = _named(spectrum, key, given, option)
+    if path is None:
+        raise UserError(str(spectrum.path), f"names no {key}", f"give observation.{option}")
     return path
 
 
-def _named(spectrum: _Spectrum, key: str, given: str | None, option: str) -> Path | None:
-    """A file from the command line, or from the header and then beside the spectrum; None where neither names one."""
-    own = str(spectrum.header.get(key, "")).strip()
+def _named(spectrum: PhaFile, key: str, given: str | None, option: str) -> Path | None:
+    """Find the file that was given, or the one beside the spectrum that its header names."""
+    own = spectrum.word(key)
     if given is None and own.lower() in ("", "none"):
         return None
-    path = Path(os.path.expanduser(given)) if given is not None else spectrum.path.parent / own
+    path = spectrum.path.parent / own
+    named = f", which {spectrum.path} names as its {key},"
+    if given is not None:
+        path = Path(os.path.expanduser(given))
+        named = ""
     if not path.is_file():
-        where = "" if given is not None else f", which {spectrum.path} names as its {key},"
         wrong = "is not a file" if path.exists() else "does not exist"
-        raise UserError(f"{path}{where} {wrong}: say observation.{option}=<file>")
+        raise UserError(f"{path}{named}", wrong, f"give observation.{option}")
     return path
 
 
-def _response(
-    spectrum: _Spectrum, detector: PileUp, name: str, arf: str | None, rmf: str | None
-) -> Response:
-    """That of the files, which must be the one that the run was trained with."""
-    area, matrix = (
-        _needed(spectrum, "ANCRFILE", arf, "arf"),
-        _needed(spectrum, "RESPFILE", rmf, "rmf"),
-    )
+def _response(spectrum: PhaFile, arf: str | None, rmf: str | None) -> Response:
+    area = _needed(spectrum, "ANCRFILE", arf, "arf")
+    matrix = _needed(spectrum, "RESPFILE", rmf, "rmf")
     try:
-        found = read_response(area, matrix)
+        response = read_response(area, matrix)
     except ValueError as error:
         raise UserError(str(error)) from None
-    for key, mine in (("TELESCOP", found.telescope), ("INSTRUME", found.instrument)):
-        own = str(spectrum.header.get(key, "")).strip()
-        if own and mine and own.upper() != mine.upper():
-            raise UserError(
-                f"{spectrum.path} is of {key} {own}, but {matrix} of {mine}: give the response of this observation"
-            )
-    if found.digest != detector.response.digest:
-        raise UserError(
-            f"{area} and {matrix} hold another response than the one that the run was trained with; train one with it: "
-            f"livetime train experiment={name} detector.arf={area.resolve()} detector.rmf={matrix.resolve()}"
-        )
-    return found
+    for key, own in (("TELESCOP", response.telescope), ("INSTRUME", response.instrument)):
+        _compare_names(spectrum, key, own, f"{matrix}", "give the response of this observation")
+    return response
 
 
-def _refuse_other_channels(spectrum: _Spectrum, response: Response) -> None:
-    if len(spectrum.channel) != response.channels or spectrum.channel[0] != response.first_channel:
-        raise UserError(
-            f"{spectrum.path} has channels {spectrum.channel[0]} to {spectrum.channel[-1]}, but the response has {response.first_channel} "
-            f"to {response.first_channel + response.channels - 1}: give the response of this spectrum"
-        )
-
-
-def _refuse_exposure(spectrum: _Spectrum, detector: PileUp, exposure: float) -> None:
-    """No frame, or more of them than any observation has, cannot be simulated."""
-    try:
-        detector.frames(exposure)
-    except ValueError as error:
-        raise UserError(
-            f"{spectrum.path}: {error}; give the spectrum as it was extracted, with EXPOSURE in s"
-        ) from None
-    if exposure > LONGEST:
-        raise UserError(
-            f"{spectrum.path} has EXPOSURE = {exposure:g}, but no observation lasts more than {LONGEST:g} s: mend the keyword"
-        )
-
-
-def _refuse_bad_channels(spectrum: _Spectrum, response: Response, summary: EnergySpectrum) -> None:
-    edges = summary.edges(response)
-    bad = np.isin(spectrum.quality[edges[0] : edges[-1]], BAD)
-    if bad.any():
-        raise UserError(
-            f"{spectrum.path} marks {counted(int(bad.sum()), 'channel')} from {summary.low:g} to {summary.high:g} keV as bad (QUALITY): "
-            "train a run with summary.low and summary.high between which there are none"
-        )
-
-
-def _background(spectrum: _Spectrum, response: Response, given: str | None) -> Floats | None:
-    """Counts/s per channel (C,) that are expected in the source's region."""
+def _background(spectrum: PhaFile, response: Response, given: str | None) -> Floats | None:
+    """Find the counts/s of background in each channel (C,), scaled to the source's region."""
     path = _named(spectrum, "BACKFILE", given, "background_spectrum")
     if path is None:
         return None
-    off = _load(path)
+    off = read_pha(path)
     if off.path.samefile(spectrum.path):
         raise UserError(
-            f"{path} is the spectrum itself, not its background: say observation.background_spectrum=<file>"
+            str(path),
+            "is the spectrum itself, not its background",
+            "give observation.background_spectrum",
         )
-    for key in ("TELESCOP", "INSTRUME"):
-        own, other = (str(s.header.get(key, "")).strip() for s in (spectrum, off))
-        if own and other and own.upper() != other.upper():
-            raise UserError(
-                f"{spectrum.path} is of {key} {own}, but its background {path} of {other}: give one of the same instrument"
-            )
+    for key in NAME_KEYS:
+        remedy = "give one of the same instrument"
+        _compare_names(spectrum, key, off.word(key), f"its background {path}", remedy)
     _refuse_other_channels(off, response)
-    scales = [s.number("BACKSCAL", 1.0) * s.number("AREASCAL", 1.0) for s in (spectrum, off)]
-    return np.asarray(off.counts * scales[0] / (scales[1] * off.number("EXPOSURE")))
+    on_scale = spectrum.number("BACKSCAL", 1.0) * spectrum.number("AREASCAL", 1.0)
+    off_scale = off.number("BACKSCAL", 1.0) * off.number("AREASCAL", 1.0)
+    return np.asarray(off.counts * on_scale / (off_scale * off.number("EXPOSURE")))
 
 
-# The writer.
+def _compare_names(spectrum: PhaFile, key: str, other: str, file: str, remedy: str) -> None:
+    own = spectrum.word(key)
+    if own and other and own.upper() != other.upper():
+        raise UserError(str(spectrum.path), f"is of {key} {own}, but {file} of {other}", remedy)
 
 
-def write(
-    events: FrameEvents,
-    exposure: float,
-    detector: PileUp,
-    folder: Path,
-    telescope: str = "SIMULATED",
-) -> None:
-    """Write `source.pha`, and the detector's response as `arf.fits` and `rmf.fits` beside it.
-
-    Arguments:
-        events: of which the good ones are counted.
-        exposure: s.
-    """
-    response = detector.response
-    counts = events.counts(response.channels)
-    names = {"TELESCOP": response.telescope or telescope, "INSTRUME": response.instrument or "CCD"}
-    keys = {
-        **names,
-        "EXPOSURE": exposure,
-        "BACKSCAL": 1.0,
-        "AREASCAL": 1.0,
-        "CORRSCAL": 1.0,
-        "ANCRFILE": "arf.fits",
-        "RESPFILE": "rmf.fits",
-        "BACKFILE": "none",
-        "CORRFILE": "none",
-        "CHANTYPE": "PI",
-        "DETCHANS": response.channels,
-        "POISSERR": True,
-        "TIMEDEL": detector.frame_time + detector.transfer_time,
-    }
-    channel = response.first_channel + np.arange(response.channels)
-    number = fits.Column("CHANNEL", "J", array=channel)
-    _table(
-        [number, fits.Column("COUNTS", "J", array=counts)], "SPECTRUM", "SPECTRUM", keys
-    ).writeto(folder / "source.pha")
-    bins = [
-        fits.Column("ENERG_LO", "D", unit="keV", array=response.low),
-        fits.Column("ENERG_HI", "D", unit="keV", array=response.high),
-    ]
-    area = fits.Column("SPECRESP", "D", unit="cm**2", array=response.area)
-    _table([*bins, area], "SPECRESP", "RESPONSE", names).writeto(folder / "arf.fits")
-    dense = response.matrix.toarray()
-    first, after = (
-        (dense > 0).argmax(axis=1),
-        response.channels - (dense[:, ::-1] > 0).argmax(axis=1),
-    )
-    spans = (
-        np.ones(len(dense)),
-        response.first_channel + first,
-        after - first,
-    )  # one group of channels for each energy
-    groups = [
-        fits.Column(name, "J", array=values)
-        for name, values in zip(("N_GRP", "F_CHAN", "N_CHAN"), spans, strict=True)
-    ]
-    rows = np.array([row[a:b] for row, a, b in zip(dense, first, after, strict=True)], dtype=object)
-    matrix = fits.Column("MATRIX", "PD()", array=rows)
-    redistribution = _table(
-        [*bins, *groups, matrix], "MATRIX", "RESPONSE", {**names, "TLMIN4": response.first_channel}
-    )
-    bounds = [
-        fits.Column(name, "D", unit="keV", array=values)
-        for name, values in (("E_MIN", response.e_min), ("E_MAX", response.e_max))
-    ]
-    redistribution.append(_table([number, *bounds], "EBOUNDS", "RESPONSE", names)[1])
-    redistribution.writeto(folder / "rmf.fits")
+# What a network does not describe.
 
 
-def _table(
-    columns: list[fits.Column], name: str, kind: str, keys: Mapping[str, Any]
-) -> fits.HDUList:
-    hdu = fits.BinTableHDU.from_columns(columns, name=name)
-    hdu.header.update({"HDUCLASS": "OGIP", "HDUCLAS1": kind, **keys})
-    return fits.HDUList([fits.PrimaryHDU(), hdu])
+def _refuse_other_channels(spectrum: PhaFile, response: Response) -> None:
+    first = response.first_channel
+    last = first + response.channels - 1
+    if len(spectrum.channel) != response.channels or spectrum.channel[0] != first:
+        own = f"{spectrum.channel[0]} to {spectrum.channel[-1]}"
+        raise UserError(
+            str(spectrum.path),
+            f"has channels {own}, but the response has {first} to {last}",
+            "give the response of this spectrum",
+        )
+
+
+def _refuse_other_response(spectrum: SpectrumObservation, detector: PileUp) -> None:
+    if spectrum.response.digest != detector.response.digest:
+        raise UserError(
+            spectrum.info["files"][0],
+            "has another response than the one that the network was trained with",
+            "train a network with its files (detector.arf and detector.rmf)",
+        )
+
+
+def _refuse_exposure(path: str, detector: PileUp, exposure: float) -> None:
+    """Refuse an exposure without a frame."""
+    try:
+        detector.frames(exposure)
+    except ValueError as error:
+        raise UserError(path, f"cannot be used: {error}", "give EXPOSURE in s") from None
+
+
+def _refuse_summary(summary: EnergySpectrum) -> None:
+    """Refuse summaries that contain more than a spectrum does."""
+    for option, content in (("grades", "bad grades"), ("annuli", "an outer annulus")):
+        if getattr(summary, option):
+            raise UserError(
+                f"summary.{option}",
+                f"is true: the network expects counts of {content}, which no spectrum contains",
+                f"train with summary.{option}=false",
+            )
+
+
+def _refuse_bad_channels(spectrum: SpectrumObservation, summary: EnergySpectrum) -> None:
+    edges = summary.edges(spectrum.response)
+    bad = np.isin(spectrum.quality[edges[0] : edges[-1]], BAD_QUALITY)
+    if bad.any():
+        raise UserError(
+            spectrum.info["files"][0],
+            f"marks {plural(int(bad.sum()), 'channel')} from {summary.low:g} to "
+            f"{summary.high:g} keV as bad (QUALITY)",
+            "train a network with summary.low and summary.high between which there are none",
+        )

@@ -1,4 +1,4 @@
-"""What sorted event times tell of the detector that recorded them: tests whose false alarms are rarer than ALPHA a file."""
+"""Test what event times reveal of their clock; a false alarm is rarer than ALPHA in a file."""
 
 from typing import NamedTuple
 
@@ -7,232 +7,194 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import pdtrc
 
+from livetime.files.rate_tests import ALPHA
+
 Floats = NDArray[np.float64]
-ALPHA = 1e-5
+Integers = NDArray[np.int64]
 
+MIN_GAPS = 20
+"""Differences of times that a grid needs."""
 
-class Absence(NamedTuple):
-    """A detector without an event from `start` to `stop`, indices of other detectors' events; `expected` events of it are missing."""
+BURST_RUN = 256
+"""Events over which the highest rate of a file is measured."""
 
-    detector: int
-    start: int
-    stop: int
-    expected: float
+LINE_BINS = 128
+"""Bins of a periodogram over which its noise is measured."""
 
-
-class Step(NamedTuple):
-    """The rate in counts/s before and after a time in s."""
-
-    time: float
-    before: float
-    after: float
-
-
-class Silence(NamedTuple):
-    """A stretch of good time without an event, in s, and how many were expected at the rate around it."""
-
-    start: float
-    length: float
-    expected: float
+MAX_LINE_BINS = 2**23
+MIN_LINE_DT = 1 / 2048
+MIN_LINE_POWER = 40.0
+"""Bins of a periodogram, their shortest width in s, and the power of a line over its noise."""
 
 
 class Line(NamedTuple):
-    """A line at a frequency in Hz, its power in units of the noise around it, and the resolution of the periodogram in Hz."""
+    """A coherent signal.
+
+    Arguments:
+        frequency: in Hz.
+        power: in units of the noise around it.
+        resolution: of the periodogram in Hz.
+
+    Example:
+        >>> Line(6.6, 300.0, 1e-3).power
+        300.0
+    """
 
     frequency: float
     power: float
     resolution: float
 
 
-def good_times(times: Floats, gti: Floats) -> Floats:
-    """Good time that has passed at each event, in s: gaps between the intervals are taken out."""
-    before = np.concatenate([[0.0], np.cumsum(np.diff(gti).ravel())])
-    at = np.clip(np.searchsorted(gti[:, 0], times, side="right") - 1, 0, None)
-    passed: Floats = before[at] + times - gti[at, 0]
-    return passed
+# Time steps.
 
 
 def time_step(times: Floats, precision: float, declared: float | None = None) -> float | None:
-    """The grid in s on which event times lie, found from their differences (a grid stretched by barycentring is still one); None for none.
+    """Find the grid in s on which event times lie, from their differences, or None.
+
+    A grid that barycentring stretches is still found.
 
     Arguments:
-        times: sorted, in s.
-        precision: smallest difference that the file can hold, in s.
-        declared: what the file says; other grids are looked for where its events do not lie on that one.
+        times: sorted, in s, (N,).
+        precision: smallest difference in s that the file can store.
+        declared: what the file says; other grids are searched where events do not lie on it.
     """
     gaps = np.diff(times)
     gaps = gaps[gaps > 8 * precision]
-    if len(gaps) < 20:
+    if len(gaps) < MIN_GAPS:
         return None
-    if declared and declared > 8 * precision and (found := _grid(gaps, declared, 500)):
-        return found
-    shortest = float(np.quantile(gaps, min(1.0, 5 / len(gaps)), method="lower"))
+    if declared and declared > 8 * precision:
+        found = _grid(gaps, declared, 500)
+        if found is not None:
+            return found
+
     # Neighbouring steps may all be empty, so that the shortest difference is several.
-    return next(
-        (found for parts in range(1, 6) if (found := _grid(gaps, shortest / parts, 20))), None
-    )
+    shortest = float(np.quantile(gaps, min(1.0, 5 / len(gaps)), method="lower"))
+    for parts in range(1, 6):
+        found = _grid(gaps, shortest / parts, 20)
+        if found is not None:
+            return found
+    return None
 
 
 def _grid(gaps: Floats, step: float, reach: int) -> float | None:
-    """The step near the one given of which gaps d below `reach` steps are multiples.
+    """Find the step near the one given that divides the gaps d below `reach` steps, or None.
 
-    |d/step - round(d/step)| < .1 for 95% of at least 20 of them, which uniform ones are with a probability below 1e-11.
+    |d/step - round(d/step)| < 0.1 for 95% of at least 20 of them; uniform gaps do so with a
+    probability below 1e-11.
     """
     near = gaps[gaps < (reach + 0.5) * step]
     whole = np.round(near / step)
-    if len(near) < 20 or whole.min() < 1:
+    if len(near) < MIN_GAPS or whole.min() < 1:
         return None
     fitted = float((near * whole).sum() / (whole**2).sum())
-    return fitted if (np.abs(near / fitted - np.round(near / fitted)) < 0.1).mean() > 0.95 else None
+    remainder = np.abs(near / fitted - np.round(near / fitted))
+    return fitted if (remainder < 0.1).mean() > 0.95 else None
 
 
-def close_pairs(times: Floats, detectors: NDArray[np.int64] | None, gap: float) -> int:
-    """Number of events that follow another of the same detector within `gap` s."""
+# Events close together.
+
+
+def close_pairs(times: Floats, detectors: Integers | None, gap: float) -> int:
+    """Count the events that follow another of the same detector within `gap` s.
+
+    Arguments:
+        times: sorted, in s, (N,).
+        detectors: number of each event's detector, (N,); None for a single one.
+        gap: in s.
+
+    Example:
+        >>> close_pairs(np.array([0.0, 0.1, 0.15]), np.array([1, 2, 1]), 0.2)
+        1
+    """
     if detectors is None:
         return int((np.diff(times) < gap).sum())
     order = np.lexsort((times, detectors))
     same = np.diff(detectors[order]) == 0
-    return int((same & (np.diff(times[order]) < gap)).sum())
+    close = np.diff(times[order]) < gap
+    return int((same & close).sum())
 
 
 def bursts(times: Floats, window: float) -> list[tuple[float, int]]:
-    """Start and number of events of each group within `window` s that Poisson noise at the file's highest rate does not make.
+    """Find groups of events within `window` s that Poisson noise does not make.
 
-    k events in a window are one where N P(at least k - 1 more | rate window) < ALPHA.
-    """
-    n, span = len(times), min(256, len(times) // 4)
-    if span < 8:
-        return []
-    lengths = times[span:] - times[:-span]
-    rate = span / max(float(np.quantile(lengths, 0.01)), window)
-    k = 3
-    while n * pdtrc(k - 2, rate * window) > ALPHA:
-        k += 1
-    if k > n:
-        return []
-    first = np.flatnonzero(times[k - 1 :] - times[: n - k + 1] <= window)
-    groups = np.split(first, np.flatnonzero(np.diff(first) >= k) + 1) if len(first) else []
-    return [(float(times[g[0]]), int(g[-1] + k - g[0])) for g in groups]
-
-
-def absences(detectors: NDArray[np.int64]) -> list[Absence]:
-    """The longest absence of each detector, where chance does not explain it: however the source varies, a detector with a share p of the
-    events stays out of k successive ones with probability (1 - p)^k.
+    k events in a window are a burst where N P(at least k - 1 more | rate window) < ALPHA, at the
+    file's highest rate.
 
     Arguments:
-        detectors: number of the detector of each event, in the order of time, (N,).
+        times: sorted, in s, (N,).
+        window: in s.
+
+    Returns:
+        start in s and number of events of each.
     """
-    found, total = [], len(detectors)
-    for detector in np.unique(detectors):
-        at = np.flatnonzero(detectors == detector)
-        runs = np.diff(np.concatenate([[-1], at, [total]])) - 1
-        longest = int(np.argmax(runs))
-        k, share = int(runs[longest]), len(at) / total
-        if share < 1 and k and len(runs) * np.exp(k * np.log1p(-share)) < ALPHA:
-            start = int(at[longest - 1]) if longest else 0
-            others = max(1, total - k - len(at))
-            found.append(
-                Absence(int(detector), start, min(start + k, total - 1), k * len(at) / others)
-            )
-    return found
-
-
-def rate_steps(times: Floats, gti: Floats) -> list[Step]:
-    """Times at which the rate jumps, as a detector makes it and red noise does not.
-
-    Between the 16 bins before and after, the mean differs by 15% and by 8 standard deviations (observed, at least Poisson), 70% of it
-    within 4 bins, and the relative difference is 6 times what is usual in the file (1.48 times the median modulus). Bins hold 50 events or
-    more, and last 1 s or more.
-    """
-    passed, exposure = good_times(times, gti), float(np.diff(gti).sum())
-    width = max(1.0, 50 * exposure / max(1, len(times)), exposure / 4096)
-    bins, half = int(exposure / width), 16
-    if bins < 2 * half:
+    total = len(times)
+    run = min(BURST_RUN, total // 4)
+    if run < 8:
         return []
-    counts = np.bincount(np.minimum(passed / width, bins).astype(np.int64), minlength=bins)[
-        :bins
-    ].astype(np.float64)
-    windows = np.lib.stride_tricks.sliding_window_view(counts, half)
-    left, right = windows[:-half], windows[half:]
-    jump, mean = (
-        right.mean(axis=1) - left.mean(axis=1),
-        (right.mean(axis=1) + left.mean(axis=1)) / 2,
-    )
-    variance = [
-        np.maximum(side.var(axis=1, ddof=1), side.mean(axis=1)) / half for side in (left, right)
-    ]
-    z = np.abs(jump) / np.maximum(np.sqrt(variance[0] + variance[1]), 1e-9)
-    relative = np.abs(jump) / np.maximum(mean, 1e-9)
-    sharp = (right[:, :4].mean(axis=1) - left[:, -4:].mean(axis=1)) * np.sign(jump) > 0.7 * np.abs(
-        jump
-    )
-    z[~(sharp & (relative > 0.15) & (relative > 6 * 1.48 * np.median(relative)))] = 0
-    found = []
-    while z[best := int(np.argmax(z))] > 8:
-        at = int(np.searchsorted(passed, (best + half) * width))
-        found.append(
-            Step(
-                float(times[min(at, len(times) - 1)]),
-                left[best].mean() / width,
-                right[best].mean() / width,
-            )
-        )
-        z[max(0, best - half) : best + half] = 0
-    return sorted(found)
-
-
-def silences(times: Floats, gti: Floats, run: int = 32) -> list[Silence]:
-    """Stretches of good time without an event that do not follow from the rate around them.
-
-    After `run` events in a time T, the next ones of a Poisson process stay out for longer than G with probability (1 + G/T)^-run, if its
-    rate is not known better; of the runs before and after a stretch and the median of all, the slowest is taken: a source that fades is
-    no silence.
-    """
-    times = np.unique(times)  # of a frame with many events, one
-    passed, exposure = good_times(times, gti), float(np.diff(gti).sum())
-    if len(passed) <= 2 * run:
+    durations = times[run:] - times[:-run]
+    rate = run / max(float(np.quantile(durations, 0.01)), window)
+    size = 3
+    while total * pdtrc(size - 2, rate * window) > ALPHA:
+        size += 1
+    if size > total:
         return []
-    waits, spans, none = (
-        np.diff(np.concatenate([[0.0], passed, [exposure]])),
-        passed[run:] - passed[:-run],
-        np.zeros(run + 1),
-    )
-    slower = np.maximum(
-        np.maximum(np.concatenate([none, spans]), np.concatenate([spans, none])), np.median(spans)
-    )
-    long = np.flatnonzero(np.log(len(times)) - run * np.log1p(waits / slower) < np.log(ALPHA))
-    starts = np.concatenate([[gti[0, 0]], times])
-    return [
-        Silence(float(starts[i]), float(waits[i]), float(run * waits[i] / slower[i])) for i in long
-    ]
+
+    spans = times[size - 1 :] - times[: total - size + 1]
+    first = np.flatnonzero(spans <= window)
+    if len(first) == 0:
+        return []
+    apart = np.flatnonzero(np.diff(first) >= size) + 1
+    groups = np.split(first, apart)
+    return [(float(times[group[0]]), int(group[-1] + size - group[0])) for group in groups]
+
+
+# Coherent signals.
 
 
 def lines(times: Floats, gti: Floats, step: float | None = None) -> list[Line]:
-    """Coherent signals, highest first: single bins of the longest interval's periodogram that stand out of those around them.
+    """Find coherent signals, strongest first: single bins that stand out of a periodogram.
 
-    Power above 40 times the mean, which is told from the median of 128 bins around (the highest of three blocks), has a probability below
-    1e-11 a bin for noise of any shape that is smooth over as many bins, so also for a QPO. Bins are of 1/2048 s, longer where more than
-    2^23 would be needed, and multiples of a time step, which then makes no lines of its own.
+    The noise is measured by the median of 128 bins around (the highest of three blocks). Power
+    above 40 times the noise has a probability below 1e-11 a bin for noise of any shape that is
+    smooth over as many bins, so also for a QPO. Bins are 1/2048 s wide, or wider where more than
+    2^23 would be needed; they are multiples of a time step, which then makes no lines.
+
+    Arguments:
+        times: sorted, in s, (N,).
+        gti: good time intervals in s, (G, 2); the longest is used.
+        step: time step in s; None for none.
     """
     start, stop = gti[np.argmax(np.diff(gti).ravel())]
-    dt = max(1 / 2048, (stop - start) / 2**23)
+    dt = max(MIN_LINE_DT, (stop - start) / MAX_LINE_BINS)
     if step:
         dt = step * max(1, round(dt / step))
-    n = fft.prev_fast_len(max(1, int((stop - start) / dt)), real=True)
-    passed = times[(times >= start) & (times < start + n * dt)] - start
-    blocks = (n // 2) // 128
+    bins = fft.prev_fast_len(max(1, int((stop - start) / dt)), real=True)
+    duration = bins * dt
+    passed = times[(times >= start) & (times < start + duration)] - start
+    blocks = (bins // 2) // LINE_BINS
     if len(passed) < 200 or blocks < 4:
         return []
-    counts = np.bincount(np.minimum(passed / dt, n - 1).astype(np.int64), minlength=n).astype(
-        np.float32
-    )
-    power = np.abs(fft.rfft(counts)[1 : 1 + 128 * blocks]).reshape(blocks, 128) ** 2
-    median = np.pad(np.median(power, axis=1), 1, mode="edge")
-    noise = np.maximum(np.maximum(median[:-2], median[1:-1]), median[2:]) / np.log(2)
-    ratio = (power / np.maximum(noise, 1e-30)[:, None]).ravel()
-    ratio[:256] = 0  # red noise is not smooth over its lowest bins
+
+    at_bin = np.minimum(passed / dt, bins - 1).astype(np.int64)
+    counts = np.bincount(at_bin, minlength=bins).astype(np.float32)
+    ratio = _power_over_noise(counts, blocks)
+    strong = np.flatnonzero(ratio > MIN_LINE_POWER)
     found: list[Line] = []
-    for at in sorted(np.flatnonzero(ratio > 40), key=lambda at: -ratio[at]):
-        if all(abs(line.frequency * n * dt - at - 1) > 128 for line in found):
-            found.append(Line(float((at + 1) / (n * dt)), float(ratio[at]), 1 / (n * dt)))
+    for at in sorted(strong, key=lambda at: -ratio[at]):
+        distances = [abs(line.frequency * duration - at - 1) for line in found]
+        if all(distance > LINE_BINS for distance in distances):
+            frequency = float((at + 1) / duration)
+            found.append(Line(frequency, float(ratio[at]), 1 / duration))
     return found
+
+
+def _power_over_noise(counts: NDArray[np.float32], blocks: int) -> NDArray[np.floating]:
+    """Divide the powers of `blocks` blocks of bins by the noise around them."""
+    amplitude = fft.rfft(counts)[1 : 1 + LINE_BINS * blocks]
+    power = np.abs(amplitude).reshape(blocks, LINE_BINS) ** 2
+    median = np.pad(np.median(power, axis=1), 1, mode="edge")
+    highest = np.maximum(np.maximum(median[:-2], median[1:-1]), median[2:])
+    noise = highest / np.log(2)
+    ratio = (power / np.maximum(noise, 1e-30)[:, None]).ravel()
+    ratio[: 2 * LINE_BINS] = 0  # red noise is not smooth over its lowest bins
+    return np.asarray(ratio)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.observation import Observation
-from livetime.files.spectrum import SpectrumObservation
 from livetime.infer.question import AnswerSettings, Verdict
 from livetime.infer.run import DAMAGED, TRAIN_AGAIN, Run
 from livetime.outputs import provenance
@@ -39,7 +38,7 @@ class ClassResult:
     question: ClassVar[str] = "class"
 
     run: Run
-    observation: Observation | SpectrumObservation
+    observation: Observation
     x: Floats
     probabilities: Mapping[str, Mapping[str, float]]
     test: Mapping[str, float]
@@ -88,7 +87,7 @@ class ClassQuestion:
     def answer(
         self,
         run: Run,
-        observation: Observation | SpectrumObservation,
+        observation: Observation,
         x: Floats,
         settings: AnswerSettings,
     ) -> ClassResult:
@@ -109,7 +108,8 @@ class ClassQuestion:
 
         classes = list(run.simulator.prior.classes)
         named = {key: dict(zip(classes, p.tolist(), strict=True)) for key, p in found.items()}
-        reasons = [*run.doubts(x), *observation.doubts(run.simulator.detector)]
+        mismatches = observation.mismatches(run.simulator.detector)
+        reasons = [*run.doubts(x), *(mismatch.sentence for mismatch in mismatches)]
         verdict = _verdict(named["network"], reasons)
         return ClassResult(run, observation, x, named, test, verdict, observation.notes)
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.observation import Observation
-from livetime.files.spectrum import SpectrumObservation
 from livetime.infer.predictive import MIN_PREDICTIVE_P, predict, predictive_p_value
 from livetime.infer.question import AnswerSettings, Verdict
 from livetime.infer.run import Run
@@ -42,7 +41,7 @@ class PosteriorResult:
     question: ClassVar[str] = "posterior"
 
     run: Run
-    observation: Observation | SpectrumObservation
+    observation: Observation
     x: Floats
     settings: AnswerSettings
     samples: Mapping[str, Samples]
@@ -101,7 +100,7 @@ class PosteriorQuestion:
     def answer(
         self,
         run: Run,
-        observation: Observation | SpectrumObservation,
+        observation: Observation,
         x: Floats,
         settings: AnswerSettings,
     ) -> PosteriorResult:
@@ -110,10 +109,8 @@ class PosteriorQuestion:
         seed = settings.seed
         samples = {"network": run.posterior(x).samples(settings.draws, seed)}
 
-        background = getattr(observation, "background", None)
-        options = {} if background is None else {"background": background}
         names = chosen_references(settings, run.simulator)
-        beside = references(run.simulator, names, **options)
+        beside = references(run.simulator, names, **observation.reference_options)
         for name, reference in beside.items():
             say(f"sampling the {reference.name} posterior")
             samples[name] = reference.fit(x, seed)
@@ -145,7 +142,7 @@ def chosen_references(settings: AnswerSettings, simulator: Simulator) -> tuple[s
 
 
 def _predict(
-    run: Run, observation: Observation | SpectrumObservation, samples: Samples, seed: int
+    run: Run, observation: Observation, samples: Samples, seed: int
 ) -> Floats:
     """Simulate summaries (P, X) with draws of a posterior, under the observation's conditions."""
     with progress("simulate predictions", 200, "simulations") as bar:
@@ -153,10 +150,11 @@ def _predict(
 
 
 def _verdict(
-    run: Run, observation: Observation | SpectrumObservation, x: Floats, p_value: float
+    run: Run, observation: Observation, x: Floats, p_value: float
 ) -> Verdict:
     """Collect the reasons to distrust the network's posterior."""
-    reasons = [*run.doubts(x), *observation.doubts(run.simulator.detector)]
+    mismatches = observation.mismatches(run.simulator.detector)
+    reasons = [*run.doubts(x), *(mismatch.sentence for mismatch in mismatches)]
     if p_value < MIN_PREDICTIVE_P:
         reasons.append(
             f"the posterior predictive p-value is {p_value:.3f}, below {MIN_PREDICTIVE_P}: "

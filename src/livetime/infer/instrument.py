@@ -9,31 +9,30 @@ from numpy.typing import NDArray
 
 from livetime.config import ObservationFiles
 from livetime.errors import UserError
-from livetime.files import spectrum as pha
-from livetime.files.finding import counted
-from livetime.files.observation import Observation, read
-from livetime.files.spectrum import SpectrumObservation
+from livetime.files.events import Selection
+from livetime.files.finding import Finding, plural
+from livetime.files.observation import EventObservation, Observation, read_events
+from livetime.files.spectrum import SpectrumObservation, read_spectrum
 from livetime.simulate.detector import COVARIATES
 from livetime.simulate.simulator import Simulator, TimingSimulator
 from livetime.simulate.spectral import SpectralSimulator
 
 Reader = Callable[
-    [Any, ObservationFiles, str],
-    tuple[Observation | SpectrumObservation, NDArray[np.float32]],
+    [Any, ObservationFiles],
+    tuple[Observation, NDArray[np.float32]],
 ]
 MIN_SCREENED = 0.02
 """Dead share of the time, beyond what a file's rows explain, above which events were screened."""
 
 
 def read_observation(
-    simulator: Simulator, files: ObservationFiles, name: str = "custom"
-) -> tuple[Observation | SpectrumObservation, NDArray[np.float32]]:
+    simulator: Simulator, files: ObservationFiles
+) -> tuple[Observation, NDArray[np.float32]]:
     """Read what a simulator describes from event files or a spectrum.
 
     Arguments:
         simulator: of the run that is to be asked.
         files: where the observation is, and what to use of it.
-        name: of the run's experiment, for remedies.
 
     Returns:
         the observation, and its summary (X,).
@@ -42,28 +41,23 @@ def read_observation(
         UserError: if the files do not fit the simulator, or cannot be used.
     """
     kind = "spectrum" if isinstance(simulator, SpectralSimulator) else "events"
-    return READERS[kind](simulator, files, name)
+    return READERS[kind](simulator, files)
 
 
 def _read_events(
-    simulator: TimingSimulator, files: ObservationFiles, name: str
-) -> tuple[Observation, NDArray[np.float32]]:
+    simulator: TimingSimulator, files: ObservationFiles
+) -> tuple[EventObservation, NDArray[np.float32]]:
     """Read event files as a timing simulator needs them."""
     _refuse_options(simulator, files)
     summary = simulator.summary
     detector = simulator.detector
-    observation = read(
-        files.path,
-        modules=count_files(simulator, files),
-        segment_size=summary.segment_size,
+    selection = Selection(files.band, files.gti, files.start, files.stop, files.hard)
+    everything = read_events(files.path, selection, count_files(simulator, files))
+    observation = everything.in_segments(
+        summary.segment_size,
         max_segments=round(simulator.prior.covariates["segments"].high),
-        dead_time=detector.mean_dead_time if detector.renewal else 0.0,
-        gti=files.gti,
-        start=files.start,
-        stop=files.stop,
-        hard=files.hard,
-        band=files.band,
         dt=summary.dt,
+        dead_time=detector.mean_dead_time if detector.renewal else 0.0,
     )
     _refuse_one_colour(observation, files)
 
@@ -76,7 +70,38 @@ def _read_events(
     return observation, x
 
 
-READERS: dict[str, Reader] = {"events": _read_events, "spectrum": pha.of_run}
+OF_EVENTS = (
+    "gti",
+    "start",
+    "stop",
+    "band",
+    "hard",
+    "dead_time",
+    "detectors",
+    "background",
+    "counted",
+)
+"""Settings that mean nothing for a spectrum."""
+
+
+def _read_spectrum(
+    simulator: SpectralSimulator, files: ObservationFiles
+) -> tuple[SpectrumObservation, NDArray[np.float32]]:
+    """Read a spectrum as a spectral simulator needs it."""
+    if not files.spectrum:
+        problem = f"is {files.path[0]}, a file of events, but the run takes spectra"
+        raise UserError("observation.path", problem, "give observation.spectrum")
+    defaults = ObservationFiles()
+    for key in OF_EVENTS:
+        if getattr(files, key) != getattr(defaults, key):
+            problem = "is of events, but the run takes spectra"
+            raise UserError(f"observation.{key}", problem, "leave it out")
+    spectrum = read_spectrum(files.spectrum, files.arf, files.rmf, files.background_spectrum)
+    observation = spectrum.in_groups(simulator)
+    return observation, simulator.summary.vector(observation.counts, observation.exposure)
+
+
+READERS: dict[str, Reader] = {"events": _read_events, "spectrum": _read_spectrum}
 """What reads an observation, by the kind of the simulator."""
 
 
@@ -96,7 +121,7 @@ def _refuse_options(simulator: TimingSimulator, files: ObservationFiles) -> None
         raise UserError("observation.hard", problem, "give the first hard PI channel, such as 210")
 
 
-def _refuse_one_colour(observation: Observation, files: ObservationFiles) -> None:
+def _refuse_one_colour(observation: EventObservation, files: ObservationFiles) -> None:
     """Raise UserError if all events are hard, or all soft."""
     flags = observation.events.hard
     if flags and np.ptp(np.concatenate(flags).astype(np.int8)) == 0:
@@ -127,8 +152,8 @@ def count_files(simulator: TimingSimulator, files: ObservationFiles) -> int:
 
 
 def with_detector(
-    simulator: TimingSimulator, files: ObservationFiles, observation: Observation
-) -> Observation:
+    simulator: TimingSimulator, files: ObservationFiles, observation: EventObservation
+) -> EventObservation:
     """Find what is known of the detector of an observation, if the run takes any detector.
 
     - `dead_time`: as given, else that of the file or its mission; none for frames;
@@ -165,9 +190,9 @@ def with_detector(
     for name, value in found.items():
         unit = simulator.prior.covariates[name].unit
         words.append(f"{name.replace('_', ' ')} {value:.4g} {unit}".rstrip())
-    note = f"the detector is taken to have {', '.join(words)}"
-    notes = (*observation.notes, note)
-    return replace(observation, info={**info, "detector": found}, notes=notes)
+    taken = Finding("detector", "note", "the detector", f"taken to have {', '.join(words)}")
+    findings = (*observation.findings, taken)
+    return replace(observation, info={**info, "detector": found}, findings=findings)
 
 
 def _covariates(
@@ -196,7 +221,7 @@ def _refuse_too_bright(
     detector = simulator.detector_at({**found, "rate": rate})
     if detector.live_fraction(rate) > 0:
         return
-    detectors = counted(round(found.get("detectors", 1)), "detector")
+    detectors = plural(round(found.get("detectors", 1)), "detector")
     limit = f"{detectors} with a dead time of {detector.mean_dead_time:.4g} s"
     problem = f"{names}: {rate:.6g} recorded counts/s are more than {limit} can record"
     raise UserError(problem, "", "check dead_time, detectors and counted of the observation")

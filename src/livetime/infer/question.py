@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from livetime.files.observation import Observation
-    from livetime.files.spectrum import SpectrumObservation
     from livetime.infer.run import Run
     from livetime.simulate.simulator import Simulator
 
@@ -108,7 +107,7 @@ class Question(Protocol):
     def answer(
         self,
         run: "Run",
-        observation: "Observation | SpectrumObservation",
+        observation: "Observation",
         x: Floats,
         settings: AnswerSettings,
     ) -> Result:

@@ -1,0 +1,45 @@
+"""Show the diagnosis of an event file as a table for the terminal."""
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from livetime.files.doctor import Diagnosis
+from livetime.files.finding import EXIT_CODES, plural
+
+COLUMNS = (
+    "",
+    "finding",
+    "what there is, and what was done",
+    "what it does to a rms, a QPO or a power spectrum",
+)
+
+
+def diagnosis_table(diagnosis: Diagnosis) -> Table:
+    """List the findings of one file, worst first."""
+    table = Table(*COLUMNS, title_justify="left")
+    table.title = f"{diagnosis.file}: {_headline(diagnosis.facts)}"
+    worst_first = sorted(diagnosis.findings, key=lambda finding: -EXIT_CODES[finding.severity])
+    for finding in worst_first:
+        words = ", ".join(part for part in (finding.text, finding.action) if part)
+        table.add_row(finding.severity, finding.code, escape(words), escape(finding.effect))
+    return table
+
+
+def _headline(facts: dict[str, Any]) -> str:
+    if not facts:
+        return "unusable"
+    mission = facts["mission"] or facts["telescop"] or "unknown mission"
+    named = [mission, facts["instrume"], facts["object"]]
+    names = " ".join(str(name) for name in named if name)
+    intervals = plural(facts["intervals"], "good time interval")
+    parts = [
+        names,
+        f"{facts['events']} events in {facts['exposure']:.6g} s ({intervals})",
+        f"{facts['rate']:.4g} counts/s",
+    ]
+    if facts["live_time_fraction"]:
+        source = facts["live_time_source"]
+        parts.append(f"live-time fraction {facts['live_time_fraction']:.4g} ({source})")
+    return escape(", ".join(parts))
