@@ -78,7 +78,7 @@ def _classes(runs: list, args: argparse.Namespace) -> list[dict]:
     rows = []
     for name, (result, cost) in answers.items():
         for score in ("accuracy", "roc_auc", "expected_calibration_error"):
-            low, high = np.quantile(result.resampled[score], [0.025, 0.975])
+            low, high = result.interval(score)
             rows.append(
                 row(
                     f"{problem}: {name}, {score}",

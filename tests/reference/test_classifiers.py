@@ -1,4 +1,4 @@
-"""Classifiers without a network, and the scores by which all are judged."""
+"""Classifiers without a network."""
 
 import json
 
@@ -7,7 +7,6 @@ import pytest
 import sklearn.metrics as sk
 from scipy.optimize import minimize
 
-from livetime.check.classification import Classification
 from livetime.reference.classifiers import LikelihoodRatio, Logistic, Threshold, learned
 from livetime.reference.exact import Exact
 from livetime.simulate.detector import DeadTime, Whittle
@@ -159,75 +158,3 @@ def test_a_false_alarm_is_as_frequent_as_it_says():
     assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.02)
     assert threshold.false_alarm(1e9) == 1 / 1000
     assert threshold.probabilities(np.array([1.0, 25.0]))[:, 1] == pytest.approx([0, 1], abs=0.05)
-
-
-# --- scores ----------------------------------------------------------------------------------------------------------------
-
-
-def some(k, n=400, seed=0):
-    rng = np.random.default_rng(seed)
-    label = rng.integers(k, size=n)
-    logits = rng.standard_normal((n, k)) + 1.5 * np.eye(k)[label]
-    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return Classification([f"class {i}" for i in range(k)], label, p)
-
-
-@pytest.mark.parametrize("k", [2, 4])
-def test_scores_are_scikit_learns(k):
-    result = some(k)
-    found, label, said = result.scores, result.label, result.predicted
-    average = "binary" if k == 2 else "macro"
-    p = result.probability[:, 1] if k == 2 else result.probability
-    expected = {
-        "accuracy": sk.accuracy_score(label, said),
-        "balanced_accuracy": sk.balanced_accuracy_score(label, said),
-        "precision": sk.precision_score(label, said, average=average),
-        "recall": sk.recall_score(label, said, average=average),
-        "f1_score": sk.f1_score(label, said, average=average),
-        "roc_auc": sk.roc_auc_score(label, p, multi_class="ovr"),
-        "cross_entropy": sk.log_loss(label, result.probability),
-    }
-    for name, value in expected.items():
-        assert found[name] == pytest.approx(value, abs=2e-5), name
-    np.testing.assert_array_equal(result.confusion(), sk.confusion_matrix(label, said))
-
-
-def test_a_calibrated_classifier_has_no_calibration_error():
-    rng = np.random.default_rng(0)
-    p = rng.random(40_000)
-    label = (rng.random(40_000) < p).astype(int)
-    assert (
-        Classification(["a", "b"], label, np.column_stack([1 - p, p])).scores[
-            "expected_calibration_error"
-        ]
-        < 0.01
-    )
-    over = np.clip(2 * p - 0.5, 0, 1)
-    assert (
-        Classification(["a", "b"], label, np.column_stack([1 - over, over])).scores[
-            "expected_calibration_error"
-        ]
-        > 0.05
-    )
-
-
-def test_bootstrap_intervals_are_those_of_a_share():
-    result = some(2, 1000)
-    low, high = np.quantile(result.resampled["accuracy"], [0.025, 0.975])
-    share = result.scores["accuracy"]
-    half = 1.96 * np.sqrt(share * (1 - share) / 1000)
-    assert (high - low) / 2 == pytest.approx(half, rel=0.25)
-    assert low < share < high
-
-
-def test_paired_differences_know_that_the_simulations_are_the_same():
-    a = some(2, 500)
-    assert a.difference(a, "accuracy") == (0.0, 0.0, 0.0)
-    worse = Classification(
-        a.classes,
-        a.label,
-        np.where(np.arange(500)[:, None] < 25, a.probability[:, ::-1], a.probability),
-    )
-    value, low, high = a.difference(worse, "accuracy")
-    assert low <= value <= high
-    assert high - low < 0.06  # unpaired it would be .11

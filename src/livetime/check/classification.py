@@ -7,104 +7,106 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livetime.check.intervals import CalibrationError, bias_corrected_interval
+from livetime.check.scores import weighted_scores
+
 Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
 RESAMPLES = 400
 """Bootstrap samples."""
+MAX_WEIGHTS = 4_000_000
+"""Weights of bootstrap samples that are in memory at a time."""
+CALIBRATION_ERROR = "expected_calibration_error"
 
 
 @dataclass(frozen=True)
 class Classification:
-    """What N simulations of known class say of a classifier.
+    """Score one classifier on N simulations of known class.
 
     Arguments:
         classes: K names.
         label: number of the true class, (N,).
-        probability: (N, K).
+        probability: p(class | x), (N, K).
+
+    Example:
+        >>> p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
+        >>> result = Classification(["noise", "qpo"], np.array([0, 0, 1]), p)
+        >>> round(result.scores["accuracy"], 3)
+        0.667
+        >>> result.confusion().tolist()
+        [[1, 1], [0, 1]]
     """
 
     classes: list[str]
-    label: NDArray[np.integer[Any]]
+    label: Integers
     probability: Floats
 
     @property
-    def predicted(self) -> NDArray[np.integer[Any]]:
+    def predicted(self) -> Integers:
+        """Number of the most probable class, (N,)."""
         return np.asarray(self.probability.argmax(axis=1))
 
     @cached_property
     def scores(self) -> dict[str, float]:
-        """One number each, of all classes; averages over classes are unweighted (macro). AUC is of one class against the rest.
+        """Score -> its value, see `weighted_scores`; the calibration error is debiased."""
+        every = weighted_scores(np.ones((1, len(self.label))), self.label, self.probability)
+        scores = {name: float(values[0]) for name, values in every.items()}
+        return {**scores, CALIBRATION_ERROR: self.calibration_error.value}
 
-        For two classes precision, recall (sensitivity), specificity, F1 and the areas under the curves are those of the second.
-        """
-        import torch
-        from torchmetrics import functional
+    @cached_property
+    def calibration_error(self) -> CalibrationError:
+        """Expected calibration error: of the second of two classes, or of the predicted of more."""
+        if len(self.classes) == 2:
+            return CalibrationError.measure(self.probability[:, 1], self.label == 1)
+        correct = self.predicted == self.label
+        return CalibrationError.measure(self.probability.max(axis=1), correct)
 
-        f: Any = functional
-        p, label, k = (
-            torch.from_numpy(np.asarray(self.probability, dtype=np.float32)),
-            torch.from_numpy(self.label).long(),
-            len(self.classes),
-        )
-        binary = k == 2
-        out = {
-            "accuracy": f.accuracy(p, label, "multiclass", num_classes=k, average="micro"),
-            "balanced_accuracy": f.accuracy(p, label, "multiclass", num_classes=k, average="macro"),
-        }
-        score, task = (
-            (p[:, 1].contiguous(), {"task": "binary"})
-            if binary
-            else (p, {"task": "multiclass", "num_classes": k, "average": "macro"})
-        )
-        out |= {
-            name: getattr(f, name)(score, label, **task)
-            for name in ("precision", "recall", "specificity", "f1_score")
-        }
-        out |= {
-            "roc_auc": f.auroc(score, label, **task),
-            "pr_auc": f.average_precision(score, label, **task),
-        }
-        ece = {k: v for k, v in task.items() if k != "average"}
-        out["expected_calibration_error"] = f.calibration_error(
-            score, label, **ece, n_bins=15, norm="l1"
-        )
-        numbers = {name: float(value) for name, value in out.items()}
-        numbers["cross_entropy"] = float(
-            -np.log(
-                np.clip(self.probability[np.arange(len(self.label)), self.label], 1e-12, None)
-            ).mean()
-        )
-        return numbers
-
-    def confusion(self) -> NDArray[np.integer[Any]]:
-        """Counts (K, K) of true class (row) and predicted class (column)."""
+    def confusion(self) -> Integers:
+        """Count true class (row) and predicted class (column), (K, K)."""
         k = len(self.classes)
         return np.bincount(self.label * k + self.predicted, minlength=k * k).reshape(k, k)
 
     @cached_property
     def resampled(self) -> dict[str, Floats]:
-        """The scores of bootstrap samples of the simulations, (RESAMPLES,) each; the same samples for every classifier with the same N."""
+        """Name of each score -> its values in bootstrap samples, (RESAMPLES,).
+
+        The samples are the same for every classifier of the same N simulations.
+        """
+        n = len(self.label)
         rng = np.random.default_rng(0)
-        rows = []
-        for _ in range(RESAMPLES):
-            chosen = rng.integers(len(self.label), size=len(self.label))
-            rows.append(
-                Classification(self.classes, self.label[chosen], self.probability[chosen]).scores
-            )
-        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        at_once = max(1, MAX_WEIGHTS // n)
+        parts = []
+        for start in range(0, RESAMPLES, at_once):
+            rows = min(at_once, RESAMPLES - start)
+            chosen = [rng.integers(n, size=n) for _ in range(rows)]
+            weights = np.array([np.bincount(rows, minlength=n) for rows in chosen], np.float64)
+            parts.append(weighted_scores(weights, self.label, self.probability))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def interval(self, score: str) -> tuple[float, float]:
+        """Find the 95% confidence interval of a score, which contains its value."""
+        if score == CALIBRATION_ERROR:
+            return self.calibration_error.low, self.calibration_error.high
+        return bias_corrected_interval(self.scores[score], self.resampled[score])
 
     def difference(self, other: "Classification", score: str) -> tuple[float, float, float]:
-        """This one's score less another's on the same simulations, with the 95% interval of a paired bootstrap."""
-        lo, hi = np.quantile(self.resampled[score] - other.resampled[score], [0.025, 0.975])
-        return self.scores[score] - other.scores[score], float(lo), float(hi)
+        """Compare a score with another classifier's on the same simulations.
+
+        Arguments:
+            other: on the same N simulations.
+            score: any but the calibration error, which has no bootstrap samples.
+
+        Returns:
+            this score minus the other, and its 95% interval by a paired bootstrap.
+        """
+        value = self.scores[score] - other.scores[score]
+        resampled = self.resampled[score] - other.resampled[score]
+        return value, *bias_corrected_interval(value, resampled)
 
     def numbers(self) -> dict[str, Any]:
-        """Plain types for metrics.json."""
-        intervals = {
-            name: np.quantile(values, [0.025, 0.975]).tolist()
-            for name, values in self.resampled.items()
-        }
+        """List all numbers in plain types, for metrics.json."""
         scores = {
-            name: {"value": value, "interval95": intervals[name]}
+            name: {"value": value, "interval95": list(self.interval(name))}
             for name, value in self.scores.items()
         }
         return {
