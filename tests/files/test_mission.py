@@ -12,7 +12,9 @@ def test_each_row_is_found_by_its_own_keywords_alone(mission):
     for telescope in mission.telescop:
         for instrument in mission.instrume:
             for spelling in (str.upper, str.lower, str.title):
-                assert find_mission(spelling(telescope) + " ", spelling(instrument) + "1") is mission
+                assert (
+                    find_mission(spelling(telescope) + " ", spelling(instrument) + "1") is mission
+                )
 
 
 @pytest.mark.parametrize("mission", MISSIONS, ids=MISSION_NAMES)

@@ -33,7 +33,9 @@ TRUTH = {"powerlaw_index": 1.7, "powerlaw_norm": 3e-4, "exposure": 2e4}
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("spectrum")
-    write_spectrum(SIMULATOR.events(TRUTH, stream(1, 0)), TRUTH["exposure"], SIMULATOR.detector, folder)
+    write_spectrum(
+        SIMULATOR.events(TRUTH, stream(1, 0)), TRUTH["exposure"], SIMULATOR.detector, folder
+    )
     return folder
 
 
@@ -103,16 +105,16 @@ def test_other_frames_are_warned_of(folder):
     ("spoil", "said"),
     [
         (lambda p: (p / "arf.fits").unlink(), "arf.fits, which .* names as its ANCRFILE, does not exist"),
-        (lambda p: edit(p / "source.pha", EXPOSURE=fits.card.Undefined()), "has EXPOSURE = None, but it must be a positive number"),
-        (lambda p: edit(p / "source.pha", RESPFILE="none"), "names no RESPFILE: say observation.rmf="),
+        (lambda p: edit(p / "source.pha", EXPOSURE=fits.card.Undefined()), "has EXPOSURE = None, but must be a positive number"),
+        (lambda p: edit(p / "source.pha", RESPFILE="none"), "names no RESPFILE; give observation.rmf"),
         (lambda p: edit(p / "source.pha", TELESCOP="XMM"), "is of TELESCOP XMM, but"),
-        (lambda p: edit(p / "source.pha", EXPOSURE=0.0), "has EXPOSURE = 0.0, but it must be a positive number"),
-        (lambda p: edit(p / "source.pha", EXPOSURE=1.0), "source.pha: exposure is 1.0 s, in which no frame of 3.2 s fits"),
+        (lambda p: edit(p / "source.pha", EXPOSURE=0.0), "has EXPOSURE = 0.0, but must be a positive number"),
+        (lambda p: edit(p / "source.pha", EXPOSURE=1.0), "source.pha cannot be used: exposure is 1.0 s, in which no frame of 3.2 s fits"),
         (lambda p: edit(p / "source.pha", EXPOSURE=1e12), "no observation lasts more than"),
-        (lambda p: edit(p / "source.pha", DETCHANS="many"), "DETCHANS = 'many', but it must be a number"),
+        (lambda p: edit(p / "source.pha", DETCHANS="many"), "DETCHANS = 'many', but must be a number"),
         (lambda p: edit(p / "source.pha", BACKFILE="source.pha"), "is the spectrum itself, not its background"),
         (lambda p: edit(p / "source.pha", RESPFILE="."), "names as its RESPFILE, is not a file"),
-        (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, 1e15)), "counts, more than a detector reads"),
+        (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, 1e15)), "counts, but no spectrum has 2147483648 or more"),
         (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, -1)), "negative or no number"),
         (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, 0.5)), "not whole numbers"),
         (lambda p: replaced(p / "source.pha", "COUNTS", np.zeros(1024), "J"), "has no counts from 0.5 to 8 keV"),
@@ -120,7 +122,7 @@ def test_other_frames_are_warned_of(folder):
         (lambda p: replaced(p / "source.pha", "CHANNEL", 5 + np.arange(1024), "J"), "channels 5 to 1028, but the response has 1 to 1024"),
         (lambda p: replaced(p / "source.pha", "QUALITY", np.full(1024, 5), "J"), "as bad"),
         (lambda p: replaced(p / "source.pha", "QUALITY", ["bad"] * 1024, "3A"), "has no numbers in column QUALITY"),
-        (lambda p: edit(p / "source.pha", QUALITY="good"), "the keyword QUALITY is 'good', which is no number"),
+        (lambda p: edit(p / "source.pha", QUALITY="good"), "the keyword QUALITY = 'good', which is no number"),
         (lambda p: edit(p / "arf.fits", TELESCOP="SWIFT"), "take an ARF and an RMF of one observation"),
         (lambda p: (p / "rmf.fits").write_bytes(b"no"), "rmf.fits cannot be read as a FITS file"),
     ],
@@ -153,10 +155,7 @@ def test_a_background_of_another_instrument_is_refused(folder):
 def test_another_response_names_the_training_that_it_needs(folder):
     with fits.open(folder / "arf.fits", mode="update") as hdus:
         hdus[1].data["SPECRESP"] *= 1.1
-    with pytest.raises(
-        UserError,
-        match=r"livetime train experiment=pileup_npe detector.arf=.*arf.fits detector.rmf=.*rmf.fits",
-    ):
+    with pytest.raises(UserError, match=r"another response .* \(detector.arf and detector.rmf\)"):
         read(folder)
 
 
@@ -164,11 +163,11 @@ def test_rates_light_curves_and_events_are_refused(folder):
     with fits.open(folder / "source.pha") as hdus:
         hdus[1].columns["COUNTS"].name = "RATE"
         hdus.writeto(folder / "rates.pha")
-    with pytest.raises(UserError, match="holds rates, not counts"):
+    with pytest.raises(UserError, match="contains rates, not counts"):
         read_spectrum(folder / "rates.pha")
     with pytest.raises(UserError, match="has no table SPECTRUM"):
         read_spectrum(folder / "arf.fits")
-    with pytest.raises(UserError, match="is of events, but the run is of spectra"):
+    with pytest.raises(UserError, match="a file of events, but the run takes spectra"):
         read_observation(SIMULATOR, ObservationFiles(path=("a.evt",)))
     with pytest.raises(UserError, match=r"observation.band is of events"):
         read_observation(SIMULATOR, ObservationFiles(spectrum="a.pha", band=(1.0, 2.0)))

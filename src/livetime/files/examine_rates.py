@@ -6,7 +6,7 @@ import numpy as np
 
 from livetime.files import rate_tests
 from livetime.files.event_file import ALL_LIVE, BRIGHT, EventFile
-from livetime.files.finding import Finding, plural
+from livetime.files.finding import Finding, Severity, plural
 
 MAX_LISTED = 5
 """Findings of one kind that are listed."""
@@ -197,5 +197,5 @@ def check_background(part: EventFile) -> Iterator[Finding]:
         f"rms of all events is that of the source times its share, {1 - share:.3g} at most; "
         "choose a band with observation.band"
     )
-    severity = "warning" if share > MANY_ABOVE else "note"
+    severity: Severity = "warning" if share > MANY_ABOVE else "note"
     yield Finding("background", severity, text, "", effect)

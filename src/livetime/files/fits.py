@@ -84,19 +84,20 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
             raise cut from error
         raise
     except Exception as error:
-        reason = _first_sentence(error)
+        reason = _first_clause(error)
         if any(words in reason for words in TRUNCATED):
             raise cut from error
         raise UserError(
             str(path),
             f"cannot be read as FITS ({reason})",
-            "give a FITS file, or copy it again if it is one",
+            "give a FITS file, or copy this one again",
         ) from error
 
 
-def _first_sentence(error: Exception) -> str:
+def _first_clause(error: Exception) -> str:
     words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words.split('. ')[0].rstrip('.')}"
+    first = re.split(r"[.,;:] ", words)[0]
+    return f"{type(error).__name__}: {first.rstrip('.')}"
 
 
 def _stream(path: Path) -> BinaryIO:

@@ -80,7 +80,7 @@ def whole_segments(gti: Floats, segment_size: float, names: str, findings: list[
             names,
             f"has no good time interval as long as a segment of {segment_size:g} s, "
             f"the longest is {lengths.max():.6g} s",
-            "choose a network with shorter segments, or another part or file",
+            "choose shorter segments, or another part",
         )
     if fitting.sum() > MAX_SEGMENTS:
         raise UserError(
