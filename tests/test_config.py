@@ -174,7 +174,7 @@ def test_what_the_experiments_promise(compose):
         assert {r.scale for r in simulator.prior.ranges.values()} == {"log"}
         assert list(simulator.prior.covariates) == ["segments"]
         assert (simulator.detector.modules, simulator.summary.segment_size) == (modules, 16)
-        assert simulator.layout.frequency[-1] > 64 * 0.97
+        assert simulator.layout.axis.values[-1] > 64 * 0.97
         assert simulator.detector.dead_time == ("nustar" if modules == 2 else 2.5e-3)
 
 
@@ -220,7 +220,7 @@ def test_one_experiment_is_for_any_of_them(compose):
         "dead_time",
         "detectors",
         "background_share",
-        "counted",
+        "kept_fraction",
     ]
     for name in PRESETS:
         detector = build(compose(f"detector={name}")["detector"], "detector")

@@ -66,7 +66,7 @@ def _observe(folder: Path, output: Path) -> list[Path]:
     """Event files of an observation at the middle of each range of the run's prior."""
     from livetime.commands.observe import ObserveSettings, observe
     from livetime.infer.run import Run
-    from livetime.simulate.simulator import TimingSimulator
+    from livetime.simulate.timing import TimingSimulator
 
     run = Run.open(folder)
     if not isinstance(run.simulator, TimingSimulator):

@@ -58,7 +58,7 @@ def _simulated(n: int, turns: int) -> list[dict]:
     from omegaconf import OmegaConf
 
     from livetime.infer.build import build_simulator
-    from livetime.simulate.simulator import FEW
+    from livetime.simulate.simulator import MAX_THREADED
 
     files = {group: ROOT / "configs" / group / f"{name}.yaml" for group, name in GROUPS.items()}
     config = {group: OmegaConf.to_container(OmegaConf.load(path)) for group, path in files.items()}
@@ -84,7 +84,7 @@ def _simulated(n: int, turns: int) -> list[dict]:
         row("observations over the prior of pileup_npe, one thread", alone, "per s of one core")
     )
     for workers, simulator in ((1, one), (2, two)):
-        with simulator.cores(FEW + 1) as cores:
+        with simulator.cores(MAX_THREADED + 1) as cores:
             simulator.draw(theta[:100], 1, cores=cores)  # its processes have started
             work = lambda simulator=simulator, cores=cores: simulator.draw(theta, 1, cores=cores)  # noqa: E731
             rate = _per_second(work, n, 2, time.perf_counter)

@@ -51,7 +51,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
 def _observation(seconds: int, grid: float, repeats: int) -> list[dict]:
     import stingray
 
-    from livetime.simulate.simulator import FEW
+    from livetime.simulate.simulator import MAX_THREADED
 
     n, many = max(4, 4096 // seconds), max(64, 65536 // seconds)
     simulator, theta = _ours(seconds, grid)
@@ -59,7 +59,7 @@ def _observation(seconds: int, grid: float, repeats: int) -> list[dict]:
     on_one, on_two = (replace(simulator, threads=cores) for cores in (1, 2))
     rows, more = np.repeat(theta, n, axis=0), np.repeat(theta, many, axis=0)
     one, long = (lambda rows=rows: on_one.draw(rows, 1) for rows in (rows, more))
-    with on_two.cores(FEW + 1) as cores:
+    with on_two.cores(MAX_THREADED + 1) as cores:
         two = lambda: on_two.draw(more, 1, cores=cores)  # noqa: E731
         for step in (one, two, floor, theirs):
             step()
@@ -134,11 +134,11 @@ def _wall(step: Callable[[], object]) -> float:
 
 def _ours(seconds: int, grid: float):
     """The simulator, and the parameters (1, D + C) of the observation."""
-    from livetime.simulate.detector import DeadTime
+    from livetime.simulate.dead_time_detector import DeadTime
     from livetime.simulate.light_curve import LightCurve
     from livetime.simulate.periodogram import Periodogram
     from livetime.simulate.prior import Prior, Range
-    from livetime.simulate.simulator import TimingSimulator
+    from livetime.simulate.timing import TimingSimulator
 
     segments = seconds / SEGMENT
     ranges = {

@@ -108,13 +108,12 @@ def _posteriors(runs: list, args: argparse.Namespace) -> list[dict]:
     from sbi.utils.metrics import c2st
 
     from livetime.reference.exact import Exact
-    from livetime.simulate.detector import Whittle
 
     simulator = runs[0].simulator
     problem = _problem(runs[0])
     theta, x = simulator.simulate(0, args.n, args.seed)
     theta, x = (a[np.isfinite(x).all(axis=1)] for a in (theta[:, : simulator.prior.dim], x))
-    exact = Exact(simulator, draws=10_000) if isinstance(simulator.detector, Whittle) else None
+    exact = Exact(simulator, draws=10_000) if simulator.kind == "periodograms" else None
     best = (
         np.array([exact.log_prob(t[None], s)[0] for t, s in zip(theta[:500], x[:500], strict=True)])
         if exact

@@ -153,12 +153,13 @@ class ObservationFiles:
         arf, rmf, background_spectrum: that go with it; null for those that its header names.
         gti: `file` for the good time intervals of the files; `full` to do without.
         start, stop: s since the start of the first common good time interval; null for all.
-        hard: PI channel from which on an event is hard, for a run whose features have a hardness.
+        hard: energy in keV from which on an event is hard, for a run whose features have a hardness;
+            null for that of the run.
         band: energies in keV that are used, without the second; null for all events.
         dead_time: for a run that takes any: s per event of a detector, 0 for none; null for that of the file or its mission. Likewise
         detectors: number of them in the list; null for those that the file names.
         background: recorded counts/s (of each module) that are not the source's; null for none.
-        counted: share of the recorded events that screening has left; null for what the live time says.
+        kept_fraction: fraction of the recorded events that screening kept; null for what the live time says.
 
     Raises: ValueError for a channel below 0, a band or a detector that is none, or both events and a spectrum.
     """
@@ -176,7 +177,7 @@ class ObservationFiles:
     dead_time: float | None = None
     detectors: int | None = None
     background: float | None = None
-    counted: float | None = None
+    kept_fraction: float | None = None
 
     def __post_init__(self) -> None:
         if self.path and self.spectrum:
@@ -191,12 +192,12 @@ class ObservationFiles:
             ("dead_time", 0.0, 1.0),
             ("detectors", 1, 1000),
             ("background", 0.0, 1e9),
-            ("counted", 1e-3, 1.0),
+            ("kept_fraction", 1e-3, 1.0),
         ):
             if (value := getattr(self, name)) is not None and not least <= value <= most:
                 raise ValueError(f"{name} is {value}, but must be from {least:g} to {most:g}")
-        if self.hard is not None and not 0 <= self.hard < math.inf:
-            raise ValueError(f"hard is {self.hard}, but a PI channel is a number from 0")
+        if self.hard is not None and not 0 < self.hard < math.inf:
+            raise ValueError(f"hard is {self.hard}, but must be an energy in keV above 0")
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,7 @@ class Root:
     name: str = "custom"
     seed: int = 1
     simulations: int = 100_000
+    simulator: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     detector: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
@@ -288,6 +290,26 @@ def check(cls: type[T], value: Any, where: str) -> T:
         raise UserError(_sentence(error, where)) from None
 
 
+def target(node: Mapping[str, Any], where: str) -> Any:
+    """Return the class that a group node names by `_target_`.
+
+    Raises: UserError if there is none, or it is not a class of livetime.
+    """
+    path = node.get("_target_")
+    if not isinstance(path, str):
+        raise UserError(f"{where} has no _target_; choose one with {where}=<name>")
+    if not path.startswith("livetime."):
+        raise UserError(f"{where}._target_ is {path}, but only targets under livetime. are allowed")
+    module, _, name = path.rpartition(".")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        raise UserError(f"{where}._target_ is {path}, which does not exist") from None
+    if not (inspect.isclass(cls) and cls.__module__.startswith("livetime.")):
+        raise UserError(f"{where}._target_ is {path}, which is not a class of livetime")
+    return cls
+
+
 def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
     """The object that a group node names by `_target_`, its arguments checked by name and type.
 
@@ -298,20 +320,7 @@ def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
 
     Raises: UserError.
     """
-    target = node.get("_target_")
-    if not isinstance(target, str):
-        raise UserError(f"{where} has no _target_; choose one with {where}=<name>")
-    if not target.startswith("livetime."):
-        raise UserError(
-            f"{where}._target_ is {target}, but only targets under livetime. are allowed"
-        )
-    module, _, name = target.rpartition(".")
-    try:
-        cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError):
-        raise UserError(f"{where}._target_ is {target}, which does not exist") from None
-    if not (inspect.isclass(cls) and cls.__module__.startswith("livetime.")):
-        raise UserError(f"{where}._target_ is {target}, which is not a class of livetime")
+    cls = target(node, where)
     known = [p for p in inspect.signature(cls).parameters if p not in extra]
     for key in node:
         if key != "_target_" and key not in known:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from livetime.errors import UserError
 
@@ -192,9 +192,9 @@ class Network:
         return Answer(run.question.answer(run, seen, x, settings), observation.findings)
 
     def _headline(self) -> str:
-        modules = getattr(self.run.simulator.detector, "modules", 1)
+        modules = getattr(cast(Any, self.run.simulator).detector, "modules", 1)
         takes = f"event files of {modules} module{'s' if modules > 1 else ''}"
-        if self.run.simulator.layout.unit == "keV":
+        if self.run.simulator.layout.axis.unit == "keV":
             takes = "a spectrum of counts"
         answers = {"posterior": f"the posterior of {self.prior.dim} parameters"}
         classes = f"the probability of {', '.join(self.prior.classes)}"

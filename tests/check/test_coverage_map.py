@@ -7,11 +7,11 @@ from qpo_noise import RANGES
 from livetime.check import coverage_map as cells
 from livetime.check.calibration import Calibration
 from livetime.report.assessment import map_words
-from livetime.simulate.detector import DeadTime, Ideal
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 SEGMENTS = Range(4, 64, "log")
 SIMULATOR = TimingSimulator(
@@ -50,9 +50,9 @@ def test_incident_events_per_dead_time_of_a_detector_with_covariates():
         "dead_time": Range(1e-4, 5e-3, "sqrt"),
         "detectors": Range(1, 8, "log"),
         "background_share": Range(0.0, 0.5),
-        "counted": Range(0.2, 1.0),
+        "kept_fraction": Range(0.2, 1.0),
     }
-    detector = DeadTime(1, None, detectors=None, background=None, counted=None)
+    detector = DeadTime(1, None, detectors=None, background=None, kept_fraction=None)
     simulator = TimingSimulator(
         Prior(RANGES, {"segments": SEGMENTS, **known}), SIMULATOR.source, detector, Periodogram()
     )
@@ -70,7 +70,7 @@ def test_incident_events_per_dead_time_of_a_detector_with_covariates():
 
 
 def test_without_dead_time_there_is_rms_against_segments_alone():
-    ideal = TimingSimulator(SIMULATOR.prior, SIMULATOR.source, Ideal(), SIMULATOR.summary)
+    ideal = TimingSimulator(SIMULATOR.prior, SIMULATOR.source, DeadTime(1, 0.0), SIMULATOR.summary)
     assert [found.names for found in cells.of_calibration(calibration(ideal), ideal)] == [
         (cells.RMS, cells.SEGMENTS)
     ]

@@ -3,15 +3,18 @@ import pytest
 import torch
 
 from livetime.check.importance import blocks, importance, saliency
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.features import Features
 from livetime.simulate.periodogram import Periodogram
 
 
 def test_blocks_hold_every_entry_once():
-    for layout in (Periodogram().layout(2), Features().layout(2)):
+    for layout in (Periodogram().layout(DeadTime(2, 0.0)), Features().layout(DeadTime(2, 0.0))):
         groups = blocks(layout)
         assert sorted(np.concatenate(list(groups.values())).tolist()) == list(range(layout.size))
-    assert set(blocks(Features().layout(1))) == set(Features().names(1))
+    assert set(blocks(Features().layout(DeadTime(1, 0.0)))) == set(
+        Features().layout(DeadTime(1, 0.0)).names()
+    )
 
 
 def test_importance_of_a_linear_loss_is_twice_the_variance_that_an_entry_carries():

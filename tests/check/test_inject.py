@@ -10,11 +10,11 @@ from livetime.check.inject import compared, quantities, whittle
 from livetime.config import Injection
 from livetime.files.bright_source import Curve, EventList, open_bright_source
 from livetime.reference.whittle import DeadTimeModel, Naive
-from livetime.simulate.detector import DeadTime
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range, Samples
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SPAN = 512.0

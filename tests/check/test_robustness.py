@@ -11,15 +11,19 @@ from livetime.errors import UserError
 from livetime.infer.ask_class import ClassQuestion
 from livetime.infer.ask_posterior import PosteriorQuestion
 from livetime.report.robustness import robustness_tables, robustness_words
-from livetime.simulate.detector import Ideal
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 SOURCE = LightCurve({"qpo": "qpo", "noise": "noise"})
 SIMULATOR = TimingSimulator(
-    Prior(RANGES, {"segments": Range(4, 64, "log")}), SOURCE, Ideal(1), Periodogram(), threads=1
+    Prior(RANGES, {"segments": Range(4, 64, "log")}),
+    SOURCE,
+    DeadTime(1, 0.0),
+    Periodogram(),
+    threads=1,
 )
 
 
@@ -61,10 +65,10 @@ def test_a_drifting_rate_ends_at_twice_its_start_and_keeps_its_mean():
 
 def test_without_a_qpo_there_is_none():
     absent, present = drawn("no_qpo", {**TRUTH, "qpo_rms": 0.3})
-    near = np.abs(SIMULATOR.layout.frequency - TRUTH["qpo_frequency"]) < 0.3
-    far = SIMULATOR.layout.frequency > 20
+    near = np.abs(SIMULATOR.layout.axis.values - TRUTH["qpo_frequency"]) < 0.3
+    far = SIMULATOR.layout.axis.values > 20
     noise_alone = 2 + TRUTH["rate"] * SOURCE.spectrum.power(
-        SIMULATOR.layout.frequency, {**TRUTH, "qpo_rms": 0.0}
+        SIMULATOR.layout.axis.values, {**TRUTH, "qpo_rms": 0.0}
     )
     np.testing.assert_allclose(absent[:, near].mean(), noise_alone[near].mean(), rtol=0.15)
     assert present[:, near].mean() > 5 * absent[:, near].mean()
@@ -74,10 +78,10 @@ def test_without_a_qpo_there_is_none():
 def test_a_linear_source_has_no_power_at_twice_the_qpos_frequency():
     truth = {**TRUTH, "qpo_rms": 0.25, "qpo_quality": 20.0, "noise_rms": 0.03}
     linear, log_normal = drawn("linear", truth)
-    twice = np.abs(SIMULATOR.layout.frequency - 2 * truth["qpo_frequency"]) < 0.2
+    twice = np.abs(SIMULATOR.layout.axis.values - 2 * truth["qpo_frequency"]) < 0.2
     finite = np.isfinite(linear).all(axis=1)
     first_order = (
-        2 + truth["rate"] * SOURCE.spectrum.power(SIMULATOR.layout.frequency, truth)[twice].mean()
+        2 + truth["rate"] * SOURCE.spectrum.power(SIMULATOR.layout.axis.values, truth)[twice].mean()
     )
     assert linear[finite][:, twice].mean() == pytest.approx(first_order, rel=0.1)
     assert log_normal[:, twice].mean() > 1.5 * first_order

@@ -206,7 +206,7 @@ def test_observe_and_infer(trained, folder, capsys, tmp_path, experiment):
 def test_a_run_for_any_detector_is_told_of_each(trained, capsys, tmp_path):
     run_folder, own = (
         trained("deadtime_npe_any"),
-        {"dead_time": 1e-3, "detectors": 3, "background_share": 0.25, "counted": 0.8},
+        {"dead_time": 1e-3, "detectors": 3, "background_share": 0.25, "kept_fraction": 0.8},
     )
     words = [f"truth.{k}={v}" for k, v in {**own, "rate": 600, "segments": 3}.items()]
     files = run(capsys, "observe", "experiment=deadtime_npe_any", f"output={tmp_path}/mine", *words)
@@ -220,7 +220,7 @@ def test_a_run_for_any_detector_is_told_of_each(trained, capsys, tmp_path):
     assert "observation.dead_time is missing" in refused(capsys, *infer)
     told = ["observation.dead_time=1e-3", "observation.detectors=3"]
     assert "observation.background" in refused(capsys, *infer, *told, "observation.background=1e5")
-    assert "counted is 1.5" in refused(capsys, *infer, *told, "observation.counted=1.5")
+    assert "counted is 1.5" in refused(capsys, *infer, *told, "observation.kept_fraction=1.5")
     answer = run(
         capsys,
         *infer,
@@ -231,7 +231,7 @@ def test_a_run_for_any_detector_is_told_of_each(trained, capsys, tmp_path):
     )
     summary = json.loads(Path(answer, "summary.json").read_text())
     found = summary["observation"]["detector"]
-    assert found["counted"] == pytest.approx(0.8, rel=0.02)  # from the live time
+    assert found["kept_fraction"] == pytest.approx(0.8, rel=0.02)  # from the live time
     assert found["background_share"] == pytest.approx(0.25, rel=0.1)
     row = summary["references"]["dead_time_model"]["rate"]
     assert row["lo95"] < 600 * 1.1
@@ -435,10 +435,10 @@ def test_a_source_is_injected_into_a_run_for_any_detector(trained, capsys, tmp_p
         "fixed.dead_time=1e-3",
         "fixed.detectors=2",
         "fixed.background_share=0.2",
-        "fixed.counted=0.5",
+        "fixed.kept_fraction=0.5",
     ]
-    assert "fixed.counted is missing" in refused(capsys, *words, *own[:-1])
-    assert "fixed: counted is 2" in refused(capsys, *words, *own[:-1], "fixed.counted=2")
+    assert "fixed.kept_fraction is missing" in refused(capsys, *words, *own[:-1])
+    assert "fixed: counted is 2" in refused(capsys, *words, *own[:-1], "fixed.kept_fraction=2")
     assert "fixed.detectors is 1.5, but must be whole" in refused(
         capsys, *words, *own, "fixed.detectors=1.5"
     )

@@ -11,7 +11,8 @@ from scipy import stats
 from livetime.config import Injection
 from livetime.errors import UserError
 from livetime.files.bright_source import IDEAL_RATE, Curve, EventList, open_bright_source
-from livetime.simulate.detector import DeadTime, Events
+from livetime.simulate.dead_time_detector import DeadTime
+from livetime.simulate.detector import Events
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
 
@@ -86,13 +87,13 @@ def test_thinning_keeps_the_fractional_power_and_makes_modules_independent():
     np.testing.assert_allclose(
         np.mean(excess, axis=0)[strong], ((whole - 2) / source.rate)[strong], rtol=0.1
     )
-    averaged = 20 * 8 * summary.layout(1).averaged
+    averaged = 20 * 8 * summary.layout(1).axis.averaged
     assert (abs(np.mean(most, axis=0) / 2 - 1) < 4.5 / np.sqrt(averaged)).all()
 
 
 @pytest.mark.parametrize(
     "detector",
-    [DeadTime(1), DeadTime(1, 2e-3, 0.1, detectors=3, background=200.0, counted=0.5)],
+    [DeadTime(1), DeadTime(1, 2e-3, 0.1, detectors=3, background=200.0, kept_fraction=0.5)],
     ids=["nustar", "other"],
 )
 def test_dead_time_of_a_list_is_that_of_the_exact_laws(detector):
@@ -104,8 +105,8 @@ def test_dead_time_of_a_list_is_that_of_the_exact_laws(detector):
     summary = Periodogram(20.0, 1 / 256, 0.05)
     (power,), _, segments = summary.periodograms(Events((times,), np.array([[0.0, span]])))
     layout = summary.layout(1)
-    expected = detector.white_noise(layout.frequency, rate, summary.dt)
-    chi2 = (segments * layout.averaged * (power / expected - 1) ** 2).sum()
+    expected = detector.white_noise(layout.axis.values, rate, summary.dt)
+    chi2 = (segments * layout.axis.averaged * (power / expected - 1) ** 2).sum()
     assert stats.chi2.sf(chi2, len(power)) > 1e-4
 
 

@@ -89,7 +89,9 @@ def test_a_background_is_scaled_to_the_source_and_warned_of_where_it_matters(
     edit(folder / "back.pha", BACKSCAL=20.0, EXPOSURE=2 * TRUTH["exposure"])
     seen = read(folder, background=str(folder / "back.pha"))
     per_channel = counts[0] / 20 / (2 * TRUTH["exposure"])
-    assert seen.background.sum() == pytest.approx(per_channel * SIMULATOR.layout.averaged.sum())
+    assert seen.background.sum() == pytest.approx(
+        per_channel * SIMULATOR.layout.axis.averaged.sum()
+    )
     assert bool(seen.mismatches(SIMULATOR.detector)) == warned
 
 

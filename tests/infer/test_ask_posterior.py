@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from livetime.files.observation import EventObservation
-from livetime.simulate.detector import DeadTime, Events, Ideal
+from livetime.simulate.dead_time_detector import DeadTime
+from livetime.simulate.detector import Events
 
 
 @pytest.mark.parametrize(
@@ -40,5 +41,5 @@ from livetime.simulate.detector import DeadTime, Events, Ideal
 def test_another_dead_time_is_said(mission, own, telescope, tau, said):
     info = {"mission": mission, "dead_time": own, "telescope": telescope}
     observation = EventObservation(Events((), np.zeros((0, 2))), 0.0, info, ())
-    found = observation.mismatches(DeadTime(1, tau) if tau else Ideal())
+    found = observation.mismatches(DeadTime(1, tau) if tau else DeadTime(1, 0.0))
     assert [finding.sentence for finding in found] == ([said] if said else [])

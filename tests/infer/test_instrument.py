@@ -10,17 +10,17 @@ from livetime.errors import UserError
 from livetime.files.events import Selection
 from livetime.files.observation import read_events
 from livetime.infer.instrument import count_files, with_detector
-from livetime.simulate.detector import DeadTime
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 KNOWN = {
     "dead_time": Range(1e-6, 5e-3, "log", "s"),
     "detectors": Range(1.0, 56.0, "log"),
     "background_share": Range(0.0, 0.5),
-    "counted": Range(0.2, 1.0, "log"),
+    "kept_fraction": Range(0.2, 1.0, "log"),
 }
 PARAMETERS = {
     "noise_rms": Range(0.03, 0.3, "log"),
@@ -42,7 +42,7 @@ def simulator(detector):
     )
 
 
-ANY = simulator(DeadTime(1, None, detectors=None, background=None, counted=None))
+ANY = simulator(DeadTime(1, None, detectors=None, background=None, kept_fraction=None))
 PLAIN = simulator(DeadTime(1, 2.5e-3))
 
 
@@ -73,13 +73,18 @@ def nicer(path, detectors=7, cost=1.5e-5, **options):
 def test_the_missions_numbers_unless_others_are_given(tmp_path):
     file = make(tmp_path / "a.evt")
     found = of(file).info["detector"]
-    assert found == {"dead_time": 2.5e-3, "detectors": 1.0, "background_share": 0.0, "counted": 1.0}
-    given = of(file, dead_time=1e-3, detectors=3, background=2.5, counted=0.5)
+    assert found == {
+        "dead_time": 2.5e-3,
+        "detectors": 1.0,
+        "background_share": 0.0,
+        "kept_fraction": 1.0,
+    }
+    given = of(file, dead_time=1e-3, detectors=3, background=2.5, kept_fraction=0.5)
     assert given.info["detector"] == {
         "dead_time": 1e-3,
         "detectors": 3.0,
         "background_share": 0.25,
-        "counted": 0.5,
+        "kept_fraction": 0.5,
     }
     assert (
         given.notes[-1]
@@ -119,7 +124,7 @@ def test_frames_cost_no_dead_time_for_each_event_but_what_comes_in_the_readout(t
         "dead_time": 1e-6,
         "detectors": 1.0,
         "background_share": 0.0,
-        "counted": pytest.approx(0.995),
+        "kept_fraction": pytest.approx(0.995),
     }
     assert of(file, dead_time=1e-4).info["detector"]["dead_time"] == 1e-4
     assert (
@@ -129,23 +134,25 @@ def test_frames_cost_no_dead_time_for_each_event_but_what_comes_in_the_readout(t
 
 @pytest.mark.parametrize("share", [1.0, 0.5])
 def test_what_was_screened_away_is_told_by_the_live_time(tmp_path, share):
-    detector = DeadTime(1, 2.5e-3, counted=share)
+    detector = DeadTime(1, 2.5e-3, kept_fraction=share)
     times = detector.record(
         Rate(np.full(64 * 64, 300.0, dtype=np.float32), 1 / 64), np.random.default_rng(5)
     ).times[0]
     found = of(make(tmp_path / "a.evt", times, header={"DEADC": 1 / (1 + 300 * 2.5e-3)})).info[
         "detector"
     ]
-    assert found["counted"] == pytest.approx(share, rel=0.02)
-    assert of(make(tmp_path / "b.evt", times)).info["detector"]["counted"] == 1  # nothing says so
+    assert found["kept_fraction"] == pytest.approx(share, rel=0.02)
+    assert (
+        of(make(tmp_path / "b.evt", times)).info["detector"]["kept_fraction"] == 1
+    )  # nothing says so
 
 
 def test_a_band_leaves_its_share_of_the_events(tmp_path):
     file = make(
         tmp_path / "a.evt", pi=np.where(np.arange(640) % 4 == 0, 300, 100)
     )  # 13.6 and 5.6 keV
-    assert of(file, band=(3.0, 10.0)).info["detector"]["counted"] == pytest.approx(0.75)
-    assert of(file, band=(3.0, 10.0), counted=0.3).info["detector"]["counted"] == 0.3
+    assert of(file, band=(3.0, 10.0)).info["detector"]["kept_fraction"] == pytest.approx(0.75)
+    assert of(file, band=(3.0, 10.0), kept_fraction=0.3).info["detector"]["kept_fraction"] == 0.3
 
 
 def test_only_what_the_run_takes(tmp_path):
@@ -176,9 +183,9 @@ def test_refusals_name_the_key(tmp_path):
     assert "observation.background is 10 counts/s" in refused(file, background=10.0)
     assert "1 detector with a dead time of 0.5 s" in refused(file, dead_time=0.5)
     assert "2 detectors with a dead time of 0.1 s" in refused(
-        file, dead_time=0.1, detectors=2, counted=0.4
+        file, dead_time=0.1, detectors=2, kept_fraction=0.4
     )
-    for option in ("dead_time", "detectors", "background", "counted"):
+    for option in ("dead_time", "detectors", "background", "kept_fraction"):
         said = refused(file, simulator=PLAIN, **{option: 1})
         assert f"observation.{option} is given" in said
         assert "leave it out" in said

@@ -1,6 +1,7 @@
 """Classifiers without a network."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from scipy.optimize import minimize
 
 from livetime.reference.classifiers import LikelihoodRatio, Logistic, Threshold, learned
 from livetime.reference.exact import Exact
-from livetime.simulate.detector import DeadTime, Whittle
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
+from livetime.simulate.periodograms import PeriodogramSimulator
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 PARAMETERS = {
     "qpo_rms": Range(0.02, 0.3, "log"),
@@ -24,10 +26,9 @@ PARAMETERS = {
 }
 COVARIATES = {"rate": Range(50.0, 1000.0, "log"), "segments": Range(4.0, 16.0, "log")}
 CLASSES = {"continuum": {"qpo_rms": 0.0}, "qpo": {}}
-EXACT = TimingSimulator(
+EXACT = PeriodogramSimulator(
     Prior(PARAMETERS, COVARIATES, CLASSES),
     LightCurve({"qpo": "qpo", "noise": "noise"}, dt=1 / 64),
-    Whittle(),
     Periodogram(8.0, 1 / 64, 0.1),
 )
 DEAD = TimingSimulator(EXACT.prior, EXACT.source, DeadTime(2, "nustar"), EXACT.summary)
@@ -108,12 +109,7 @@ def test_its_probabilities_are_calibrated_on_simulations(simulations):
 def test_it_applies_where_a_qpo_is_the_question():
     assert LikelihoodRatio.of(EXACT) is not None
     assert LikelihoodRatio.of(DEAD) is not None
-    assert (
-        LikelihoodRatio.of(
-            TimingSimulator(Prior(PARAMETERS, COVARIATES), EXACT.source, Whittle(), EXACT.summary)
-        )
-        is None
-    )
+    assert LikelihoodRatio.of(replace(EXACT, prior=Prior(PARAMETERS, COVARIATES))) is None
 
 
 def test_scikit_learns_classifiers_see_what_there_is(simulations):

@@ -8,11 +8,11 @@ import qpo_noise
 from scipy import stats
 
 from livetime.reference.whittle import AveragedDeadTimeModel, DeadTimeModel, Naive, applicable
-from livetime.simulate.detector import DeadTime
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 TAU = 2.5e-3
 TRUTH = {**qpo_noise.TRUTH, "qpo_rms": 0.06, "noise_rms": 0.06}
@@ -22,15 +22,17 @@ KNOWN = {
     "dead_time": Range(1e-6, 5e-3, "log"),
     "detectors": Range(1, 56, "log"),
     "background_share": Range(0.0, 0.5),
-    "counted": Range(0.2, 1.0, "log"),
+    "kept_fraction": Range(0.2, 1.0, "log"),
 }
 KINDS = {
     "merged": DeadTime(1, TAU, detectors=4),
     "background": DeadTime(1, TAU, background=500.0),
-    "screened": DeadTime(1, TAU, counted=0.5),
+    "screened": DeadTime(1, TAU, kept_fraction=0.5),
     "gaussian": DeadTime(1, TAU, scatter=0.2),
-    "no dead time": DeadTime(1, 0.0, background=500.0, counted=0.5),
-    "all, two modules": DeadTime(2, 1e-3, scatter=0.1, detectors=2, background=300.0, counted=0.7),
+    "no dead time": DeadTime(1, 0.0, background=500.0, kept_fraction=0.5),
+    "all, two modules": DeadTime(
+        2, 1e-3, scatter=0.1, detectors=2, background=300.0, kept_fraction=0.7
+    ),
 }
 ALL = pytest.mark.parametrize("kind", KINDS)
 
@@ -45,7 +47,7 @@ def simulator(detector, covariates=SEGMENTS):
 
 
 ANY = simulator(
-    DeadTime(1, None, detectors=None, background=None, counted=None), {**SEGMENTS, **KNOWN}
+    DeadTime(1, None, detectors=None, background=None, kept_fraction=None), {**SEGMENTS, **KNOWN}
 )
 
 
@@ -69,14 +71,17 @@ def test_expected_powers_are_those_of_simulations(kind, model, rms):
     x = observe(own, 30, **changes)
     for channel, power in model(own).power({**TRUTH, **changes}).items():
         observed = 2 * np.exp(x[:, own.layout.slices[channel]])
-        assert too_far(observed, power[0], 16, own.layout.averaged) > 1e-4, channel
+        assert too_far(observed, power[0], 16, own.layout.axis.averaged) > 1e-4, channel
     if KINDS[kind].mean_dead_time:  # the law would notice a plain detector of that dead time
         plain = simulator(DeadTime(KINDS[kind].modules, TAU))
         channel, power = next(iter(model(plain).power({**TRUTH, **changes}).items()))
         if kind != "gaussian":  # whose scatter hardly shows
             assert (
                 too_far(
-                    2 * np.exp(x[:, own.layout.slices[channel]]), power[0], 16, own.layout.averaged
+                    2 * np.exp(x[:, own.layout.slices[channel]]),
+                    power[0],
+                    16,
+                    own.layout.axis.averaged,
                 )
                 < 1e-4
             )
@@ -118,8 +123,8 @@ def test_gains_of_the_variability_are_derivatives_of_the_recorded_rate(kind):
 
 @pytest.mark.parametrize("model", [Naive, DeadTimeModel, AveragedDeadTimeModel])
 def test_a_detector_with_covariates_is_answered_by_that_of_the_observation(model):
-    known = {"dead_time": TAU, "detectors": 3.0, "background_share": 0.0, "counted": 0.5}
-    plain = simulator(DeadTime(1, TAU, detectors=3, counted=0.5))
+    known = {"dead_time": TAU, "detectors": 3.0, "background_share": 0.0, "kept_fraction": 0.5}
+    plain = simulator(DeadTime(1, TAU, detectors=3, kept_fraction=0.5))
     x = observe(ANY, 1, **known)[0]
     own = ANY.raw(x)
     np.testing.assert_allclose(own, observe(plain, 1)[0], rtol=1e-5, atol=1e-5)
@@ -140,7 +145,7 @@ def test_the_background_is_its_share_of_what_was_incident():
         "dead_time": TAU,
         "detectors": 2.0,
         "background_share": 0.4,
-        "counted": 0.8,
+        "kept_fraction": 0.8,
         "rate": 600.0,
     }
     x = observe(ANY, 1, **known, qpo_rms=0.03, noise_rms=0.03)[0]
@@ -154,7 +159,7 @@ def test_the_background_is_its_share_of_what_was_incident():
 
 
 def test_a_bright_background_and_many_detectors_do_not_bias_the_dead_time_model():
-    known = {"dead_time": TAU, "detectors": 2.0, "background_share": 0.3, "counted": 0.8}
+    known = {"dead_time": TAU, "detectors": 2.0, "background_share": 0.3, "kept_fraction": 0.8}
     changes = {"qpo_rms": 0.1, "noise_rms": 0.1, "segments": 64.0}
     truth = ANY.prior.theta({**TRUTH, **changes, **known})[:6]
     x, z = observe(ANY, 4, seed=5, **known, **changes), []
@@ -166,7 +171,7 @@ def test_a_bright_background_and_many_detectors_do_not_bias_the_dead_time_model(
 
 def test_rates_that_cannot_be_are_refused():
     x = observe(
-        ANY, 1, dead_time=TAU, detectors=1.0, background_share=0.2, counted=1.0, rate=100.0
+        ANY, 1, dead_time=TAU, detectors=1.0, background_share=0.2, kept_fraction=1.0, rate=100.0
     )[0]
     x[ANY.layout.slices["rate_a"]] = np.log10(450.0)
     with pytest.raises(ValueError, match="above 1/dead time"):

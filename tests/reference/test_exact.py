@@ -10,14 +10,15 @@ from scipy.special import logsumexp
 from livetime.reference.exact import Exact
 from livetime.reference.sampler import posterior
 from livetime.reference.whittle import REFERENCES, applicable
-from livetime.simulate.detector import DeadTime, Ideal, Whittle
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
+from livetime.simulate.periodograms import PeriodogramSimulator
 from livetime.simulate.prior import Bounds, Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 COVARIATES = {"rate": Range(50.0, 500.0, "log"), "segments": Range(4.0, 16.0, "log")}
-POWERLAW = TimingSimulator(
+POWERLAW = PeriodogramSimulator(
     Prior(
         {
             "powerlaw_norm": Range(1e-4, 1e-2, "log"),
@@ -27,37 +28,34 @@ POWERLAW = TimingSimulator(
         COVARIATES,
     ),
     LightCurve({"powerlaw": "powerlaw"}),
-    Whittle(None),
     Periodogram(8.0, 1 / 64, 0.1),
+    noise=None,
 )
 CLASSES = {
     "quiet": {"noise_rms": 0.0},
     "weak": {"noise_rms": Bounds(0.01, 0.05)},
     "strong": {"noise_rms": Bounds(0.1, 0.3)},
 }
-STATES = TimingSimulator(
+STATES = PeriodogramSimulator(
     Prior(
         {"noise_rms": Range(0.01, 0.3, "log"), "noise_frequency": Range(0.2, 5.0, "log")},
         COVARIATES,
         CLASSES,
     ),
     LightCurve({"noise": "noise"}),
-    Whittle(),
     Periodogram(8.0, 1 / 64, 0.1),
 )
 
 
-# --- the detector ----------------------------------------------------------------------------------------------------------
+# --- the simulator ---------------------------------------------------------------------------------------------------------
 
 
 def test_powers_have_whittles_distribution():
     """P shape/expected is Gamma(shape) at every frequency, whatever the parameters, and frequencies are independent."""
     theta, x = POWERLAW.simulate(0, 3000, 1)
     params = POWERLAW.prior.physical(theta)
-    expected = POWERLAW.detector.expected(
-        POWERLAW.source.spectrum.power(POWERLAW.layout.frequency, params), params
-    )
-    shape = np.round(params["segments"])[:, None] * POWERLAW.layout.averaged
+    expected = POWERLAW.expected(params)
+    shape = np.round(params["segments"])[:, None] * POWERLAW.layout.axis.averaged
     u = stats.gamma.cdf(
         2 * np.exp(x[:, POWERLAW.layout.slices["power"]].astype(float)) / expected * shape, shape
     )
@@ -78,25 +76,25 @@ def test_the_recorded_rate_and_the_segments_are_known():
 
 
 def test_it_draws_no_events():
-    with pytest.raises(ValueError, match="detector=ideal"):
+    with pytest.raises(ValueError, match="draws periodograms"):
         POWERLAW.events({"segments": 4.0}, np.random.default_rng(0))
 
 
 def test_the_rate_must_be_known():
     ranges = {**POWERLAW.prior.parameters, "rate": COVARIATES["rate"]}
     with pytest.raises(ValueError, match=r"prior\.covariates"):
-        TimingSimulator(
+        PeriodogramSimulator(
             Prior(ranges, {"segments": COVARIATES["segments"]}),
             POWERLAW.source,
-            Whittle(None),
             POWERLAW.summary,
+            noise=None,
         )
 
 
 @pytest.mark.parametrize("noise", [0.0, -1.0, np.inf])
 def test_a_noise_level_must_be_positive(noise):
     with pytest.raises(ValueError, match="noise is"):
-        Whittle(noise)
+        replace(POWERLAW, noise=noise)
 
 
 # --- the posterior ---------------------------------------------------------------------------------------------------------
@@ -104,7 +102,7 @@ def test_a_noise_level_must_be_positive(noise):
 
 def test_noise_alone_has_the_posterior_of_a_gamma_scale():
     """With next to no source and one parameter, the noise level's posterior is inverse gamma about the mean power."""
-    simulator = TimingSimulator(
+    simulator = PeriodogramSimulator(
         Prior(
             {"noise_level": Range(1.0, 3.0)},
             {
@@ -114,8 +112,8 @@ def test_noise_alone_has_the_posterior_of_a_gamma_scale():
             },
         ),
         POWERLAW.source,
-        Whittle(None),
         POWERLAW.summary,
+        noise=None,
     )
     _, x = simulator.simulate(0, 1, 3)
     power, shape, _ = Exact(simulator).given(x[0])
@@ -173,8 +171,8 @@ def test_the_exact_posterior_is_calibrated():
 
 def test_more_parameters_go_to_emcee_and_agree_with_quadrature():
     """The two-parameter problem, once as it is and once with a third that the data do not know."""
-    simulator = TimingSimulator(
-        Prior(STATES.prior.parameters, COVARIATES), STATES.source, Whittle(), STATES.summary
+    simulator = PeriodogramSimulator(
+        Prior(STATES.prior.parameters, COVARIATES), STATES.source, STATES.summary
     )
     _, x = simulator.simulate(0, 8, 6)
     row = x[np.argmax(x[:, 0])]
@@ -272,7 +270,7 @@ def test_each_detector_has_its_references():
             {"segments": COVARIATES["segments"]},
         ),
         STATES.source,
-        Ideal(),
+        DeadTime(1, 0.0),
         STATES.summary,
     )
     assert applicable(POWERLAW, None) == ("exact",)

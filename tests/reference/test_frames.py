@@ -10,7 +10,7 @@ from livetime.simulate.frames import FramePileUp
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 FRAME = 0.005
 PARAMETERS = {
@@ -50,7 +50,7 @@ def test_mean_powers_are_those_expected(rate, rms, step):
         FrameModel(simulator).power({**TRUTH, "rate": rate, "qpo_rms": rms})["power"][0],
     )
     seen = 2 * np.exp(x[:, layout.slices["power"]].astype(float)).mean(axis=0)
-    scatter = 1 / np.sqrt(40 * 32 * layout.averaged)
+    scatter = 1 / np.sqrt(40 * 32 * layout.axis.averaged)
     assert (np.abs(seen / expected - 1) < 4 * scatter + 0.02).all()
     assert abs((seen / expected - 1).mean()) < 0.01
 

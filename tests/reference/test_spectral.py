@@ -47,7 +47,7 @@ def test_the_naive_likelihood_is_that_of_poisson():
 
 
 def test_a_background_is_added():
-    background = np.full(len(SIMULATOR.layout.frequency), 1e-3)
+    background = np.full(len(SIMULATOR.layout.axis.values), 1e-3)
     params = {"powerlaw_index": 1.7, "powerlaw_norm": 1e-4}
     for reference in (NaiveSpectrum, DavisModel):
         more = reference(SIMULATOR, background=background).expected(params, 2e4) - reference(

@@ -7,12 +7,12 @@ from scipy import stats
 
 from livetime.reference.expected_power import ExpectedPower
 from livetime.reference.whittle import AveragedDeadTimeModel, DeadTimeModel, Naive
-from livetime.simulate.detector import DeadTime, Ideal
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.power_spectrum import PowerSpectrum, log_normal_power
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 SPECTRUM = PowerSpectrum({"qpo": "qpo", "noise": "noise"})
 
@@ -46,7 +46,7 @@ def draw_from_model(reference, theta, segments, rng):
     recorded = rate * live * np.exp(rng.normal(0, live / data.precision**0.5))
     noise, response = reference._table(np.log(rate))
     signal = modules * recorded * response * reference._in_bins(params, np.ones((1, 3)))[0]
-    shape = segments * simulator.layout.averaged
+    shape = segments * simulator.layout.axis.averaged
     powers = [
         rng.gamma(shape, (noise + part) / shape)
         for part in ([signal] if modules == 1 else [signal, 0])
@@ -56,7 +56,7 @@ def draw_from_model(reference, theta, segments, rng):
 
 def model_vector(simulator, segments, recorded, powers=None):
     modules = simulator.detector.modules
-    powers = powers or [np.full(len(simulator.layout.frequency), 2.0)] * modules
+    powers = powers or [np.full(len(simulator.layout.axis.values), 2.0)] * modules
     return np.concatenate(
         [*(np.log(p / 2) for p in powers), [np.log10(recorded)] * modules, [np.log10(segments)]]
     )
@@ -143,19 +143,22 @@ def test_expected_powers_are_those_of_simulations(nustar, model, rate, rms):
     powers = model(nustar).power({**TRUTH, **changes})
     for channel, power in powers.items():
         observed = 2 * np.exp(x[:, nustar.layout.slices[channel]])
-        assert too_far(observed, power[0], 16, nustar.layout.averaged) > 1e-4, channel
+        assert too_far(observed, power[0], 16, nustar.layout.axis.averaged) > 1e-4, channel
     if model is AveragedDeadTimeModel:  # where the first order does fail
         first = DeadTimeModel(nustar).power({**TRUTH, **changes})["sum"][0]
         assert (
             too_far(
-                2 * np.exp(x[:, nustar.layout.slices["sum"]]), first, 16, nustar.layout.averaged
+                2 * np.exp(x[:, nustar.layout.slices["sum"]]),
+                first,
+                16,
+                nustar.layout.axis.averaged,
             )
             < 1e-4
         )
 
 
 def test_without_dead_time_all_coincide():
-    for detector in (DeadTime(2, 0.0), Ideal(2)):
+    for detector in (DeadTime(2, 0.0), DeadTime(2, 0.0)):
         ideal = simulator(detector)
         x, theta = (
             observe(ideal, 1, rate=200.0)[0],
@@ -172,14 +175,14 @@ def test_without_dead_time_all_coincide():
 
 @pytest.mark.parametrize("modules", [1, 2])
 def test_likelihood_is_gamma_times_normal(modules):
-    ideal = simulator(Ideal(modules))
+    ideal = simulator(DeadTime(modules, 0.0))
     reference, x = Naive(ideal), observe(ideal, 1, rate=300.0)[0]
     data, layout = reference.data(x), ideal.layout
     theta = ideal.prior.sample(10, np.random.default_rng(1))[:, :6]
     theta[:, 5] = np.log10(300) + np.linspace(-0.02, 0.02, 10)
     params = ideal.prior.physical(theta)
     signal = data.total * reference._in_bins(params, np.ones((1, 3)))
-    shape, wanted = 16 * layout.averaged, np.zeros(10)
+    shape, wanted = 16 * layout.axis.averaged, np.zeros(10)
     for channel, power in (
         ("power", 2 + signal),
         ("sum", 2 + signal),

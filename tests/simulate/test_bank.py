@@ -12,11 +12,11 @@ from livetime.simulate import bank as bank_module
 from livetime.simulate import simulator as simulator_module
 from livetime.simulate.bank import MANIFEST, Bank, BankError, bank_hash
 from livetime.simulate.dead_time import dead_time_distribution
-from livetime.simulate.detector import DeadTime, Ideal
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 SEGMENTS = {"segments": Range(1.0, 3.0)}
 PARAMETERS = {
@@ -301,7 +301,7 @@ DIFFERENT = {
     "source.dt": {"source": replace(SOURCE, dt=1 / 64)},
     "source.log_normal": {"source": replace(SOURCE, log_normal=False)},
     "source.stretch": {"source": replace(SOURCE, stretch=2.0)},
-    "detector": {"detector": Ideal(1)},
+    "detector": {"detector": DeadTime(1, 0.0)},
     "detector.modules": {"detector": DeadTime(2, 2.5e-3)},
     "detector.dead_time": {"detector": DeadTime(1, 2.6e-3)},
     "detector.histogram": {"detector": DeadTime(1, "nustar")},

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.simulate.binned_dead_time import applies, counts, pays
-from livetime.simulate.detector import DeadTime
+from livetime.simulate.binned_dead_time import applies, draw_counts, is_faster
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram, bin_counts
 
 DT = 1 / 256
 KINDS = {
-    "no dead time": DeadTime(1, 0.0, background=50.0, counted=0.6),
+    "no dead time": DeadTime(1, 0.0, background=50.0, kept_fraction=0.6),
     "seldom blind": DeadTime(1, 1e-5),
     "blind for a part of a bin": DeadTime(1, 1e-3),
     "blind for more than a bin": DeadTime(1, 7e-3),
     "merged": DeadTime(1, 2e-3, detectors=4),
-    "all": DeadTime(1, 1e-3, detectors=2, background=200.0, counted=0.5),
+    "all": DeadTime(1, 1e-3, detectors=2, background=200.0, kept_fraction=0.5),
 }
 ALL = pytest.mark.parametrize("kind", KINDS)
 
@@ -37,7 +37,7 @@ def of_events(detector, rate, rng):
 @pytest.mark.parametrize("mean", [40.0, 1000.0])
 def test_rate_and_noise_are_those_of_the_law(kind, mean):
     detector, segments, summary = KINDS[kind], 128, Periodogram(8.0, DT, 0.05)
-    (found,) = counts(detector, constant(mean, 8.0 * segments), DT, np.random.default_rng(1))
+    (found,) = draw_counts(detector, constant(mean, 8.0 * segments), DT, np.random.default_rng(1))
     recorded, fano = (
         float(detector.recorded(mean)),
         float(detector.white_noise([0.01], mean)[0]) / 2,
@@ -46,7 +46,7 @@ def test_rate_and_noise_are_those_of_the_law(kind, mean):
         abs(found.sum() - recorded * 8 * segments) < 4 * np.sqrt(recorded * 8 * segments * fano) + 2
     )
     (power,), _, _ = summary.of_counts([found.reshape(segments, -1)])
-    width = summary.layout(1).averaged
+    width = summary.axis.averaged
     fine = detector.white_noise(np.arange(1, width.sum() + 1) / 8, mean, DT)
     expected = np.add.reduceat(fine, np.concatenate([[0], np.cumsum(width)[:-1]])) / width
     z = (power / expected - 1) * np.sqrt(segments * width)
@@ -64,7 +64,7 @@ def test_bins_are_filled_as_events_fill_them_whatever_the_rate_does(kind):
     a, b = (
         np.array([draw() for _ in range(n)])
         for draw in (
-            lambda: counts(KINDS[kind], rate, DT, rng)[0],
+            lambda: draw_counts(KINDS[kind], rate, DT, rng)[0],
             lambda: of_events(KINDS[kind], rate, rng),
         )
     )
@@ -87,21 +87,23 @@ def test_bins_are_filled_as_events_fill_them_whatever_the_rate_does(kind):
 
 
 def test_no_dead_time_is_poisson():
-    (found,) = counts(DeadTime(1, 0.0), constant(700.0, 64), DT, np.random.default_rng(4))
+    (found,) = draw_counts(DeadTime(1, 0.0), constant(700.0, 64), DT, np.random.default_rng(4))
     assert 1e-4 < stats.chi2.sf(((found - 700 * DT) ** 2).sum() / (700 * DT), len(found)) < 1 - 1e-4
-    again = counts(DeadTime(1, 1e-12), constant(700.0, 64), DT, np.random.default_rng(4))[0]
+    again = draw_counts(DeadTime(1, 1e-12), constant(700.0, 64), DT, np.random.default_rng(4))[0]
     assert abs(again.mean() - found.mean()) < 4 * np.sqrt(2 * 700 * DT / len(found))
 
 
 def test_a_detector_that_is_blind_for_bins_records_once_in_them():
-    (found,) = counts(DeadTime(1, 2.5 * DT), constant(1e4, 64), DT, np.random.default_rng(5))
+    (found,) = draw_counts(DeadTime(1, 2.5 * DT), constant(1e4, 64), DT, np.random.default_rng(5))
     assert set(found) == {0.0, 1.0}
     assert np.diff(np.flatnonzero(found)).min() == 2  # 2.5 bins later, two at the least
     assert found.sum() == pytest.approx(64 / (2.5 * DT + 1e-4), rel=1e-3)
 
 
 def test_modules_are_independent_and_see_their_own_area():
-    a, b = counts(DeadTime(2, 1e-5, area=0.5), constant(900.0, 64), DT, np.random.default_rng(6))
+    a, b = draw_counts(
+        DeadTime(2, 1e-5, area=0.5), constant(900.0, 64), DT, np.random.default_rng(6)
+    )
     assert b.mean() / a.mean() == pytest.approx(0.5, rel=0.02)
     assert stats.pearsonr(a, b).pvalue > 1e-4
 
@@ -120,16 +122,16 @@ def test_what_cannot_be_counted_is_refused(change):
     rate = constant(100.0, 4)
     assert applies(DeadTime(1, 1e-3), rate, DT)
     with pytest.raises(ValueError, match="counts are drawn for"):
-        counts(replace(DeadTime(1, 1e-3), **change), rate, DT, np.random.default_rng(7))
+        draw_counts(replace(DeadTime(1, 1e-3), **change), rate, DT, np.random.default_rng(7))
     for dt in (1 / 100, 1 / 32):
         with pytest.raises(ValueError, match="counts are drawn for"):
-            counts(DeadTime(1, 1e-3), rate, dt, np.random.default_rng(7))
+            draw_counts(DeadTime(1, 1e-3), rate, dt, np.random.default_rng(7))
 
 
 def test_bright_detectors_that_are_seldom_blind_are_counted():
     rate = constant(1000.0, 4)
-    assert pays(DeadTime(1, 1e-5), rate, DT, 1000.0)
-    assert pays(DeadTime(1, 1e-5, detectors=5), rate, DT, 1000.0)
-    assert not pays(DeadTime(1, 1e-5, detectors=50), rate, DT, 1000.0)
-    assert not pays(DeadTime(1, 2.5e-3), rate, DT, 1000.0)
-    assert not pays(DeadTime(1, "nustar"), rate, DT, 1000.0)
+    assert is_faster(DeadTime(1, 1e-5), rate, DT, 1000.0)
+    assert is_faster(DeadTime(1, 1e-5, detectors=5), rate, DT, 1000.0)
+    assert not is_faster(DeadTime(1, 1e-5, detectors=50), rate, DT, 1000.0)
+    assert not is_faster(DeadTime(1, 2.5e-3), rate, DT, 1000.0)
+    assert not is_faster(DeadTime(1, "nustar"), rate, DT, 1000.0)

@@ -7,12 +7,13 @@ import pytest
 from scipy import stats
 
 from livetime.simulate.bank import bank_hash
-from livetime.simulate.binned_dead_time import pays
-from livetime.simulate.detector import DeadTime, Ideal
+from livetime.simulate.binned_dead_time import is_faster
+from livetime.simulate.dead_time_detector import MIN_LIVE_FRACTION, DeadTime
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import LEAST_LIVE, TimingSimulator, stream
+from livetime.simulate.simulator import stream
+from livetime.simulate.timing import TimingSimulator
 
 PARAMETERS = {
     "noise_rms": Range(0.03, 0.3, "log"),
@@ -24,13 +25,13 @@ KNOWN = {
     "dead_time": Range(1e-6, 5e-3, "log", "s"),
     "detectors": Range(1.0, 56.0, "log"),
     "background_share": Range(0.0, 0.5),
-    "counted": Range(0.2, 1.0, "log"),
+    "kept_fraction": Range(0.2, 1.0, "log"),
 }
 SOURCE, SUMMARY = LightCurve({"noise": "noise"}, dt=1 / 64), Periodogram(4.0, 1 / 64, 0.1)
 ANY = TimingSimulator(
     Prior(PARAMETERS, {**SEGMENTS, **KNOWN}),
     SOURCE,
-    DeadTime(1, None, detectors=None, background=None, counted=None),
+    DeadTime(1, None, detectors=None, background=None, kept_fraction=None),
     SUMMARY,
 )
 PLAIN = TimingSimulator(Prior(PARAMETERS, SEGMENTS), SOURCE, DeadTime(1, 1e-3), SUMMARY)
@@ -48,23 +49,23 @@ def test_the_events_are_those_of_the_detector_with_these_options():
             False,
             round(params["detectors"]),
             share / (1 - share) * rate,
-            params["counted"],
+            params["kept_fraction"],
         )
         plain = TimingSimulator(Prior(PARAMETERS, SEGMENTS), SOURCE, own, SUMMARY)
         a, b = (simulator.events(params, stream(5, i)).times[0] for simulator in (ANY, plain))
         np.testing.assert_array_equal(a, b)
         constant = Rate(np.full(256, rate, dtype=np.float32), 1 / 64)
-        if not pays(own, constant, SUMMARY.dt, rate):  # else it is counted without events
+        if not is_faster(own, constant, SUMMARY.dt, rate):  # else it is counted without events
             x = ANY.draw(row[None], 5, start=i)[0]
             np.testing.assert_allclose(
-                ANY.raw(x), SUMMARY(plain.events(params, stream(5, i))), rtol=1e-5, atol=1e-5
+                ANY.raw(x), SUMMARY(plain.events(params, stream(5, i)), own), rtol=1e-5, atol=1e-5
             )
         assert ANY.at(params).identity() == plain.identity()
 
 
 def test_the_summary_ends_with_the_covariates_and_the_live_time_fraction():
     theta, x = ANY.simulate(0, 50, 6)
-    layout, own = ANY.layout, SUMMARY.layout(1)
+    layout, own = ANY.layout, SUMMARY.layout(DeadTime(1, 0.0))
     assert list(layout.slices) == [*own.slices, *KNOWN, "live_fraction", "incident_rate", "gain"]
     assert layout.spectra == own.spectra
     assert len(layout.names()) == layout.size == x.shape[1] == own.size + 7
@@ -84,7 +85,7 @@ def test_live_time_fraction_and_incident_rate_are_those_of_a_constant_source():
         "dead_time": 2e-3,
         "detectors": 3.0,
         "background_share": 0.25,
-        "counted": 0.5,
+        "kept_fraction": 0.5,
         "rate": 900.0,
         "segments": 64.0,
     }
@@ -103,7 +104,7 @@ def test_live_time_fraction_and_incident_rate_are_those_of_a_constant_source():
 
 
 @pytest.mark.parametrize(
-    ("counted", "share", "detectors", "rate"),
+    ("kept_fraction", "share", "detectors", "rate"),
     [
         (1.0, 0.0, 1.0, 900.0),
         (0.9, 0.0, 1.0, 900.0),
@@ -111,20 +112,22 @@ def test_live_time_fraction_and_incident_rate_are_those_of_a_constant_source():
         (0.3, 0.1, 20.0, 300.0),
     ],
 )
-def test_gain_is_what_weak_variability_adds_to_the_white_noise(counted, share, detectors, rate):
+def test_gain_is_what_weak_variability_adds_to_the_white_noise(
+    kept_fraction, share, detectors, rate
+):
     """Slow variability of a power S adds gain times S to a noise of 1."""
     known = {
         "dead_time": 2.5e-3,
         "detectors": detectors,
         "background_share": share,
-        "counted": counted,
+        "kept_fraction": kept_fraction,
     }
     params = {**known, "noise_rms": 0.08, "noise_frequency": 0.5, "rate": rate, "segments": 6.0}
     x = ANY.draw(
         np.repeat(ANY.prior.theta({k: np.array([v]) for k, v in params.items()}), 800, axis=0), 9
     ).astype(float)
-    slow = ANY.layout.frequency < 2
-    source = SOURCE.spectrum.power(ANY.layout.frequency[slow], params)
+    slow = ANY.layout.axis.values < 2
+    source = SOURCE.spectrum.power(ANY.layout.axis.values[slow], params)
     added = np.exp(x[:, ANY.layout.slices["power"]][:, slow]) - 1
     found, gain = (
         (added @ source) / (source @ source),
@@ -141,7 +144,7 @@ def test_a_list_that_lives_less_than_it_can_has_the_least_live_time_fraction():
         "dead_time": 5e-3,
         "detectors": 1.0,
         "background_share": 0.0,
-        "counted": 0.5,
+        "kept_fraction": 0.5,
         "rate": 900.0,
         "segments": 2.0,
     }
@@ -150,7 +153,7 @@ def test_a_list_that_lives_less_than_it_can_has_the_least_live_time_fraction():
     )  # none is screened away
     assert 10 ** float(
         ANY.summarise(events, params)[ANY.layout.slices["live_fraction"]][0]
-    ) == pytest.approx(LEAST_LIVE)
+    ) == pytest.approx(MIN_LIVE_FRACTION)
 
 
 def test_rates_are_those_of_the_law_over_the_whole_prior():
@@ -181,7 +184,7 @@ def test_powers_of_a_constant_source_are_2_over_the_noise_of_any_detector():
         np.round(quiet.prior.physical(theta)["segments"]),
         quiet.layout.slices["power"],
     )
-    weight = segments[:, None] * quiet.layout.averaged
+    weight = segments[:, None] * quiet.layout.axis.averaged
     power = np.exp(x[:, place].astype(float))
     z = (power - 1) * np.sqrt(weight)
     assert abs((z * np.sqrt(weight)).sum() / np.sqrt(weight.sum())) < 4
@@ -203,7 +206,7 @@ def test_one_covariate_alone():
 def test_a_paralyzable_detector_has_no_covariates():
     with pytest.raises(
         ValueError,
-        match=r"detector.paralyzable is true, but a detector with dead_time as a covariate",
+        match=r"detector.paralyzable is true, but dead_time is a covariate",
     ):
         replace(ANY, detector=replace(ANY.detector, paralyzable=True))
 
@@ -212,7 +215,7 @@ def test_incident_is_the_inverse_of_recorded():
     rate = np.geomspace(1, 5000, 20)
     for detector in (
         DeadTime(1, 2e-3),
-        DeadTime(1, 1e-3, detectors=5, background=30.0, counted=0.4),
+        DeadTime(1, 1e-3, detectors=5, background=30.0, kept_fraction=0.4),
         DeadTime(1, 0.0, background=30.0),
     ):
         np.testing.assert_allclose(detector.incident(detector.recorded(rate)), rate, rtol=1e-6)
@@ -221,26 +224,22 @@ def test_incident_is_the_inverse_of_recorded():
 
 def test_a_detector_without_covariates_is_the_same_for_every_observation():
     for detector in (DeadTime(2), DeadTime(1, 1e-3, detectors=3)):
-        assert detector.parameters == ()
+        assert detector.covariates == ()
         assert detector.at({}) is detector
-    assert PLAIN.known == ()
+    assert PLAIN.detector_covariates == ()
     assert PLAIN.at({}) is PLAIN
-    assert PLAIN.layout.size == SUMMARY.layout(1).size
-    assert replace(PLAIN, detector=Ideal()).detector_at({}) == DeadTime(1, 0.0)
+    assert PLAIN.layout.size == SUMMARY.layout(DeadTime(1, 0.0)).size
+    assert replace(PLAIN, detector=DeadTime(1, 0.0)).detector_at({}) == DeadTime(1, 0.0)
 
 
 def test_banks_of_detectors_with_and_without_covariates_are_told_apart():
     fixed = replace(
         ANY,
-        detector=replace(ANY.detector, counted=1.0),
-        prior=Prior(PARAMETERS, without("counted")),
+        detector=replace(ANY.detector, kept_fraction=1.0),
+        prior=Prior(PARAMETERS, without("kept_fraction")),
     )
     assert len({bank_hash(s, 1) for s in (PLAIN, ANY, fixed)}) == 3
-    assert PLAIN.identity()["dead_time"] == [
-        [1e-3],
-        [1e-3],
-        [1.0],
-    ]  # as it was before there were covariates: no bank is lost
+    assert PLAIN.identity()["detector"]["histogram"] == [[1e-3], [1e-3], [1.0]]
     assert PLAIN.identity()["prior"] == [
         [n, n in SEGMENTS, r.low, r.high, r.scale] for n, r in {**PARAMETERS, **SEGMENTS}.items()
     ]
@@ -253,7 +252,7 @@ def test_what_is_not_known_cannot_be_asked():
         lambda d: d.record(Rate(np.ones(8, np.float32), 1.0), None),
     ):
         with pytest.raises(
-            ValueError, match=r"covariate; take the detector that DeadTime\.at gives"
+            ValueError, match=r"covariate; take the detector of one observation"
         ):
             ask(ANY.detector)
     assert not DeadTime(1, None).renewal
@@ -268,8 +267,13 @@ def without(name):
     [
         ({"prior": Prior(PARAMETERS, without("dead_time"))}, ["prior.covariates lacks dead_time"]),
         (
-            {"prior": Prior({**PARAMETERS, "counted": KNOWN["counted"]}, without("counted"))},
-            ["counted", "put it under prior.covariates"],
+            {
+                "prior": Prior(
+                    {**PARAMETERS, "kept_fraction": KNOWN["kept_fraction"]},
+                    without("kept_fraction"),
+                )
+            },
+            ["kept_fraction", "put it under prior.covariates"],
         ),
         ({"detector": DeadTime(1, 1e-3)}, ["prior has dead_time"]),
         (
@@ -285,8 +289,12 @@ def without(name):
             ["prior.covariates", "detectors is 0"],
         ),
         (
-            {"prior": Prior(PARAMETERS, {**without("counted"), "counted": Range(0.2, 1.5)})},
-            ["prior.covariates", "counted is 1.5"],
+            {
+                "prior": Prior(
+                    PARAMETERS, {**without("kept_fraction"), "kept_fraction": Range(0.2, 1.5)}
+                )
+            },
+            ["prior.covariates", "kept_fraction is 1.5"],
         ),
         (
             {"prior": Prior(PARAMETERS, {**without("dead_time"), "dead_time": Range(0.0, 2.0)})},

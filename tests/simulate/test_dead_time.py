@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from livetime.simulate.dead_time import dead_time_distribution, modulation_response, white_noise
-from livetime.simulate.detector import DeadTime
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import Rate
 from livetime.simulate.periodogram import Periodogram
 
@@ -22,9 +22,9 @@ KINDS = {
     "merged": DeadTime(1, TAU, detectors=5),
     "merged_paralyzable": DeadTime(1, TAU, detectors=3, paralyzable=True),
     "background": DeadTime(1, TAU, background=250.0),
-    "screened": DeadTime(1, TAU, counted=0.6),
+    "screened": DeadTime(1, TAU, kept_fraction=0.6),
     "all": DeadTime(
-        1, TAU, scatter=0.1, paralyzable=True, detectors=2, background=200.0, counted=0.7
+        1, TAU, scatter=0.1, paralyzable=True, detectors=2, background=200.0, kept_fraction=0.7
     ),
 }
 ALL = pytest.mark.parametrize("kind", KINDS)
@@ -53,7 +53,7 @@ def test_rate_and_noise_level_of_a_constant_source(kind, rate):
     )
 
     power = SUMMARY.periodograms(events)[0][0]
-    width = SUMMARY.layout(1).averaged
+    width = SUMMARY.axis.averaged
     coarse = np.linspace(1 / 8, 512, 300)
     fine = np.interp(
         np.arange(1, width.sum() + 1) / 8, coarse, detector.white_noise(coarse, rate, SUMMARY.dt)
@@ -204,10 +204,10 @@ def test_a_rate_that_is_not_a_number_gives_no_number():
         ({"detectors": 0}, "detectors is 0"),
         ({"background": -1.0}, "background is -1"),
         ({"background": np.nan}, "background is nan"),
-        ({"counted": 0.0}, "counted is 0"),
-        ({"counted": 1.5}, "counted is 1.5"),
+        ({"kept_fraction": 0.0}, "kept_fraction is 0"),
+        ({"kept_fraction": 1.5}, "kept_fraction is 1.5"),
         ({"area": 0.0, "modules": 2}, "area is 0"),
-        ({"area": 0.5}, "area is 0.5, but a single module"),
+        ({"area": 0.5}, "area is 0.5, but needs two modules"),
         ({"frame_time": -1.0}, "frame_time is -1"),
     ],
 )

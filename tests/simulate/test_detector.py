@@ -10,7 +10,8 @@ from livetime.simulate.dead_time import (
     modulation_response,
     white_noise,
 )
-from livetime.simulate.detector import DeadTime, Ideal, filter_dead_time
+from livetime.simulate.dead_time_detector import DeadTime
+from livetime.simulate.dead_time_events import filter_dead_time
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram
 
@@ -88,7 +89,7 @@ def test_phi_is_the_characteristic_function(dead_time):
 def test_no_dead_time_is_the_ideal_detector(modules):
     ideal, none = (
         d.record(varying(), np.random.default_rng(3))
-        for d in (Ideal(modules), DeadTime(modules, 0.0))
+        for d in (DeadTime(modules, 0.0), DeadTime(modules, 0.0))
     )
     assert len(ideal.times) == modules
     for a, b in zip(ideal.times, none.times, strict=True):
@@ -96,7 +97,7 @@ def test_no_dead_time_is_the_ideal_detector(modules):
 
 
 def test_ideal_events_of_a_constant_source_are_poisson():
-    times = Ideal().record(constant(200, 1024), np.random.default_rng(4)).times[0]
+    times = DeadTime(1, 0.0).record(constant(200, 1024), np.random.default_rng(4)).times[0]
     counts = np.histogram(times, np.arange(0, 1024 + 0.1, 0.125))[0]
     dispersion = ((counts - counts.mean()) ** 2).sum() / counts.mean()
     assert 1e-4 < stats.chi2.sf(dispersion, len(counts) - 1) < 1 - 1e-4
@@ -161,7 +162,7 @@ def test_nothing_comes_from_where_the_rate_is_zero():
 
 def test_a_rate_that_is_not_a_number_gives_no_number():
     rate = Rate(np.full(64, np.nan, dtype=np.float32), 0.5)
-    for detector in (DeadTime(2, TAU), DeadTime(2, "nustar"), Ideal(2)):
+    for detector in (DeadTime(2, TAU), DeadTime(2, "nustar"), DeadTime(2, 0.0)):
         assert [
             bool(np.isnan(t).any()) for t in detector.record(rate, np.random.default_rng(10)).times
         ] == [True, True]
@@ -284,7 +285,7 @@ def test_the_white_noise_level_is_the_renewal_formula(rate, dead_time):
     coarse = np.linspace(1 / 16, 512, 300)
     level = white_noise(coarse, rate, dead_time_distribution(dead_time), summary.dt)
     fine = np.interp(np.arange(1, 8192) / 16, coarse, level)
-    width = summary.layout(1).averaged
+    width = summary.axis.averaged
     expected = np.add.reduceat(fine, np.concatenate([[0], np.cumsum(width)[:-1]])) / width
     z = (power / expected - 1) * np.sqrt(segments * width)
     assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-4
@@ -421,7 +422,7 @@ def test_modules_see_the_same_source():
     [
         (lambda: DeadTime(3, TAU), "modules is 3"),
         (lambda: DeadTime(0, TAU), "modules is 0"),
-        (lambda: Ideal(3), "modules is 3"),
+        (lambda: DeadTime(3, 0.0), "modules is 3"),
         (lambda: DeadTime(1, -1e-3), "dead_time is -0.001"),
         (lambda: DeadTime(1, 2.5), "dead_time is 2.5"),
         (lambda: DeadTime(1, np.nan), "dead_time is nan"),
@@ -445,12 +446,12 @@ def test_a_distribution_of_one_bin_without_width_is_a_constant():
 )
 def test_a_list_that_must_grow_holds_the_same_events(monkeypatch, kind, dead_time):
     """As that of a list that was long enough: nothing is drawn twice or left out where it is full."""
-    import livetime.simulate.detector as module
+    import livetime.simulate.dead_time_detector as module
 
-    rate, whole = Rate(np.full(640, 500.0, dtype=np.float32), 1 / 64), module._drawn
+    rate, whole = Rate(np.full(640, 500.0, dtype=np.float32), 1 / 64), module.draw_all
     first, second = (DeadTime(1, dead_time, **kind) for _ in range(2))
     known = first.record(rate, np.random.default_rng(3)).times[0]
-    monkeypatch.setattr(module, "_drawn", lambda kernel, expected, *args: whole(kernel, 0.0, *args))
+    monkeypatch.setattr(module, "draw_all", lambda kernel, expected, *args: whole(kernel, 0.0, *args))
     np.testing.assert_array_equal(second.record(rate, np.random.default_rng(3)).times[0], known)
 
 

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from livetime.simulate.detector import DeadTime, Events, Ideal, Whittle
-from livetime.simulate.features import BANDS, CURVE_FEATURES, Features, curve_features
+from livetime.simulate.dead_time_detector import DeadTime
+from livetime.simulate.detector import Events
+from livetime.simulate.features import BANDS, CURVE_FEATURES, Features, _State, curve_features
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import segment_starts
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 DURATION = 2560.0
 
@@ -31,41 +32,48 @@ def varying(detector, seed: int = 1, duration: float = DURATION, rate: float = 3
     return detector.record(source.rate(params, duration, rng), rng)
 
 
-def read(features: Features, events: Events) -> dict[str, float]:
-    return dict(zip(features.names(len(events.times)), features(events).tolist(), strict=True))
+def read(features: Features, events: Events, detector: DeadTime | None = None) -> dict[str, float]:
+    """Name the features; of a detector without dead time where none is given."""
+    detector = detector or DeadTime(len(events.times), 0.0)
+    names = features.layout(detector).names()
+    return dict(zip(names, features(events, detector).tolist(), strict=True))
 
 
 @pytest.mark.parametrize(
     "detector",
-    [Ideal(1), Ideal(2), DeadTime(1, 2.5e-3), DeadTime(2, 2.5e-3), DeadTime(1, "nustar")],
+    [
+        DeadTime(1, 0.0),
+        DeadTime(2, 0.0),
+        DeadTime(1, 2.5e-3),
+        DeadTime(2, 2.5e-3),
+        DeadTime(1, "nustar"),
+    ],
 )
 def test_a_steady_source_has_no_variance_left_in_any_band(detector):
-    features = Features(dead_time=getattr(detector, "dead_time", 0.0), hardness=False)
-    found = np.array(
-        [
-            [read(features, steady(400.0, detector, seed))[f"rms_{i}"] for i in (1, 2, 3, 4)]
-            for seed in range(24)
-        ]
-    )
+    features, found = Features(hardness=False), []
+    for seed in range(24):
+        row = read(features, steady(400.0, detector, seed), detector)
+        found.append([row[f"rms_{i}"] for i in (1, 2, 3, 4)])
+    found = np.array(found)
     variance = np.sign(found) * found**2
     assert (np.abs(variance.mean(axis=0)) < 3.5 * variance.std(axis=0) / np.sqrt(24)).all()
 
 
 def test_the_noise_of_the_wrong_dead_time_is_seen():
-    found = read(Features(dead_time=0.0, hardness=False), steady(400.0, DeadTime(1, 2.5e-3)))
+    found = read(Features(hardness=False), steady(400.0, DeadTime(1, 2.5e-3)))
     assert found["rms_4"] < -0.05
     assert found["nonpositive_4"] == 1
 
 
 def test_power_colours_are_those_of_stingray():
     power_colors = pytest.importorskip("stingray.power_colors")
-    events = varying(Ideal(1))
+    events = varying(DeadTime(1, 0.0))
     features = Features(hardness=False)
     counts = np.zeros((1, len(segment_starts(events.gti, 256.0)), features.bins), np.float32)
     edges = np.arange(counts.shape[1] * features.bins + 1) * features.dt
     counts[0] = np.histogram(events.times[0], edges)[0].reshape(counts.shape[1:])
     rate = counts.sum(dtype=float) / DURATION
-    power, _ = features._power(counts, np.array([rate]))
+    power, _ = features._power(counts, _State.at_rates(np.array([rate]), DeadTime(1, 0.0)))
     frequency = np.arange(1, len(power) + 1) / 256
     inverse, _, pc2, _ = power_colors.power_color(
         frequency, power, freq_edges=[*BANDS[:-1], BANDS[-1] - 1 / 256]
@@ -77,9 +85,9 @@ def test_power_colours_are_those_of_stingray():
 
 
 def test_dead_time_leaves_rms_and_colours_as_they_are():
-    ideal = [read(Features(hardness=False), varying(Ideal(2), seed)) for seed in range(8)]
+    ideal = [read(Features(hardness=False), varying(DeadTime(2, 0.0), seed)) for seed in range(8)]
     dead = [
-        read(Features(dead_time=2.5e-3, hardness=False), varying(DeadTime(2, 2.5e-3), seed))
+        read(Features(hardness=False), varying(DeadTime(2, 2.5e-3), seed), DeadTime(2, 2.5e-3))
         for seed in range(8)
     ]
     for name, tolerance in (
@@ -91,15 +99,18 @@ def test_dead_time_leaves_rms_and_colours_as_they_are():
         a, b = (np.array([row[name] for row in rows]) for rows in (ideal, dead))
         assert b.mean() == pytest.approx(a.mean(), abs=tolerance), name
     # while the recorded variability itself is far smaller
-    raw = read(Features(dead_time=0.0, hardness=False), varying(DeadTime(2, 2.5e-3)))
+    raw = read(Features(hardness=False), varying(DeadTime(2, 2.5e-3)))
     assert raw["rms_3"] < 0.75 * ideal[0]["rms_3"]
 
 
 def test_the_bump_is_the_qpo():
-    found = read(Features(hardness=False), varying(Ideal(1), 3))
+    found = read(Features(hardness=False), varying(DeadTime(1, 0.0), 3))
     assert 10 ** found["bump_frequency"] == pytest.approx(4.0, rel=0.15)
     assert found["bump_rms"] == pytest.approx(0.15, rel=0.35)
-    assert found["bump"] > read(Features(hardness=False), steady(300.0, Ideal(1)))["bump"] + 0.5
+    assert (
+        found["bump"]
+        > read(Features(hardness=False), steady(300.0, DeadTime(1, 0.0)))["bump"] + 0.5
+    )
 
 
 def test_the_slope_is_that_of_red_noise():
@@ -109,24 +120,18 @@ def test_the_slope_is_that_of_red_noise():
         rate = source.rate(
             {"powerlaw_norm": 5e-3, "powerlaw_index": index, "rate": 3000.0}, DURATION, rng
         )
-        found = read(Features(hardness=False), Ideal(1).record(rate, rng))
+        found = read(Features(hardness=False), DeadTime(1, 0.0).record(rate, rng))
         assert found["slope"] == pytest.approx(-index, abs=0.12)
 
 
 def test_hardness_is_the_ratio_of_counts_whatever_the_dead_time():
     events = steady(500.0, DeadTime(1, 2.5e-3))
     hard = np.random.default_rng(1).random(len(events.times[0])) < 0.25
-    features = Features(dead_time=2.5e-3)
-    found = dict(
-        zip(
-            features.names(1),
-            features(Events(events.times, events.gti, (hard,))).tolist(),
-            strict=True,
-        )
-    )
+    energies = np.where(hard, 14.0, 6.0)
+    found = read(Features(), Events(events.times, events.gti, (energies,)), DeadTime(1, 2.5e-3))
     assert 10 ** found["hardness"] == pytest.approx(hard.sum() / (~hard).sum(), rel=1e-3)
-    with pytest.raises(ValueError, match="hard from soft"):
-        features(events)
+    with pytest.raises(ValueError, match="have no energies"):
+        read(Features(), events)
 
 
 def test_light_curve_features_of_what_is_known():
@@ -146,10 +151,13 @@ def test_light_curve_features_of_what_is_known():
 
 
 def test_the_excess_rms_of_noise_alone_is_zero_with_and_without_dead_time():
-    for detector in (Ideal(1), DeadTime(1, 2.5e-3)):
-        features = Features(dead_time=getattr(detector, "dead_time", 0.0), hardness=False)
+    for detector in (DeadTime(1, 0.0), DeadTime(1, 2.5e-3)):
+        features = Features(hardness=False)
         found = np.array(
-            [read(features, steady(300.0, detector, seed))["excess_rms"] for seed in range(20)]
+            [
+                read(features, steady(300.0, detector, seed), detector)["excess_rms"]
+                for seed in range(20)
+            ]
         )
         variance = np.sign(found) * found**2
         assert abs(variance.mean()) < 4 * variance.std() / np.sqrt(20)
@@ -157,9 +165,11 @@ def test_the_excess_rms_of_noise_alone_is_zero_with_and_without_dead_time():
 
 def test_no_counts_are_no_number_and_no_segment_is_an_error():
     features = Features(hardness=False)
-    assert np.isnan(features(Events((np.zeros(0),), np.array([[0.0, 512.0]])))).all()
+    assert np.isnan(
+        features(Events((np.zeros(0),), np.array([[0.0, 512.0]])), DeadTime(1, 0.0))
+    ).all()
     with pytest.raises(ValueError, match="no segment"):
-        features(Events((np.arange(10.0),), np.array([[0.0, 100.0]])))
+        features(Events((np.arange(10.0),), np.array([[0.0, 100.0]])), DeadTime(1, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -190,26 +200,19 @@ SOURCE = LightCurve({"noise": "noise"}, dt=1 / 64)
 
 def test_a_simulator_of_features_gives_one_number_each_and_the_same_with_two_threads():
     x = [
-        TimingSimulator(
-            PRIOR, SOURCE, DeadTime(2, "nustar"), Features(dead_time="nustar"), threads=threads
-        ).simulate(0, 6, 1)[1]
+        TimingSimulator(PRIOR, SOURCE, DeadTime(2, "nustar"), Features(), threads=threads).simulate(
+            0, 6, 1
+        )[1]
         for threads in (1, 2)
     ]
     np.testing.assert_array_equal(*x)
     assert np.isfinite(x[0]).all()
-    layout = TimingSimulator(
-        PRIOR, SOURCE, DeadTime(2, "nustar"), Features(dead_time="nustar")
-    ).layout
-    assert layout.names() == Features(dead_time="nustar").names(2)
+    layout = TimingSimulator(PRIOR, SOURCE, DeadTime(2, "nustar"), Features()).layout
+    assert layout.names() == Features().layout(DeadTime(2)).names()
     assert x[0].shape == (6, layout.size)
 
 
-def test_a_simulator_refuses_another_dead_time_and_a_detector_without_events():
-    with pytest.raises(ValueError, match=r"summary.dead_time=0.0025"):
-        TimingSimulator(PRIOR, SOURCE, DeadTime(1, 2.5e-3), Features())
-    known = Prior(
-        {k: r for k, r in PRIOR.parameters.items() if k != "rate"},
-        {**PRIOR.covariates, "rate": Range(50.0, 100.0)},
-    )
-    with pytest.raises(ValueError, match="detector=whittle"):
-        TimingSimulator(known, SOURCE, Whittle(), Features())
+@pytest.mark.parametrize("detector", [DeadTime(1, 2.5e-3, paralyzable=True), DeadTime(1, None)])
+def test_features_refuse_a_detector_whose_noise_is_not_known(detector):
+    with pytest.raises(ValueError, match="summary=features"):
+        TimingSimulator(PRIOR, SOURCE, detector, Features())

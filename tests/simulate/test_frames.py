@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.frames import FramePileUp, read_probability
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.pileup import PileUp
 from livetime.simulate.prior import Prior, Range
 from livetime.simulate.response import analytic_response
-from livetime.simulate.simulator import TimingSimulator, stream
+from livetime.simulate.simulator import stream
+from livetime.simulate.timing import TimingSimulator
 
 FRAME = 0.005
 DETECTOR = FramePileUp(FRAME, 0.0, alpha=0.4, psf_fraction=1.0)
@@ -92,8 +94,8 @@ def test_recorded_rate_and_white_noise_of_a_constant_source(mean, options):
         detector.record(constant(rate), stream(2, 0))
     )
     level = float(detector.white_noise(rate, {}))
-    layout = Periodogram(100 * detector.cycle, detector.cycle).layout(1)
-    z = (power[0] / level - 1) * np.sqrt(segments * layout.averaged)
+    layout = Periodogram(100 * detector.cycle, detector.cycle).layout(DeadTime(1, 0.0))
+    z = (power[0] / level - 1) * np.sqrt(segments * layout.axis.averaged)
     assert stats.chi2.sf((z**2).sum(), len(z)) > 0.001
 
 

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from livetime.simulate.dead_time import dead_time_distribution, white_noise
-from livetime.simulate.detector import DeadTime, Events, Ideal
+from livetime.simulate.dead_time_detector import IDEAL, DeadTime
+from livetime.simulate.detector import Events
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram, cospectrum, segment_starts
 from livetime.simulate.power_spectrum import log_normal_power
@@ -39,9 +40,11 @@ def test_a_sine_lands_in_its_bin_with_the_power_that_it_has(f):
     rate, amplitude, segment, n = 500, 0.2, 4.0, 100
     summary = Periodogram(segment, 1 / 256, UNBINNED)
     power = summary.periodograms(
-        Ideal().record(sine(rate, amplitude, f, n * segment, 1 / 1024), np.random.default_rng(1))
+        DeadTime(1, 0.0).record(
+            sine(rate, amplitude, f, n * segment, 1 / 1024), np.random.default_rng(1)
+        )
     )[0][0]
-    assert summary.layout(1).frequency[power.argmax()] == pytest.approx(f)
+    assert summary.axis.values[power.argmax()] == pytest.approx(f)
     attenuation = np.sinc(f / 256) * np.sinc(f / 1024)  # of the bins, and of the steps of the rate
     signal = rate * segment * (amplitude * attenuation) ** 2 / 2
     z = (power.max() - 2 - signal) / np.sqrt((4 + 4 * signal) / n)  # non-central chi^2
@@ -54,11 +57,11 @@ def test_a_sine_lands_in_its_bin_with_the_power_that_it_has(f):
 def test_poisson_noise_has_leahy_power_2(modules):
     segments, summary = 512, Periodogram(4.0, 1 / 256, 0.02)
     powers, rates, n = summary.periodograms(
-        Ideal(modules).record(constant(200, 4 * segments), np.random.default_rng(2))
+        DeadTime(modules, 0.0).record(constant(200, 4 * segments), np.random.default_rng(2))
     )
     assert n == segments
     for power in powers:
-        z = (power / 2 - 1) * np.sqrt(segments * summary.layout(modules).averaged)
+        z = (power / 2 - 1) * np.sqrt(segments * summary.axis.averaged)
         assert 1e-4 < stats.chi2.sf((z**2).sum(), len(z)) < 1 - 1e-4
     for rate in rates:
         assert abs(rate - 200) < 4 * np.sqrt(200 / (4 * segments))
@@ -78,10 +81,10 @@ def test_integrated_power_is_the_square_of_the_rms(log_normal):
     summary, rng, found = Periodogram(16.0, 1 / 256, 0.03), np.random.default_rng(3), []
     for _ in range(60):
         (power,), (rate,), _ = summary.periodograms(
-            Ideal().record(source.rate(params, 64, rng), rng)
+            DeadTime(1, 0.0).record(source.rate(params, 64, rng), rng)
         )
         excess = (power - 2) / rate  # fractional rms^2/Hz
-        found.append((excess * summary.layout(1).averaged).sum() / summary.segment_size)
+        found.append((excess * summary.axis.averaged).sum() / summary.segment_size)
     f = np.arange(1, 2048) / 16
     spectrum = source.spectrum.power(f, params)
     expected = (spectrum * np.sinc(f / 256) ** 2).sum() / 16
@@ -127,7 +130,8 @@ def test_an_interval_of_whole_segments_loses_none_to_rounding():
 @pytest.mark.parametrize("modules", [1, 2])
 def test_the_vector_is_that_of_brute_force(modules):
     events, summary = scattered_events(modules), Periodogram(4.0, 1 / 64, 0.05)
-    x, layout = summary(events), summary.layout(modules)
+    detector = DeadTime(modules, 0.0)
+    x, layout = summary(events, detector), summary.layout(detector)
     starts = segment_starts(events.gti, 4.0)
     counts = [
         np.array([np.histogram(t, s + np.arange(257) / 64)[0] for s in starts])
@@ -135,10 +139,10 @@ def test_the_vector_is_that_of_brute_force(modules):
     ]
     series = [counts[0]] if modules == 1 else [counts[0] + counts[1], counts[0] - counts[1]]
     total = sum(c.sum() for c in counts)
-    lowest = np.round((layout.frequency * 2 * 4.0 - layout.averaged + 1) / 2).astype(int)
+    lowest = np.round((layout.axis.values * 2 * 4.0 - layout.axis.averaged + 1) / 2).astype(int)
     for name, c in zip(layout.slices, series, strict=False):
         raw = (np.abs(np.fft.rfft(c, axis=1)) ** 2).sum(axis=0) * 2 / total
-        binned = [raw[k : k + w].mean() for k, w in zip(lowest, layout.averaged, strict=True)]
+        binned = [raw[k : k + w].mean() for k, w in zip(lowest, layout.axis.averaged, strict=True)]
         np.testing.assert_allclose(x[layout.slices[name]], np.log(np.array(binned) / 2), atol=2e-5)
     for m in range(modules):
         assert x[layout.slices[f"rate_{'ab'[m]}"]] == pytest.approx(
@@ -151,21 +155,23 @@ def test_the_vector_is_that_of_brute_force(modules):
 @pytest.mark.parametrize("bins", [4, 5, 64, 1001])
 def test_rebinning_takes_every_frequency_once_without_zero_and_nyquist(bins, rebin):
     summary = Periodogram(bins / 64, 1 / 64, rebin)
-    layout = summary.layout(1)
-    first = layout.frequency * summary.segment_size - (layout.averaged - 1) / 2
-    np.testing.assert_allclose(first, np.concatenate([[1], 1 + np.cumsum(layout.averaged)[:-1]]))
-    assert layout.averaged.sum() == (bins - 1) // 2
-    assert layout.frequency[-1] < 1 / (2 * summary.dt)
-    assert np.all(layout.averaged <= np.maximum(1, first * rebin + 1e-9))
+    layout = summary.layout(DeadTime(1, 0.0))
+    first = layout.axis.values * summary.segment_size - (layout.axis.averaged - 1) / 2
+    np.testing.assert_allclose(
+        first, np.concatenate([[1], 1 + np.cumsum(layout.axis.averaged)[:-1]])
+    )
+    assert layout.axis.averaged.sum() == (bins - 1) // 2
+    assert layout.axis.values[-1] < 1 / (2 * summary.dt)
+    assert np.all(layout.axis.averaged <= np.maximum(1, first * rebin + 1e-9))
     if rebin == UNBINNED:
-        assert set(layout.averaged) == {1}
+        assert set(layout.axis.averaged) == {1}
 
 
 def test_rebinning_keeps_the_integrated_power():
     events = scattered_events()
     fine, coarse = (Periodogram(4.0, 1 / 64, rebin) for rebin in (UNBINNED, 0.2))
     for a, b in zip(fine.periodograms(events)[0], coarse.periodograms(events)[0], strict=True):
-        assert (b * coarse.layout(2).averaged).sum() == pytest.approx(a.sum(), rel=1e-6)
+        assert (b * coarse.axis.averaged).sum() == pytest.approx(a.sum(), rel=1e-6)
 
 
 # --- against stingray ------------------------------------------------------------------------------------------------------
@@ -186,7 +192,7 @@ def test_the_periodogram_is_stingrays(stingray):
     )
     (power,), _, segments = summary.periodograms(events)
     assert segments == theirs.m
-    np.testing.assert_allclose(summary.layout(1).frequency, theirs.freq)
+    np.testing.assert_allclose(summary.axis.values, theirs.freq)
     np.testing.assert_allclose(power, theirs.power, rtol=1e-4)
 
 
@@ -213,9 +219,9 @@ def test_the_cospectrum_has_no_white_noise_in_the_mean_under_dead_time():
     summary = Periodogram(4.0, 1 / 256, 0.02)
     events = DeadTime(2, "nustar").record(constant(rate, 4 * segments), np.random.default_rng(5))
     (total, difference), _, _ = summary.periodograms(events)
-    layout = summary.layout(2)
-    noise = white_noise(layout.frequency, rate, dead_time_distribution("nustar"), summary.dt)
-    weight = segments * layout.averaged
+    layout = summary.layout(DeadTime(2, 0.0))
+    noise = white_noise(layout.axis.values, rate, dead_time_distribution("nustar"), summary.dt)
+    weight = segments * layout.axis.averaged
     for power in (total, difference):
         z = (power / noise - 1) * np.sqrt(weight)
         assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-4
@@ -228,7 +234,7 @@ def test_the_cospectrum_has_no_white_noise_in_the_mean_under_dead_time():
 
 
 def test_the_source_drops_out_of_the_difference_of_ideal_modules():
-    events = Ideal(2).record(sine(500, 0.3, 5.0, 400, 1 / 256), np.random.default_rng(6))
+    events = DeadTime(2, 0.0).record(sine(500, 0.3, 5.0, 400, 1 / 256), np.random.default_rng(6))
     (total, difference), _, segments = Periodogram(4.0, 1 / 64, UNBINNED).periodograms(events)
     assert total[19] > 50
     assert abs(difference[19] / 2 - 1) < 4 / np.sqrt(segments)
@@ -237,7 +243,7 @@ def test_the_source_drops_out_of_the_difference_of_ideal_modules():
 def test_the_leahy_cospectrum_of_a_sine_is_its_power_without_noise():
     """As `cospectrum` says: Re(A B*) 2/N with N the counts of one module."""
     rate, amplitude, segment, n = 500, 0.3, 4.0, 200
-    events = Ideal(2).record(
+    events = DeadTime(2, 0.0).record(
         sine(rate, amplitude, 5.0, n * segment, 1 / 256), np.random.default_rng(7)
     )
     (total, difference), _, _ = Periodogram(segment, 1 / 64, UNBINNED).periodograms(events)
@@ -249,8 +255,8 @@ def test_the_leahy_cospectrum_of_a_sine_is_its_power_without_noise():
 def test_swapping_the_modules_swaps_the_rates_alone():
     events, summary = scattered_events(), Periodogram(4.0, 1 / 64)
     events = Events((events.times[0], events.times[1][::2]), events.gti)
-    x, y = summary(events), summary(Events(events.times[::-1], events.gti))
-    layout = summary.layout(2).slices
+    x, y = (summary(e, IDEAL) for e in (events, Events(events.times[::-1], events.gti)))
+    layout = summary.layout(DeadTime(2, 0.0)).slices
     np.testing.assert_allclose(x[: layout["rate_a"].start], y[: layout["rate_a"].start], atol=1e-5)
     assert x[layout["rate_a"]] == y[layout["rate_b"]] != x[layout["rate_b"]]
 
@@ -265,7 +271,9 @@ def test_events_outside_good_time_and_in_what_is_left_of_an_interval_do_not_coun
     segment = np.searchsorted(starts, times, side="right") - 1
     inside = times[(segment >= 0) & (times - starts[segment] < 4.0)]
     assert len(inside) < len(times)
-    np.testing.assert_array_equal(summary(events), summary(Events((inside,), events.gti)))
+    np.testing.assert_array_equal(
+        summary(events, IDEAL), summary(Events((inside,), events.gti), IDEAL)
+    )
 
 
 def test_the_zero_of_time_does_not_matter():
@@ -274,16 +282,16 @@ def test_the_zero_of_time_does_not_matter():
     times = tuple(np.round(t / grid) * grid for t in events.times)
     gti = np.round(events.gti)
     moved = Events(tuple(t + 2.0**27 for t in times), gti + 2.0**27)
-    np.testing.assert_array_equal(summary(Events(times, gti)), summary(moved))
+    np.testing.assert_array_equal(summary(Events(times, gti), IDEAL), summary(moved, IDEAL))
 
 
 def test_no_counts_are_not_finite_and_no_segment_is_refused():
     summary = Periodogram(4.0, 1 / 64)
     empty = Events((np.zeros(0), np.zeros(0)), np.array([[0.0, 16.0]]))
     with np.errstate(all="ignore"):
-        assert not np.isfinite(summary(empty)).all()
+        assert not np.isfinite(summary(empty, IDEAL)).all()
     with pytest.raises(ValueError, match=r"no segment of 4\.0 s fits"):
-        summary(Events((np.arange(3.0),), np.array([[0.0, 3.0]])))
+        summary(Events((np.arange(3.0),), np.array([[0.0, 3.0]])), IDEAL)
 
 
 # --- layout and refusals ---------------------------------------------------------------------------------------------------
@@ -292,7 +300,7 @@ def test_no_counts_are_not_finite_and_no_segment_is_refused():
 @pytest.mark.parametrize("modules", [1, 2])
 def test_the_layout_names_every_entry_of_the_vector_once(modules):
     summary = Periodogram()
-    layout = summary.layout(modules)
+    layout = summary.layout(DeadTime(modules, 0.0))
     assert list(layout.slices) == (
         ["power", "rate_a", "segments"]
         if modules == 1
@@ -301,7 +309,7 @@ def test_the_layout_names_every_entry_of_the_vector_once(modules):
     covered = np.concatenate([np.arange(s.start, s.stop) for s in layout.slices.values()])
     np.testing.assert_array_equal(covered, np.arange(layout.size))
     assert len(layout.names()) == len(set(layout.names())) == layout.size
-    x = summary(scattered_events(modules))
+    x = summary(scattered_events(modules), IDEAL)
     assert x.shape == (layout.size,)
     assert x.dtype == np.float32
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livetime.simulate.detector import DeadTime, Ideal
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import PRIOR_STREAM, VERSION, TimingSimulator, stream
+from livetime.simulate.simulator import PRIOR_STREAM, VERSION, stream
+from livetime.simulate.timing import TimingSimulator
 
 REFERENCE = Path(__file__).parent / f"reference_v{VERSION}.json"
 
@@ -41,7 +42,7 @@ LINEAR = replace(
         SEGMENTS,
     ),
     source=LightCurve({"noise": "noise"}, dt=1 / 64, log_normal=False),
-    detector=Ideal(1),
+    detector=DeadTime(1, 0.0),
 )
 POWERLAW = replace(
     SIMULATOR,
@@ -157,7 +158,7 @@ def test_a_linear_rate_that_goes_negative_is_a_simulation_that_is_not_finite():
 
 
 def test_processes_draw_the_same_and_count_every_simulation_once(monkeypatch):
-    monkeypatch.setattr("livetime.simulate.simulator.FEW", 10)
+    monkeypatch.setattr("livetime.simulate.simulator.MAX_THREADED", 10)
     seen = []
     theta, x = replace(SIMULATOR, threads=2).simulate(3, 70, 7, seen.append)
     known, y = replace(SIMULATOR, threads=1).simulate(3, 70, 7)
@@ -168,7 +169,7 @@ def test_processes_draw_the_same_and_count_every_simulation_once(monkeypatch):
 
 @pytest.mark.parametrize("few", [10, 1000])
 def test_what_is_interrupted_is_not_drawn_to_its_end(monkeypatch, few):
-    monkeypatch.setattr("livetime.simulate.simulator.FEW", few)
+    monkeypatch.setattr("livetime.simulate.simulator.MAX_THREADED", few)
     drawn = []
 
     def stop(n):

@@ -64,8 +64,8 @@ def test_the_resolution_is_that_of_the_gaussian():
 @pytest.mark.parametrize("brightness", [0.0, 0.1, 30.0, 3000.0])
 def test_counts_can_be_had_back_from_the_vector(grades, brightness):
     summary = EnergySpectrum(grades=grades)
-    layout = summary.layout(RESPONSE)
-    counts = np.random.default_rng(1).poisson(brightness, len(layout.frequency)).astype(float)
+    layout = summary.layout(SIMULATOR.detector)
+    counts = np.random.default_rng(1).poisson(brightness, len(layout.axis.values)).astype(float)
     x = summary.vector(counts, 12345.0, bad=3.0)
     assert x.shape == (layout.size,)
     back, exposure = summary.counts(x, layout)
@@ -76,9 +76,11 @@ def test_counts_can_be_had_back_from_the_vector(grades, brightness):
 @pytest.mark.parametrize("grades", [False, True])
 def test_counts_of_two_annuli_come_back_together(grades):
     summary = EnergySpectrum(grades=grades, annuli=True)
-    layout = summary.layout(RESPONSE)
+    layout = summary.layout(SIMULATOR.detector)
     inner, outer = (
-        np.random.default_rng(1).poisson([[30.0], [2.0]], (2, len(layout.frequency))).astype(float)
+        np.random.default_rng(1)
+        .poisson([[30.0], [2.0]], (2, len(layout.axis.values)))
+        .astype(float)
     )
     x = summary.vector(inner, 12345.0, 3.0, outer)
     assert x.shape == (layout.size,)
@@ -115,9 +117,10 @@ def test_the_core_piles_up_and_the_outer_annulus_does_not():
     use = wings > 30
     assert stats.chi2.sf(((outer - wings)[use] ** 2 / wings[use]).sum(), use.sum()) > 0.001
     summary = EnergySpectrum(annuli=True)
-    both, alone = (s(events, RESPONSE, truth["exposure"]) for s in (summary, SIMULATOR.summary))
+    both, alone = (s(events, SIMULATOR.detector, truth["exposure"]) for s in (summary, SIMULATOR.summary))
     back, plain = (
-        s.counts(x, s.layout(RESPONSE))[0] for s, x in ((summary, both), (SIMULATOR.summary, alone))
+        s.counts(x, s.layout(SIMULATOR.detector))[0]
+        for s, x in ((summary, both), (SIMULATOR.summary, alone))
     )
     assert (back == plain).all()
 
@@ -196,9 +199,6 @@ def test_the_identity_is_of_contents():
     assert SIMULATOR.identity() == replace(SIMULATOR, threads=2).identity()
     assert SIMULATOR.identity()["detector"]["response"] == RESPONSE.digest
     assert "arf" not in SIMULATOR.identity()["detector"]
-    assert (
-        "annuli" not in SIMULATOR.identity()["summary"]
-    )  # banks from before there were any keep their names
     assert replace(SIMULATOR, summary=EnergySpectrum(annuli=True)).identity()["summary"]["annuli"]
 
 

@@ -16,9 +16,9 @@ from livetime.infer.run import Run
 from livetime.progress import progress, say
 from livetime.reference.classifiers import LikelihoodRatio, Threshold, learned
 from livetime.reference.exact import Exact
-from livetime.simulate.detector import Whittle
-from livetime.simulate.periodogram import Layout
-from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.layout import Layout
+from livetime.simulate.periodograms import draws_periodograms
+from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -191,7 +191,7 @@ def without_network(
             "label": threshold.label.tolist(),
         }
     start = time.perf_counter()
-    if isinstance(simulator, TimingSimulator) and isinstance(simulator.detector, Whittle):
+    if draws_periodograms(simulator):
         with progress("exact class probabilities", len(x), "observations") as bar:
             out["exact"] = Rival(
                 Exact(simulator).class_probabilities(x, seed, bar.advance),

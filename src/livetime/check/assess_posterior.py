@@ -14,7 +14,7 @@ from livetime.check.coverage_map import CoverageMap, of_calibration
 from livetime.check.importance import interpret
 from livetime.infer.run import Run
 from livetime.progress import progress
-from livetime.simulate.simulator import LIVE, TimingSimulator
+from livetime.simulate.timing import LIVE, draws_events
 
 TERCILES = ("low", "middling", "high")
 """Names of the terciles of the simulations."""
@@ -139,7 +139,7 @@ def assess_posterior(
     robustness = {
         name: stress.ask(run, simulator, name, calibration, theta, x, seed)
         for name in others
-        if isinstance(simulator, TimingSimulator)
+        if draws_events(simulator)
     }
     return PosteriorAssessment(
         calibration,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from scipy import stats
 
 from livetime.check.calibration import LEVELS, Calibration
 from livetime.simulate.power_spectrum import POWER_SHAPES
-from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.simulator import Simulator
+from livetime.simulate.timing import TimingSimulator
 
 Floats = NDArray[np.floating[Any]]
 BLIND, RMS, SEGMENTS = "rate x dead time", "rms", "segments"
@@ -32,8 +33,8 @@ def powerlaw_rms(
         for field in POWER_SHAPES["powerlaw"].fields
     )
     variance = (
-        POWER_SHAPES["powerlaw"].power(layout.frequency, norm, index)
-        @ layout.averaged
+        POWER_SHAPES["powerlaw"].power(layout.axis.values, norm, index)
+        @ layout.axis.averaged
         / simulator.summary.segment_size
     )
     return np.asarray(np.sqrt(variance))
@@ -42,8 +43,9 @@ def powerlaw_rms(
 def quantities(calibration: Calibration, simulator: Simulator) -> dict[str, Floats]:
     """By name (N,), of each simulation: incident events per dead time of a detector, fractional rms of all components together, and number
     of segments; of parameters by their posterior means, for an observer knows no more (see `Calibration.terciles`). Those that vary."""
-    if not isinstance(simulator, TimingSimulator):
+    if simulator.kind == "spectrum":
         return {}
+    simulator = cast(TimingSimulator, simulator)
     prior = calibration.prior
     theta = {**dict(zip(prior.names, calibration.mean.T, strict=True)), **calibration.covariates}
     values = {
@@ -59,13 +61,21 @@ def quantities(calibration: Calibration, simulator: Simulator) -> dict[str, Floa
 
 def _blind(simulator: TimingSimulator, values: Mapping[str, Floats]) -> Floats:
     detector = simulator.detector
-    tau = values["dead_time"] if "dead_time" in simulator.known else detector.mean_dead_time
+    tau = (
+        values["dead_time"]
+        if "dead_time" in simulator.detector_covariates
+        else detector.mean_dead_time
+    )
     share = values.get("background_share", np.zeros(1))
     background = (
-        0.0 if "background_share" in simulator.known else getattr(detector, "background", 0.0)
+        0.0
+        if "background_share" in simulator.detector_covariates
+        else getattr(detector, "background", 0.0)
     )
     detectors = (
-        values["detectors"] if "detectors" in simulator.known else getattr(detector, "detectors", 1)
+        values["detectors"]
+        if "detectors" in simulator.detector_covariates
+        else getattr(detector, "detectors", 1)
     )
     return np.asarray((values["rate"] / (1 - share) + background) * tau / detectors)
 

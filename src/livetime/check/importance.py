@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from livetime.infer.run import Run
-from livetime.simulate.periodogram import Layout
+from livetime.simulate.layout import Layout
 
 Floats = NDArray[np.floating[Any]]
 MAX_INTERPRETED = 500
@@ -42,8 +42,8 @@ def blocks(layout: Layout, n: int = 8) -> dict[str, NDArray[np.intp]]:
             out[name] = entries
             continue
         for part in np.array_split(np.arange(len(entries)), n):
-            low, high = layout.frequency[part[0]], layout.frequency[part[-1]]
-            out[f"{name} {low:.3g} to {high:.3g} {layout.unit}"] = entries[part]
+            low, high = layout.axis.values[part[0]], layout.axis.values[part[-1]]
+            out[f"{name} {low:.3g} to {high:.3g} {layout.axis.unit}"] = entries[part]
     return out
 
 

@@ -9,7 +9,7 @@ variances (Hausman 1978).
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,12 @@ from livetime.files.bright_source import BrightSource
 from livetime.infer.run import Run
 from livetime.progress import progress
 from livetime.reference.whittle import Naive, references
-from livetime.simulate.detector import DeadTime
+from livetime.simulate.dead_time_detector import IDEAL, DeadTime
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.power_spectrum import POWER_SHAPES
 from livetime.simulate.prior import Range, Samples
-from livetime.simulate.simulator import WHOLE, TimingSimulator, stream
+from livetime.simulate.simulator import WHOLE, stream
+from livetime.simulate.timing import TimingSimulator, draws_events
 
 Floats = NDArray[np.float64]
 LEAST = 0.3
@@ -101,34 +102,35 @@ def refuse(run: Run, rates: Sequence[float], fixed: Mapping[str, Any]) -> tuple[
             raise UserError(
                 f"inject.rates has {rate:g} counts/s, but the run knows {r.low:g} to {r.high:g}; stay inside"
             )
-    for name in simulator.known:
+    for name in simulator.detector_covariates:
         if name not in fixed:
             raise UserError(
                 f"fixed.{name} is missing, which the run takes as known of every detector; say fixed.{name}=<value>"
             )
     for name in fixed:
-        if name not in simulator.known:
+        if name not in simulator.detector_covariates:
             raise UserError(
                 f"fixed.{name} is not one of the detector's covariates of this run; leave it out"
             )
         if name in WHOLE and fixed[name] % 1:
             raise UserError(f"fixed.{name} is {fixed[name]}, but must be whole")
+    if simulator.detector.cycle:
+        raise UserError(
+            f"run={run.folder} has a detector with frames, which takes no dead time; take a run such as deadtime_npe"
+        )
     try:
         simulator.detector_at({**fixed, "rate": float(np.mean(rates))})
-    except (
-        ValueError
-    ) as error:  # numbers that no detector has, and Whittle's, which takes no events
+    except ValueError as error:  # numbers that no detector has
         raise UserError(f"{'fixed' if fixed else f'run={run.folder}'}: {error}") from None
-    assert isinstance(simulator.summary, Periodogram)
-    return simulator.summary, round(simulator.prior.covariates["segments"].high)
+    return cast(Periodogram, simulator.summary), round(simulator.prior.covariates["segments"].high)
 
 
 def _timing(run: Run) -> TimingSimulator:
     """The run's simulator, of periodograms of events."""
     simulator = run.simulator
     if not (
-        isinstance(simulator, TimingSimulator)
-        and isinstance(simulator.summary, Periodogram)
+        draws_events(simulator)
+        and simulator.summary.is_periodogram
         and "rate" in simulator.prior.parameters
     ):
         raise UserError(
@@ -201,7 +203,9 @@ def _recorded(
 ) -> Floats:
     """The summary (X,) of the source behind the run's detector."""
     known = {**fixed, "rate": rate}
-    events = original.through(simulator.detector_at(known), rate, stream(seed, 1 + i))
+    events = original.through(
+        cast(DeadTime, simulator.detector_at(known)), rate, stream(seed, 1 + i)
+    )
     x = simulator.summarise(events, known)
     if not np.isfinite(x).all():
         raise UserError(
@@ -212,21 +216,23 @@ def _recorded(
 
 def whittle(simulator: TimingSimulator, original: BrightSource, seed: int) -> Samples:
     """The original's posterior under the run's prior, but for the rate, which is what it is."""
-    assert isinstance(simulator.summary, Periodogram)
-    x = original.ideal(simulator.summary, stream(seed, 0))
+    summary = cast(Periodogram, simulator.summary)
+    x = original.ideal(summary, stream(seed, 0))
     if not np.isfinite(x).all():
         raise UserError(
             f"{original.path} has no counts in some frequencies; choose a brighter stretch with inject.start and inject.stop"
         )
-    rate = 10 ** float(x[simulator.summary.layout(1).slices["rate_a"]][0])
+    rate = 10 ** float(x[summary.layout(IDEAL).slices["rate_a"]][0])
     prior = simulator.prior
-    covariates = {name: r for name, r in prior.covariates.items() if name not in simulator.known}
+    covariates = {
+        name: r for name, r in prior.covariates.items() if name not in simulator.detector_covariates
+    }
     prior = replace(
         prior,
         parameters={**prior.parameters, "rate": Range(rate / 5, 5 * rate, "log", "counts/s")},
         covariates=covariates,
     )
-    return Naive(replace(simulator, prior=prior, detector=DeadTime(1, 0.0))).fit(x, seed)
+    return Naive(replace(simulator, prior=prior, detector=IDEAL)).fit(x, seed)
 
 
 # What is compared.

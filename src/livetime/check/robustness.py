@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,8 @@ from livetime.check.calibration import LEVELS, Calibration, calibrate
 from livetime.errors import UserError
 from livetime.infer.run import Run
 from livetime.progress import progress
-from livetime.simulate.detector import Whittle
 from livetime.simulate.light_curve import LightCurve, Rate
-from livetime.simulate.simulator import TimingSimulator
+from livetime.simulate.timing import TimingSimulator
 
 Floats = NDArray[np.floating[Any]]
 SOURCES = {
@@ -51,12 +50,8 @@ def refuse(run: Run, names: Sequence[str]) -> None:
             raise UserError(
                 f"stress has {name}, which is not known; there are: {', '.join(SOURCES)}"
             )
-        simulator = run.simulator
-        if (
-            run.question.name == "class"
-            or not isinstance(simulator, TimingSimulator)
-            or isinstance(simulator.detector, Whittle)
-        ):
+        simulator = cast(TimingSimulator, run.simulator)
+        if run.question.name == "class" or simulator.kind != "events":
             raise UserError(
                 f"stress={name} is for posteriors of light curves' parameters; run={run.folder} is none of these, leave it out"
             )
@@ -143,8 +138,7 @@ def claims(run: Run, theta: Floats, absent: Floats, present: Floats, seed: int) 
         theta: (N, D + C).
         absent, present: summaries (N, X) without the QPO and with it.
     """
-    simulator, out = run.simulator, dict[str, Any]()
-    assert isinstance(simulator, TimingSimulator)
+    simulator, out = cast(TimingSimulator, run.simulator), dict[str, Any]()
     rate = simulator.prior.physical(theta[:, : len(simulator.prior.ranges)])["rate"]
     for name in _qpos(simulator):
         edge = CLAIM * simulator.prior.parameters[name].low

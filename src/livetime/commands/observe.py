@@ -14,7 +14,8 @@ from livetime.progress import say
 
 if TYPE_CHECKING:
     from livetime.simulate.detector import Events
-    from livetime.simulate.simulator import Simulator, TimingSimulator
+    from livetime.simulate.simulator import Simulator
+    from livetime.simulate.timing import TimingSimulator
 
 
 @dataclass
@@ -43,37 +44,35 @@ def observe(settings: ObserveSettings) -> Path:
     """
     from livetime.files.writing import write_spectrum
     from livetime.infer.build import build_simulator
-    from livetime.simulate.detector import DeadTime, Events
-    from livetime.simulate.pileup import FrameEvents
-    from livetime.simulate.simulator import TimingSimulator, stream
-    from livetime.simulate.spectral import SpectralSimulator
+    from livetime.simulate.periodograms import draws_periodograms
+    from livetime.simulate.simulator import stream
+    from livetime.simulate.timing import draws_events
 
-    simulator = build_simulator(asdict(settings))
-    if isinstance(simulator.detector, DeadTime) and (
-        simulator.detector.paralyzable or simulator.detector.frame_time
-    ):
-        raise UserError(
-            "observe writes the live time of a non-paralyzable detector without frames; leave detector.paralyzable and frame_time"
-        )
+    simulator: Any = build_simulator(asdict(settings))
+    if draws_periodograms(simulator):
+        problem = "draws periodograms, and no events that could be written"
+        raise UserError("simulator", problem, "take one of events, with a detector")
     check_truth("truth", settings.truth, simulator.prior.ranges)
     truth, label = draw_truth(simulator, settings.truth, settings.seed)
     default = outputs_folder(settings.outputs) / settings.name / f"observation_{stamp()}"
     folder = result_folder(settings.output, default)
     try:
         events = simulator.events(truth, stream(settings.seed, 0))
+        if draws_events(simulator):
+            _ = simulator.detector_at(truth).row_dead_time  # which the files need
     except ValueError as error:
         raise UserError(str(error)) from None
     with new_folder(folder, settings.overwrite) as aside:
-        if isinstance(simulator, TimingSimulator) and isinstance(events, Events):
+        if draws_events(simulator):
             _write_events(events, simulator, truth, aside)
-        elif isinstance(simulator, SpectralSimulator) and isinstance(events, FrameEvents):
+        else:
             write_spectrum(events, truth["exposure"], simulator.detector, aside)
         write_json(aside / "truth.json", {**truth, **label})
     if label:
         say(f"drawn from the class {label['class']}; another seed draws another")
     if "hardness" in truth:
-        say("hard events have PI 310, soft ones 110; tell them apart with observation.hard=210")
-    if isinstance(events, Events) and simulator.known:
+        say(f"events of {simulator.summary.hard_energy:g} keV or more are hard")
+    if draws_events(simulator) and simulator.detector_covariates:
         _say_instrument(events, simulator, truth)
     drawn = [f"{name} = {truth[name]:.4g}" for name in truth if name not in settings.truth]
     if drawn:
@@ -104,7 +103,7 @@ def draw_truth(
 
 def _say_instrument(events: "Events", simulator: "Simulator", truth: Mapping[str, float]) -> None:
     """Print the settings of `infer` for a run that takes any detector."""
-    from livetime.simulate.detector import COVARIATES
+    from livetime.simulate.dead_time_detector import COVARIATES
 
     recorded = len(events.times[0]) / float(np.diff(events.gti).sum())
     # The background is asked for in recorded counts/s.
@@ -113,7 +112,7 @@ def _say_instrument(events: "Events", simulator: "Simulator", truth: Mapping[str
     words = [
         f"observation.{option}={values[name]:.6g}"
         for option, name in COVARIATES.items()
-        if name in simulator.known
+        if name in simulator.detector_covariates
     ]
     say(f"infer from it with {' '.join(words)}")
 
@@ -123,7 +122,6 @@ def _write_events(
 ) -> None:
     from livetime.files.mission import find_mission, similar_dead_time
     from livetime.files.writing import write_events
-    from livetime.simulate.frames import FramePileUp
 
     paths = [folder / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
     # A mission's name stands for the mission's numbers.
@@ -134,17 +132,15 @@ def _write_events(
         and similar_dead_time(nustar.dead_time, simulator.detector.mean_dead_time)
     )
     telescope, instruments = ("NuSTAR", ("FPMA", "FPMB")) if is_one else ("", ("SIMA", "SIMB"))
-    frames = simulator.detector if isinstance(simulator.detector, FramePileUp) else None
-    # for each row of what several detectors record and screening leaves
-    dead_time = 0.0 if frames else 1 - float(simulator.detector_at(truth).live_fraction(1.0))
-    exposed = frames.exposed * float(np.diff(events.gti).sum()) if frames else 0.0
-    keywords: dict[str, Any] = {"TELESCOP": telescope}
-    if frames:
-        keywords |= {"TIMEDEL": frames.cycle, "EXPOSURE": exposed, "LIVETIME": exposed}
-        keywords["DEADC"] = frames.exposed
+    detector = simulator.detector_at(truth)
+    keywords = {"TELESCOP": telescope, **detector.keywords(events.gti)}
     try:
         write_events(
-            events, paths, dead_time=dead_time, instruments=instruments, keywords=keywords
+            events,
+            paths,
+            dead_time=detector.row_dead_time,
+            instruments=instruments,
+            keywords=keywords,
         )
     except ValueError as error:
         raise UserError(

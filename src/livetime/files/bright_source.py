@@ -17,7 +17,8 @@ from livetime.files.gti import in_gti
 from livetime.files.light_curve import LightCurveTable, find_light_curve, read_light_curve
 from livetime.files.observation import read_events
 from livetime.files.segments import choose_part, first_segments, whole_segments
-from livetime.simulate.detector import DeadTime, Events
+from livetime.simulate.dead_time_detector import IDEAL, DeadTime
+from livetime.simulate.detector import Events
 from livetime.simulate.light_curve import Rate
 from livetime.simulate.periodogram import Periodogram, segment_starts
 
@@ -107,7 +108,7 @@ class EventList(BrightSource):
 
     def ideal(self, summary: Periodogram, rng: np.random.Generator) -> NDArray[np.float32]:
         """Summarise all events."""
-        return summary(Events((self.times,), self.gti))
+        return summary(Events((self.times,), self.gti), IDEAL)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Curve(BrightSource):
         starts = segment_starts(self.gti, summary.segment_size)
         mean = self.counts(starts, summary.bins, summary.dt)
         counts = rng.poisson(mean * (IDEAL_RATE / self.rate)).astype(np.float32)
-        return summary.vector(*summary.of_counts([counts]))
+        return summary.from_counts([counts])
 
     def counts(self, starts: Floats, bins: int, dt: float) -> Floats:
         """Expect counts (S, bins) in so many bins of dt s from each of `starts` (S,) in s."""
@@ -270,7 +271,7 @@ def _limits(
     within = in_gti(bins.starts + step / 2, used)
     variance = float(bins.variance[within].mean())
     noise = 2 * step * variance / rate / rate  # the square of a tiny rate is zero
-    highest = float(summary.layout(1).frequency[-1])
+    highest = float(summary.axis.values[-1])
     lowered = np.sinc(highest * step) ** 2
     return (
         f"events are drawn from a rate that is constant over bins of {step:.4g} s: its power "

@@ -35,13 +35,11 @@ class EventRows:
         times: mission times in s, TIMEZERO added, at the middle of their time step.
         kev: energies in keV; None where the file does not give them.
         detectors: numbers of the detectors; None for a single one.
-        hard: which events are hard; None where no channel was asked for.
     """
 
     times: Floats
     kev: Floats | None = None
     detectors: NDArray[np.int64] | None = None
-    hard: Mask | None = None
 
     def take(self, which: NDArray[Any]) -> "EventRows":
         """Select events by a mask or by indices."""
@@ -49,7 +47,6 @@ class EventRows:
             self.times[which],
             None if self.kev is None else self.kev[which],
             None if self.detectors is None else self.detectors[which],
-            None if self.hard is None else self.hard[which],
         )
 
 

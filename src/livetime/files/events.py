@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.files.energy import channels, event_energies
+from livetime.files.energy import event_energies
 from livetime.files.event_file import EventFile, EventRows
 from livetime.files.event_table import find_event_table, read_times
 from livetime.files.finding import Finding, NoGoodTimeError, plural
@@ -42,7 +42,7 @@ class Selection:
         gti: `file` for the good time of the file, `full` for all from first to last event.
         start: s since the start of the first common good time interval; None for its start.
         stop: likewise; None for the end.
-        hard: PI channel from which on events are hard; None for no hardness.
+        energies: whether every event must have an energy.
 
     Example:
         >>> Selection(band=(3.0, 10.0)).gti
@@ -53,7 +53,7 @@ class Selection:
     gti: Literal["file", "full"] = "file"
     start: float | None = None
     stop: float | None = None
-    hard: float | None = None
+    energies: bool = False
 
 
 def read_event_file(path: Path, selection: Selection | None = None) -> EventFile:
@@ -75,11 +75,10 @@ def read_event_file(path: Path, selection: Selection | None = None) -> EventFile
         refuse_words(header, (*MJDREF, *TIME_ZERO, *LIVE, *STEP), path)
         mission = _mission(header, findings)
         times, rows, precision = read_times(table, header, findings)
-        needs_energies = chosen.band is not None
+        needs_energies = chosen.energies or chosen.band is not None
         kev = _energies(hdus, table, rows, mission, needs_energies)
         detectors = _detectors(table, rows, mission)
-        hard = None if chosen.hard is None else channels(table, "PI", rows) >= chosen.hard
-        everything = EventRows(times, kev, detectors, hard)
+        everything = EventRows(times, kev, detectors)
         live_before = _mean(table, rows, "PRIOR")
         cost = _mean(table, rows, "DEADTIME")
         events = everything.take(np.argsort(times, kind="stable"))

@@ -174,11 +174,11 @@ class EventObservation:
         A frame time differs from 2% on, a dead time from a quarter on. A network that takes any
         dead time has no mismatch.
         """
-        cycle = getattr(detector, "cycle", None)
+        cycle = detector.cycle
         if cycle:
             return self._frame_mismatch(cycle)
-        inferred = "dead_time" in detector.parameters
-        tau = 0.0 if inferred else getattr(detector, "mean_dead_time", 0.0)
+        inferred = "dead_time" in detector.covariates
+        tau = 0.0 if inferred else detector.mean_dead_time
         return self._dead_time_mismatch(tau) if tau else ()
 
     def _frame_mismatch(self, cycle: float) -> tuple[Finding, ...]:
@@ -265,10 +265,10 @@ def _observation(
     since_start = [part.times - start_time for part in parts]
     inside = [in_gti(times, intervals) for times in since_start]
     times = tuple(t[rows] for t, rows in zip(since_start, inside, strict=True))
-    hard = tuple(
-        part.events.hard[rows]
+    kev = tuple(
+        part.events.kev[rows]
         for part, rows in zip(parts, inside, strict=True)
-        if part.events.hard is not None
+        if part.events.kev is not None
     )
 
     exposure = exposure_of(intervals)
@@ -286,7 +286,8 @@ def _observation(
         "start": float(gti[0, 0]),
         "stop": float(gti[-1, 1]),
     }
-    events = Events(times, intervals, hard or None)
+    energies = kev if len(kev) == len(times) else None
+    events = Events(times, intervals, energies)
     return EventObservation(events, start_time, info, (), files=parts, gti=gti)
 
 

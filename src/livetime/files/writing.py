@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 PI_OF_ALL = 210
-PI_OF_HARD = 310
-PI_OF_SOFT = 110
-"""PI of events without energies, and of hard and soft ones: 10, 14 and 6 keV of NuSTAR."""
+"""PI of events without energies: 10 keV of NuSTAR."""
+
+PI_OFFSET = 1.6
+PI_WIDTH = 0.04
+"""Energy in keV of NuSTAR's channel PI 0, and the width of a channel."""
 
 INSTRUMENT = {"TELESCOP": "NuSTAR", "OBJECT": "simulated"}
 """Keywords of a file, where no others are given."""
@@ -47,12 +49,13 @@ def write_events(
     start_time: float = 8e7,
     overwrite: bool = False,
 ) -> None:
-    """Write one OGIP event file for each module: EVENTS (TIME, PI), GTI, and keywords.
+    """Write one OGIP event file for each module: EVENTS (TIME, PI, ENERGY), GTI, keywords.
 
     Each file is written under a temporary name and then renamed.
 
     Arguments:
-        events: times and good time intervals in s.
+        events: times and good time intervals in s; energies in keV give NuSTAR's channel PI and a
+            column ENERGY.
         paths: one for each module; a name that ends with .gz is compressed.
         dead_time: of each event in s; LIVETIME is ONTIME less that for each event.
         instruments: value of INSTRUME of each module.
@@ -116,8 +119,8 @@ def _event_hdus(
     """Build the file in memory."""
     times = events.times[module]
     pi = np.full(len(times), PI_OF_ALL)
-    if events.hard:
-        pi = np.where(events.hard[module], PI_OF_HARD, PI_OF_SOFT)
+    if events.energies:
+        pi = np.round((events.energies[module] - PI_OFFSET) / PI_WIDTH)
     names = {key if len(key) <= 8 else f"HIERARCH {key}": value for key, value in header.items()}
     cards = fits.Header([fits.Card(key, value) for key, value in names.items()])
     gti = events.gti + start_time
@@ -126,6 +129,8 @@ def _event_hdus(
         fits.Column("TIME", "D", unit="s", array=times + start_time),
         fits.Column("PI", "J", array=pi.astype(np.int32)),
     ]
+    if events.energies:
+        columns.append(fits.Column("ENERGY", "D", unit="keV", array=events.energies[module]))
     bounds = [
         fits.Column("START", "D", unit="s", array=gti[:, 0]),
         fits.Column("STOP", "D", unit="s", array=gti[:, 1]),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ class ClassQuestion:
 
         classes = list(run.simulator.prior.classes)
         named = {key: dict(zip(classes, p.tolist(), strict=True)) for key, p in found.items()}
-        mismatches = observation.mismatches(run.simulator.detector)
+        mismatches = observation.mismatches(cast(Any, run.simulator).detector)
         reasons = [*run.doubts(x), *(mismatch.sentence for mismatch in mismatches)]
         verdict = _verdict(named["network"], reasons)
         return ClassResult(run, observation, x, named, test, verdict, observation.notes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,19 +141,15 @@ def chosen_references(settings: AnswerSettings, simulator: Simulator) -> tuple[s
         raise UserError(str(error)) from None
 
 
-def _predict(
-    run: Run, observation: Observation, samples: Samples, seed: int
-) -> Floats:
+def _predict(run: Run, observation: Observation, samples: Samples, seed: int) -> Floats:
     """Simulate summaries (P, X) with draws of a posterior, under the observation's conditions."""
     with progress("simulate predictions", 200, "simulations") as bar:
         return predict(run.simulator, samples, observation.covariates, seed, bar.advance)
 
 
-def _verdict(
-    run: Run, observation: Observation, x: Floats, p_value: float
-) -> Verdict:
+def _verdict(run: Run, observation: Observation, x: Floats, p_value: float) -> Verdict:
     """Collect the reasons to distrust the network's posterior."""
-    mismatches = observation.mismatches(run.simulator.detector)
+    mismatches = observation.mismatches(cast(Any, run.simulator).detector)
     reasons = [*run.doubts(x), *(mismatch.sentence for mismatch in mismatches)]
     if p_value < MIN_PREDICTIVE_P:
         reasons.append(

@@ -1,44 +1,43 @@
 """From plain types to a simulator, the shapes of its data, and the truth of one observation."""
 
+import inspect
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from livetime.config import build
+from livetime.config import build, target
 from livetime.errors import UserError, hint
-from livetime.simulate.counts_spectrum import EnergySpectrum
-from livetime.simulate.photon_spectrum import PhotonSpectrum
-from livetime.simulate.pileup import PileUp
 from livetime.simulate.prior import Prior
-from livetime.simulate.simulator import WHOLE, Simulator, TimingSimulator
-from livetime.simulate.spectral import SpectralSimulator
+from livetime.simulate.simulator import WHOLE, Simulator, check_kinds
 
 
-def build_simulator(
-    config: Mapping[str, Any], threads: int | None = None
-) -> TimingSimulator | SpectralSimulator:
+def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator:
     """Build the simulator that a resolved config describes.
 
+    The class of the group `simulator` says which of the other groups are needed.
+
     Arguments:
-        config: has the groups `prior`, `source`, `detector` and `summary`, each in plain types.
+        config: has the groups `simulator`, `prior`, `source`, `summary` and, where the simulator
+            takes one, `detector`, each in plain types.
         threads: cores to draw on; None for all. The numbers do not depend on it.
 
     Raises:
         UserError: if a part cannot be built, or the parts do not fit together.
     """
-    parts = {name: build(config[name], name) for name in ("prior", "source", "detector", "summary")}
-    spectral = isinstance(parts["detector"], PileUp)
-    for name, kind in (("source", PhotonSpectrum), ("summary", EnergySpectrum)):
-        if isinstance(parts[name], kind) != spectral:
-            detector = type(parts["detector"]).__name__
-            problem = f"is {type(parts[name]).__name__}, which does not fit detector {detector}"
-            raise UserError(name, problem, f"take another {name}, or another detector")
+    cls = cast(type[Simulator], target(config["simulator"], "simulator"))
+    takes = inspect.signature(cls).parameters
+    if config.get("detector") and "detector" not in takes:
+        problem = f"is given, but {cls.__name__} takes none"
+        raise UserError("detector", problem, "take detector null, or another simulator")
 
-    cls = SpectralSimulator if spectral else TimingSimulator
+    names = [name for name in ("prior", "source", "detector", "summary") if name in takes]
+    parts = {name: build(config.get(name) or {}, name) for name in names}
     try:
-        return cls(**parts, threads=threads)
-    except UserError:
-        raise
+        check_kinds(cls.kind, **{name: parts[name] for name in names if name != "prior"})
+        return cast(Simulator, build(config["simulator"], "simulator", threads=threads, **parts))
+    except UserError as error:
+        # The sentences of simulators name the group themselves.
+        raise UserError(str(error).removeprefix("simulator: ")) from None
     except ValueError as error:
         raise UserError(str(error)) from None
 
@@ -51,14 +50,12 @@ def shapes(simulator: Simulator) -> dict[str, Any]:
     """
     prior = simulator.prior
     layout = simulator.layout
-    bins = len(layout.frequency)
-    channels = sum(s.stop - s.start == bins for s in layout.slices.values())
     return {
         "low": prior.low.tolist(),
         "high": prior.high.tolist(),
         "x_dim": layout.size,
-        "channels": channels,
-        "bins": bins,
+        "channels": len(layout.spectra),
+        "bins": len(layout.axis.values),
         "classes": list(prior.classes),
     }
 

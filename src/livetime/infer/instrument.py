@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from livetime.files.events import Selection
 from livetime.files.finding import Finding, plural
 from livetime.files.observation import EventObservation, Observation, read_events
 from livetime.files.spectrum import SpectrumObservation, read_spectrum
-from livetime.simulate.detector import COVARIATES
-from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.dead_time_detector import COVARIATES, DeadTime
+from livetime.simulate.features import Features
+from livetime.simulate.simulator import Simulator
 from livetime.simulate.spectral import SpectralSimulator
+from livetime.simulate.timing import TimingSimulator
 
 Reader = Callable[
     [Any, ObservationFiles],
@@ -40,8 +42,7 @@ def read_observation(
     Raises:
         UserError: if the files do not fit the simulator, or cannot be used.
     """
-    kind = "spectrum" if isinstance(simulator, SpectralSimulator) else "events"
-    return READERS[kind](simulator, files)
+    return READERS[simulator.kind](simulator, files)
 
 
 def _read_events(
@@ -51,7 +52,8 @@ def _read_events(
     _refuse_options(simulator, files)
     summary = simulator.summary
     detector = simulator.detector
-    selection = Selection(files.band, files.gti, files.start, files.stop, files.hard)
+    has_hardness = "hardness" in summary.parameters
+    selection = Selection(files.band, files.gti, files.start, files.stop, has_hardness)
     everything = read_events(files.path, selection, count_files(simulator, files))
     observation = everything.in_segments(
         summary.segment_size,
@@ -59,7 +61,8 @@ def _read_events(
         dt=summary.dt,
         dead_time=detector.mean_dead_time if detector.renewal else 0.0,
     )
-    _refuse_one_colour(observation, files)
+    if has_hardness:
+        simulator = _with_threshold(simulator, files, observation)
 
     observation = with_detector(simulator, files, observation)
     params = {**observation.info.get("detector", {}), "rate": 1.0}
@@ -79,7 +82,7 @@ OF_EVENTS = (
     "dead_time",
     "detectors",
     "background",
-    "counted",
+    "kept_fraction",
 )
 """Settings that mean nothing for a spectrum."""
 
@@ -101,7 +104,11 @@ def _read_spectrum(
     return observation, simulator.summary.vector(observation.counts, observation.exposure)
 
 
-READERS: dict[str, Reader] = {"events": _read_events, "spectrum": _read_spectrum}
+READERS: dict[str, Reader] = {
+    "events": _read_events,
+    "periodograms": _read_events,
+    "spectrum": _read_spectrum,
+}
 """What reads an observation, by the kind of the simulator."""
 
 
@@ -112,21 +119,28 @@ def _refuse_options(simulator: TimingSimulator, files: ObservationFiles) -> None
             problem = "is given, but the run takes light curves"
             raise UserError(f"observation.{name}", problem, "give event files instead")
 
-    needs_hardness = "hardness" in simulator.summary.parameters
-    if files.hard is not None and not needs_hardness:
+    if files.hard is not None and "hardness" not in simulator.summary.parameters:
         problem = "is given, but the summary of the run has no hardness"
         raise UserError("observation.hard", problem, "leave it out")
-    if files.hard is None and needs_hardness:
-        problem = "is missing, but the summary of the run has a hardness"
-        raise UserError("observation.hard", problem, "give the first hard PI channel, such as 210")
 
 
-def _refuse_one_colour(observation: EventObservation, files: ObservationFiles) -> None:
-    """Raise UserError if all events are hard, or all soft."""
-    flags = observation.events.hard
-    if flags and np.ptp(np.concatenate(flags).astype(np.int8)) == 0:
-        problem = f"is {files.hard:g}, which makes all events of {files.path[0]} hard or all soft"
-        raise UserError("observation.hard", problem, "choose a channel between")
+def _with_threshold(
+    simulator: TimingSimulator, files: ObservationFiles, observation: EventObservation
+) -> TimingSimulator:
+    """Return the simulator with the energy from which on an event of these files is hard.
+
+    Raises:
+        UserError: if all events are hard, or all soft.
+    """
+    summary = cast(Features, simulator.summary)
+    if files.hard is not None:
+        summary = replace(summary, hard_energy=files.hard)
+    energies = np.concatenate(observation.events.energies or (np.zeros(0),))
+    hard = energies >= summary.hard_energy
+    if hard.all() or not hard.any():
+        problem = f"is {summary.hard_energy:g} keV, which makes all events hard or all soft"
+        raise UserError("observation.hard", problem, "choose an energy in keV between")
+    return replace(simulator, summary=summary)
 
 
 def count_files(simulator: TimingSimulator, files: ObservationFiles) -> int:
@@ -142,12 +156,12 @@ def count_files(simulator: TimingSimulator, files: ObservationFiles) -> int:
         UserError: for an option of the detector that the run does not take.
     """
     for option, name in COVARIATES.items():
-        if getattr(files, option) is not None and name not in simulator.known:
+        if getattr(files, option) is not None and name not in simulator.detector_covariates:
             own = getattr(simulator.detector, option, "none")
             problem = f"is given, but the run was trained for {option} {own} alone"
             raise UserError(f"observation.{option}", problem, "leave it out")
     own = simulator.detector.modules
-    merges = own == 1 and "detectors" in simulator.known
+    merges = own == 1 and "detectors" in simulator.detector_covariates
     return max(1, len(files.path)) if merges else own
 
 
@@ -160,7 +174,7 @@ def with_detector(
     - `detectors`: as given, else those that the files name, one for a file that names none;
     - `background_share`: recorded background over recorded counts/s; dead time and screening take
       the same share of both;
-    - `counted`: as given, else the share of the file's events that is in the band, times the share
+    - `kept_fraction`: as given, else the share of the file's events that is in the band, times the share
       that screening left. With a live-time fraction L a detector recorded (1 - L)/tau events/s; of
       frames the share is L, since the other events came during the readout.
 
@@ -175,7 +189,7 @@ def with_detector(
     Raises:
         UserError: for what is neither given nor known, and for numbers that are not possible.
     """
-    if not simulator.known:
+    if not simulator.detector_covariates:
         return observation
     info = observation.info
     if len(observation.events.times) > simulator.detector.modules:
@@ -199,7 +213,7 @@ def _covariates(
     simulator: TimingSimulator, files: ObservationFiles, info: dict[str, Any], rate: float
 ) -> dict[str, float]:
     """Find the value of each detector covariate; rate: recorded counts/s of a module."""
-    names = simulator.known
+    names = simulator.detector_covariates
     found: dict[str, float] = {}
     if "dead_time" in names:
         least = simulator.prior.covariates["dead_time"].low
@@ -208,9 +222,9 @@ def _covariates(
         found["detectors"] = float(_detectors(files, info))
     if "background_share" in names:
         found["background_share"] = _background_share(files, rate, " and ".join(info["files"]))
-    if "counted" in names:
-        before = {**found, "counted": 1.0, "rate": rate}
-        found["counted"] = files.counted or _kept_fraction(simulator, before, info)
+    if "kept_fraction" in names:
+        before = {**found, "kept_fraction": 1.0, "rate": rate}
+        found["kept_fraction"] = files.kept_fraction or _kept_fraction(simulator, before, info)
     return found
 
 
@@ -218,13 +232,13 @@ def _refuse_too_bright(
     simulator: TimingSimulator, found: dict[str, float], rate: float, names: str
 ) -> None:
     """Raise UserError if the detectors could not record so many events."""
-    detector = simulator.detector_at({**found, "rate": rate})
+    detector = cast(DeadTime, simulator.detector_at({**found, "rate": rate}))
     if detector.live_fraction(rate) > 0:
         return
     detectors = plural(round(found.get("detectors", 1)), "detector")
     limit = f"{detectors} with a dead time of {detector.mean_dead_time:.4g} s"
     problem = f"{names}: {rate:.6g} recorded counts/s are more than {limit} can record"
-    raise UserError(problem, "", "check dead_time, detectors and counted of the observation")
+    raise UserError(problem, "", "check dead_time, detectors and kept_fraction of the observation")
 
 
 def _dead_time(files: ObservationFiles, info: dict[str, Any], least: float) -> float:
@@ -284,7 +298,7 @@ def _kept_fraction(
         return in_band * live
 
     # The rows in the band account for so much dead time; more of it means that rows were screened.
-    detector = simulator.detector_at(found)
+    detector = cast(DeadTime, simulator.detector_at(found))
     dead = 1 - float(detector.live_fraction(found["rate"]))
     if 1 - live - dead / in_band < MIN_SCREENED:
         return in_band

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livetime.simulate.layout import Block
 from livetime.simulate.prior import Samples
-from livetime.simulate.simulator import GAIN, INCIDENT, LIVE, Simulator
+from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
 PREDICTIONS = 200
@@ -17,12 +18,6 @@ MIN_PREDICTIVE_P = 0.01
 """Posterior predictive p-value below which a posterior is not to be trusted."""
 OUTSIDE = 1e-6
 """Excess over the range of the training, in units of the range, that still counts as inside."""
-FOLLOWS = {
-    LIVE: ("live-time fraction", ""),
-    INCIDENT: ("incident rate of the source", " counts/s"),
-    GAIN: ("power over the noise of variability of 1 (fractional rms)^2/Hz", ""),
-}
-"""Entries of a summary that follow from others: log10 of a quantity, with its unit."""
 
 
 def predict(
@@ -105,53 +100,34 @@ class TrainingRange:
             x: observed summary (X,).
         """
         out = []
-        for name, part in simulator.layout.slices.items():
-            values = np.asarray(x[part], dtype=np.float64)
-            low, high = self._edges(simulator, name, part)
+        for block in simulator.layout.blocks:
+            values = np.asarray(x[simulator.layout.slices[block.name]], dtype=np.float64)
+            low, high = self._edges(simulator, block.name)
             beyond = np.maximum(low - values, values - high) / (high - low + 1e-9)
             worst = int(beyond.argmax())
             if beyond[worst] <= OUTSIDE:
                 continue
-            count = int((beyond > OUTSIDE).sum())
-            entry = np.array([values[worst], low[worst], high[worst]])
-            words, unit, (value, least, most) = _quantity(simulator, name, worst, count, entry)
+            entry = block.to_physical([values[worst], low[worst], high[worst]])
+            value, least, most = entry.tolist()
+            words, unit = _in_words(block, worst, int((beyond > OUTSIDE).sum()))
             seen = f"training saw {least:.4g} to {most:.4g}"
             out.append(f"{words} is {value:.4g}{unit}, but {seen}: the answer is extrapolated")
         return out
 
-    def _edges(self, simulator: Simulator, name: str, part: slice) -> tuple[Floats, Floats]:
-        """Find the range of the entries of one slice."""
-        drawn = simulator.prior.covariates.get(name) if name in simulator.known else None
-        if drawn is None:
-            return self.low[part], self.high[part]
-        low = np.atleast_1d(drawn.to_sampling([drawn.low]))
-        return low, np.atleast_1d(drawn.to_sampling([drawn.high]))
+    def _edges(self, simulator: Simulator, name: str) -> tuple[Floats, Floats]:
+        """Find the range of the entries of one block."""
+        if name in simulator.detector_covariates:
+            drawn = simulator.prior.covariates[name]
+            edges = drawn.to_sampling([drawn.low, drawn.high])
+            return edges[:1], edges[1:]
+        part = simulator.layout.slices[name]
+        return self.low[part], self.high[part]
 
 
-def _quantity(
-    simulator: Simulator, name: str, at: int, count: int, entry: Floats
-) -> tuple[str, str, Floats]:
-    """Name an entry, its unit, and its values, which are (value, low, high), in physical units."""
-    drawn = simulator.prior.covariates.get(name) if name in simulator.known else None
-    layout = simulator.layout
-    words = name.replace("_", " ")
-    if name in layout.spectra and layout.unit == "keV":
-        return f"share of the counts at {layout.frequency[at]:.3g} keV", "%", 100 * entry**2
-    if name in layout.spectra:
-        n = layout.slices[name].stop - layout.slices[name].start
-        place = f"{layout.frequency[at]:.3g} Hz ({count} of {n} frequencies are outside)"
-        unit = " (where 2 is the detector's noise)" if simulator.known else " (Leahy)"
-        return f"{name} power at {place}", unit, 2 * np.exp(entry)
-    if drawn is not None:
-        return words, f" {drawn.unit}".rstrip(), drawn.to_physical(entry)
-    logarithms = {
-        **FOLLOWS,
-        "segments": ("number of segments", ""),
-        "exposure": ("exposure", " s"),
-        "rate": ("count rate", " counts/s"),
-    }
-    if name in logarithms:
-        return *logarithms[name], 10**entry
-    if name.startswith("rate"):
-        return f"recorded rate of module {name[-1].upper()}", " counts/s", 10**entry
-    return words, "", entry
+def _in_words(block: Block, at: int, outside: int) -> tuple[str, str]:
+    """Name an entry of a block, and its unit."""
+    if block.axis is None:
+        return block.label, f" {block.unit}".rstrip()
+    place = f"{block.label} at {block.axis.values[at]:.3g} {block.axis.unit}"
+    words = f"{place} ({outside} of {block.size} entries are outside)"
+    return words, "%" if block.unit == "%" else f" ({block.unit})"

@@ -20,8 +20,7 @@ from livetime.infer.question import Question, find_question
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.learn.training import load
-from livetime.simulate.simulator import TimingSimulator
-from livetime.simulate.spectral import SpectralSimulator
+from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
 RUN = "run.json"
@@ -82,7 +81,7 @@ class Run:
         return cls(folder, config)
 
     @cached_property
-    def simulator(self) -> TimingSimulator | SpectralSimulator:
+    def simulator(self) -> Simulator:
         """Build the simulator of the run; UserError if the config is damaged."""
         try:
             return build_simulator(self.config)

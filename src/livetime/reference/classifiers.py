@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from livetime.reference.exact import Exact
 from livetime.reference.whittle import DeadTimeModel
-from livetime.simulate.detector import Whittle
-from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.periodograms import PeriodogramSimulator
+from livetime.simulate.simulator import Simulator
+from livetime.simulate.timing import TimingSimulator
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
@@ -123,7 +124,7 @@ class LikelihoodRatio:
     """Is there a QPO? Twice the gain in the greatest Whittle log-likelihood that a QPO brings over the continuum alone.
 
     White noise and response are the exact ones of the detector's dead time at the observation's rate, to first order in the variability;
-    those of `Whittle` are as simulated. The maxima lie within the prior box; a grid over QPOs beside the best continuum tells where Adam
+    those of `PeriodogramSimulator` are as simulated. The maxima lie within the prior box; a grid over QPOs beside the best continuum tells where Adam
     starts, from several places at once. The statistic has no chi-square distribution, a QPO's frequency having no meaning without one
     (Protassov et al. 2002): see `Threshold`.
 
@@ -134,7 +135,7 @@ class LikelihoodRatio:
         batch: observations at a time.
     """
 
-    simulator: TimingSimulator
+    simulator: TimingSimulator | PeriodogramSimulator
     starts: int = 48
     steps: int = 150
     batch: int = 25
@@ -142,8 +143,9 @@ class LikelihoodRatio:
     @classmethod
     def of(cls, simulator: Simulator) -> "LikelihoodRatio | None":
         """The test of a simulator's observations; None where it does not apply."""
-        if not isinstance(simulator, TimingSimulator):
+        if simulator.kind == "spectrum":
             return None
+        simulator = cast(TimingSimulator, simulator)
         described = dict(simulator.source.components) == {"qpo": "qpo", "noise": "noise"}
         applies = (
             described
@@ -154,11 +156,12 @@ class LikelihoodRatio:
 
     def _known(self, row: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Observed power of the channel that holds the source, expected noise, factor of the source's power, and Gamma shape, each (F,)."""
-        if isinstance(detector := self.simulator.detector, Whittle):
-            power, shape, rate = Exact(self.simulator).given(row)
+        if self.simulator.kind == "periodograms":
+            simulator = cast(PeriodogramSimulator, self.simulator)
+            power, shape, rate = Exact(simulator).given(row)
             return (
                 power,
-                np.full(len(power), detector.noise or 2.0),
+                np.full(len(power), simulator.noise or 2.0),
                 np.full(len(power), rate),
                 shape,
             )
@@ -167,12 +170,12 @@ class LikelihoodRatio:
 
     @cached_property
     def _dead_time_model(self) -> DeadTimeModel:
-        return DeadTimeModel(self.simulator)
+        return DeadTimeModel(cast(TimingSimulator, self.simulator))
 
     def _log_likelihood(self, u: Tensor, known: Sequence[Tensor], edges: Tensor) -> Tensor:
         """(B, S) less that of the data themselves, at logits u (B, S, P) of places in the box `edges` (2, P); P is 2 without a QPO."""
         observed, noise, factor, shape = (k[:, None] for k in known)
-        f = torch.from_numpy(self.simulator.layout.frequency).float()
+        f = torch.from_numpy(self.simulator.layout.axis.values).float()
         *qpo, rms, half = (10 ** (edges[0] + (edges[1] - edges[0]) * torch.sigmoid(u)))[
             ..., None
         ].unbind(-2)

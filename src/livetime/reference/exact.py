@@ -1,4 +1,4 @@
-"""The best possible answers, where the likelihood is known: posteriors and class probabilities for the detector `Whittle`."""
+"""The best possible answers, where the likelihood is known: posteriors and class probabilities for `PeriodogramSimulator`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, logsumexp
 
 from livetime.reference.sampler import anneal, log_logistic, posterior
-from livetime.simulate.detector import Whittle
+from livetime.simulate.periodograms import PeriodogramSimulator
 from livetime.simulate.prior import Samples
-from livetime.simulate.simulator import TimingSimulator
 
 Floats = NDArray[np.float64]
 POPULATION = 600
@@ -30,23 +29,23 @@ class Exact:
     a fraction of a standard deviation wide. More by emcee, without a density.
 
     Arguments:
-        simulator: with the detector `Whittle`.
+        simulator: draws the periodograms.
         draws: that `fit` hands out.
         max_steps: of emcee's chain.
 
-    Raises: ValueError for any other detector.
+    Raises: ValueError for any other simulator.
     """
 
-    simulator: TimingSimulator
+    simulator: PeriodogramSimulator
     draws: int = 4000
     max_steps: int = 12000
 
     name: ClassVar[str] = "exact"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.simulator.detector, Whittle):
+        if self.simulator.kind != "periodograms":
             raise ValueError(
-                "the exact posterior is known for detector=whittle alone; leave `exact` out of reference.names"
+                "the exact posterior is known for simulated periodograms alone; leave `exact` out of reference.names"
             )
 
     def given(self, x: ArrayLike) -> tuple[Floats, Floats, float]:
@@ -56,17 +55,12 @@ class Exact:
         segments = round(10 ** part["segments"].item())
         return (
             2 * np.exp(part["power"]),
-            segments * layout.averaged.astype(np.float64),
+            segments * layout.axis.averaged.astype(np.float64),
             float(10 ** part["rate_a"].item()),
         )
 
     def _expected(self, params: Mapping[str, ArrayLike], rate: float) -> Floats:
-        detector = self.simulator.detector
-        assert isinstance(detector, Whittle)
-        source = self.simulator.source.spectrum.power(self.simulator.layout.frequency, params)
-        return detector.expected(
-            np.atleast_2d(source), {**params, "rate": np.full(len(np.atleast_2d(source)), rate)}
-        )
+        return np.atleast_2d(self.simulator.expected({**params, "rate": rate}))
 
     def log_likelihood(self, theta: ArrayLike, x: ArrayLike) -> Floats:
         """Log density (n,) of x (X,) given theta (n, D) in sampling coordinates, up to a constant that depends on x alone."""

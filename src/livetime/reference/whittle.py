@@ -9,7 +9,7 @@ a source that varies weakly; `AveragedDeadTimeModel` averages both over the rate
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,13 +18,14 @@ from livetime.reference.exact import Exact
 from livetime.reference.expected_power import ORDER, ExpectedPower, Lines
 from livetime.reference.sampler import posterior
 from livetime.reference.spectral import SPECTRAL, SpectralReference
-from livetime.simulate.detector import DeadTime, Whittle
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.frames import FramePileUp
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.power_spectrum import POWER_SHAPES
 from livetime.simulate.prior import Samples
-from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.simulator import Simulator
 from livetime.simulate.spectral import SpectralSimulator
+from livetime.simulate.timing import TimingSimulator
 
 Floats = NDArray[np.float64]
 POPULATION = 600
@@ -46,7 +47,7 @@ def _detector_table(
     from scipy.interpolate import CubicSpline
 
     log_rate = np.linspace(low, high, int((high - low) / 0.05) + 2)
-    f, dt, rate = summary.layout(1).frequency, summary.dt, np.exp(log_rate)
+    f, dt, rate = summary.axis.values, summary.dt, np.exp(log_rate)
     undiluted, share = replace(detector, background=0.0), detector.source_share(rate)
 
     def shown(k: float) -> NDArray[np.complex128]:
@@ -117,15 +118,14 @@ class Reference:
     @cached_property
     def detector(self) -> DeadTime:
         """The one that the model believes in."""
-        if isinstance(self.simulator.detector, Whittle):
-            raise ValueError(
-                f"the {self.name} is of events; for detector=whittle the exact posterior is known"
-            )
-        return self.simulator.detector_at({})
+        return cast(DeadTime, self.simulator.detector_at({}))
 
     def of(self, params: Mapping[str, ArrayLike]) -> Self:
         """The same for a detector whose covariates are known: physical, each a number; of the background that beside `rate`."""
-        own = {name: float(np.ravel(params[name])[0]) for name in (*self.simulator.known, "rate")}
+        own = {
+            name: float(np.ravel(params[name])[0])
+            for name in (*self.simulator.detector_covariates, "rate")
+        }
         return replace(self, simulator=self.simulator.at(own))
 
     def _of(self, x: ArrayLike) -> Self:
@@ -134,7 +134,7 @@ class Reference:
         ranges = self.simulator.prior.covariates
         known = {
             name: float(ranges[name].to_physical(values[layout.slices[name]])[0])
-            for name in self.simulator.known
+            for name in self.simulator.detector_covariates
         }
         rates = [
             10 ** float(values[s][0])
@@ -162,13 +162,13 @@ class Reference:
 
         Raises: ValueError if x is not finite or its recorded rate is beyond what the dead time allows.
         """
-        if self.simulator.known:
+        if self.simulator.detector_covariates:
             return self._of(x).log_likelihood(theta, self.simulator.raw(x))
         return self._evaluate(np.atleast_2d(np.asarray(theta, dtype=np.float64)), self.data(x))
 
     def power(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
         """Expected Leahy powers (n, F) of each channel of the summary; params: physical, each a number or (n,), the detector's a number."""
-        if self.simulator.known:
+        if self.simulator.detector_covariates:
             return self.of(params).power(params)
         params = {
             name: np.atleast_1d(np.asarray(value, dtype=np.float64))
@@ -205,8 +205,8 @@ class Reference:
         for norm, index in self.source.of_shape("powerlaw", params):
             total = (
                 total
-                + POWER_SHAPES["powerlaw"].power(layout.frequency, norm, index)
-                @ layout.averaged
+                + POWER_SHAPES["powerlaw"].power(layout.axis.values, norm, index)
+                @ layout.axis.averaged
                 / self.simulator.summary.segment_size
             )
         return total
@@ -220,9 +220,9 @@ class Reference:
             self.simulator.summary.segment_size,
             self.simulator.source.dt,
         )
-        several = layout.averaged > 1
-        spread = np.sqrt((layout.averaged**2 - 1) / 12) / size
-        f = np.concatenate([layout.frequency - spread, (layout.frequency + spread)[several]])
+        several = layout.axis.averaged > 1
+        spread = np.sqrt((layout.axis.averaged**2 - 1) / 12) / size
+        f = np.concatenate([layout.axis.values - spread, (layout.axis.values + spread)[several]])
         power = self.source(np.abs(f - np.round(f * step) / step), params, size, gains, lines)
         mean = power[:, : len(spread)]
         mean[:, several] = (mean[:, several] + power[:, len(spread) :]) / 2
@@ -306,7 +306,7 @@ class Reference:
             2 * np.exp(part[name]) for name in ("power", "sum", "difference") if name in part
         ]
         response, slope = self._table(log_rate)[1], self._table(log_rate, 1)
-        shape, total = segments * layout.averaged.astype(np.float64), float(rates.sum())
+        shape, total = segments * layout.axis.averaged.astype(np.float64), float(rates.sum())
         return Data(
             channels,
             shape,
@@ -360,7 +360,7 @@ class Reference:
 
     def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
         """Draws from the posterior of x by emcee; the same for the same seed. A note says so if the chain did not converge."""
-        if self.simulator.known:
+        if self.simulator.detector_covariates:
             return replace(self._of(x).fit(self.simulator.raw(x), seed), prior=self.simulator.prior)
         prior, data, rng = self.simulator.prior, self.data(x), np.random.default_rng(seed)
         width = prior.high - prior.low
@@ -393,10 +393,7 @@ class Naive(Reference):
 
     @cached_property
     def detector(self) -> DeadTime:
-        if isinstance(frames := self.simulator.detector, FramePileUp):
-            return DeadTime(1, 0.0, counted=frames.exposed)
-        own = super().detector
-        return DeadTime(own.modules, 0.0, background=own.background, counted=own.counted)
+        return self.simulator.detector_at({}).naive()
 
 
 @dataclass(frozen=True)
@@ -443,14 +440,13 @@ class FrameModel(Reference):
 
     @property
     def _frames(self) -> FramePileUp:
-        assert isinstance(self.simulator.detector, FramePileUp)  # `applicable` names no other
-        return self.simulator.detector
+        return cast(FramePileUp, self.simulator.detector)
 
     @cached_property
     def _shown(self) -> Floats:
         """Share of the power (F,) that is left of a rate which is constant over steps, in bins; where one is a multiple of the other."""
         f, (short, long) = (
-            self.simulator.layout.frequency,
+            self.simulator.layout.axis.values,
             sorted((self.simulator.source.dt, self.simulator.summary.dt)),
         )
         return np.asarray((np.sinc(f * long) / np.sinc(f * short)) ** 2)
@@ -486,7 +482,7 @@ class FrameModel(Reference):
         recorded, noise, gains, lines = self._seen(params)
         expected = noise[:, None] + total * self._shown * self._in_bins(params, gains, lines)
         value: Floats = -(2 * np.exp(power) / expected + np.log(expected)) @ (
-            segments * layout.averaged
+            segments * layout.axis.averaged
         )
         duration = float(segments[0] * self.simulator.summary.segment_size)
         slow = self.source(np.array([0.5 / duration]), params, duration, gains, lines)[:, 0] / (
@@ -540,21 +536,15 @@ def applicable(simulator: Simulator, names: Sequence[str] | None) -> tuple[str, 
     Raises: ValueError for one that is asked for by name and has none.
     """
     known: tuple[str, ...] = ()
-    detector = simulator.detector if isinstance(simulator, TimingSimulator) else None
-    beyond = isinstance(detector, DeadTime) and (
-        detector.paralyzable or detector.frame_time > 0 or detector.area != 1
-    )
-    if isinstance(simulator, SpectralSimulator):
+    if simulator.kind == "spectrum":
         known = tuple(SPECTRAL)
-    elif (
-        isinstance(simulator, TimingSimulator)
-        and isinstance(simulator.summary, Periodogram)
-        and not beyond
-    ):
-        of_events = (
-            ("naive", "frame_model") if isinstance(detector, FramePileUp) else tuple(REFERENCES)[:3]
-        )
-        known = ("exact",) if isinstance(detector, Whittle) else of_events
+    elif simulator.kind == "periodograms":
+        known = ("exact",)
+    else:
+        timing = cast(TimingSimulator, simulator)
+        of_law = {"dead time": tuple(REFERENCES)[:3], "frames": ("naive", "frame_model"), "": ()}
+        if timing.summary.is_periodogram:
+            known = of_law[timing.detector.law]
     for name in names or ():
         if name not in known:
             there = f"it can be {', '.join(known)}" if known else "say reference.names=[]"
@@ -566,8 +556,8 @@ def applicable(simulator: Simulator, names: Sequence[str] | None) -> tuple[str, 
 
 def references(simulator: Simulator, names: Sequence[str], **options: Any) -> dict[str, Answering]:
     """By name, those of the `applicable` names; `options` are arguments of their classes."""
-    if isinstance(simulator, SpectralSimulator):
-        return {name: SPECTRAL[name](simulator, **options) for name in names}
-    if isinstance(simulator, TimingSimulator):
-        return {name: REFERENCES[name](simulator, **options) for name in names}
-    return {}
+    if simulator.kind == "spectrum":
+        return {
+            name: SPECTRAL[name](cast(SpectralSimulator, simulator), **options) for name in names
+        }
+    return {name: REFERENCES[name](cast(Any, simulator), **options) for name in names}

@@ -12,7 +12,8 @@ from scipy import stats
 
 from livetime.check.calibration import Calibration
 from livetime.check.classification import Classification
-from livetime.simulate.periodogram import Layout, cospectrum
+from livetime.simulate.layout import Layout
+from livetime.simulate.periodogram import cospectrum
 from livetime.simulate.prior import Prior, Samples
 
 Floats = NDArray[np.floating[Any]]
@@ -241,7 +242,7 @@ def predictive(
         predicted: (P, X).
         references: name -> channel -> expected power (F,).
     """
-    f, powers = layout.frequency, _powers(layout)
+    f, powers = layout.axis.values, _powers(layout)
     titles = {
         "power": "power spectrum",
         "sum": "A+B: source and noise",
@@ -484,14 +485,16 @@ def distributions(
             low, mid, high = np.quantile(
                 x[labels == k][:, layout.slices[name]], [0.16, 0.5, 0.84], axis=0
             )
-            ax.fill_between(layout.frequency, low, high, color=f"C{k}", alpha=0.2, lw=0)
-            ax.plot(layout.frequency, mid, color=f"C{k}", label=label)
+            ax.fill_between(layout.axis.values, low, high, color=f"C{k}", alpha=0.2, lw=0)
+            ax.plot(layout.axis.values, mid, color=f"C{k}", label=label)
         what = (
-            "ln of Leahy power over 2" if layout.unit == "Hz" else "root of the share of the counts"
+            "ln of Leahy power over 2"
+            if layout.axis.unit == "Hz"
+            else "root of the share of the counts"
         )
         ax.set(
             xscale="log",
-            xlabel=layout.axis,
+            xlabel=layout.axis.label,
             title=f"{name}: {what}, median and 68% of the simulations",
         )
         ax.legend(fontsize="small")
@@ -582,8 +585,8 @@ def saliency(values: Floats, layout: Layout) -> Figure:
     panels = [2.8] * len(spectra) + [0.22 * len(numbers) + 0.6]
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=panels)[:, 0]
     for ax, name in zip(axes, spectra, strict=False):
-        ax.plot(layout.frequency, values[layout.slices[name]], color=COLOURS["network"])
-        ax.set(xscale="log", xlabel=layout.axis, ylabel="rms gradient", title=name)
+        ax.plot(layout.axis.values, values[layout.slices[name]], color=COLOURS["network"])
+        ax.set(xscale="log", xlabel=layout.axis.label, ylabel="rms gradient", title=name)
     ordered = sorted(numbers, key=lambda name: numbers[name])
     axes[-1].barh(
         [axis_text(name) for name in ordered],

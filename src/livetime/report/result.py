@@ -18,7 +18,7 @@ from livetime.progress import say
 from livetime.reference.spectral import SpectralReference
 from livetime.report import page as report
 from livetime.report import plot
-from livetime.simulate.spectral import SpectralSimulator
+from livetime.simulate.spectral import draws_spectra
 
 
 def save(result: Any, folder: Path) -> None:
@@ -65,7 +65,7 @@ def predictive(result: PosteriorResult) -> Figure:
             powers[name] = {
                 channel: np.ravel(power) for channel, power in reference.power(params).items()
             }
-    if not isinstance(simulator, SpectralSimulator):
+    if not draws_spectra(simulator):
         predicted = np.array([simulator.raw(row) for row in result.predicted])
         return plot.predictive(simulator.raw(result.x), simulator.layout, predicted, powers)
     rows = (result.x, *result.predicted)

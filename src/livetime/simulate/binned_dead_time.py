@@ -1,16 +1,20 @@
 """Counts per bin of a non-paralyzable detector, exactly, without the times of its events: for bright detectors that are seldom blind."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from livetime.simulate.detector import DeadTime
 from livetime.simulate.light_curve import Rate
 from livetime.simulate.numba_random import poisson, uniform
 
-LEAST = 0.4
+if TYPE_CHECKING:
+    from livetime.simulate.dead_time_detector import DeadTime
+
+MIN_EVENTS_PER_BIN = 0.4
 """Incident events of a detector in a bin,"""
-MOST = 0.5
+MAX_EVENTS_PER_DEAD_TIME = 0.5
 """and in a dead time, between which counting was measured to be faster than drawing events: of one detector 1.8 times at 300 counts/s,
 4 times at 1000 and 8 times at 3000."""
 
@@ -67,8 +71,8 @@ def _count(values, repeat, dt, scale, offset, tau, rng, counts):  # type: ignore
         counts[k] += n - lost
 
 
-def counts(
-    detector: DeadTime, rate: Rate, dt: float, rng: np.random.Generator
+def draw_counts(
+    detector: "DeadTime", rate: Rate, dt: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], ...]:
     """Recorded and counted events of each module in bins of dt, (N,): of the same distribution as those that `DeadTime.record` draws.
 
@@ -90,7 +94,7 @@ def counts(
     n, repeat, tau = round(rate.duration / dt), round(rate.dt / dt), detector.mean_dead_time
     detectors, share, background = (
         detector.detectors or 1,
-        detector.counted or 1.0,
+        detector.kept_fraction or 1.0,
         detector.background or 0.0,
     )
     out = []
@@ -108,22 +112,22 @@ def counts(
     return tuple(out)
 
 
-def applies(detector: DeadTime, rate: Rate, dt: float) -> bool:
-    """Whether `counts` can be drawn."""
+def applies(detector: "DeadTime", rate: Rate, dt: float) -> bool:
+    """Whether `draw_counts` can be drawn."""
     whole = abs(rate.dt / dt - round(rate.dt / dt)) < 1e-9 and rate.dt > dt / 2
     return whole and not (
-        detector.parameters
+        detector.covariates
         or detector.paralyzable
         or detector.frame_time
         or len(detector.distribution.low) > 1
     )
 
 
-def pays(detector: DeadTime, rate: Rate, dt: float, mean: float) -> bool:
+def is_faster(detector: "DeadTime", rate: Rate, dt: float, mean: float) -> bool:
     """Whether that is faster than `DeadTime.record`, at a mean incident rate of the source in counts/s."""
     each = (mean + (detector.background or 0.0)) / (detector.detectors or 1)
     return (
         applies(detector, rate, dt)
-        and each * dt >= LEAST
-        and each * detector.mean_dead_time <= MOST
+        and each * dt >= MIN_EVENTS_PER_BIN
+        and each * detector.mean_dead_time <= MAX_EVENTS_PER_DEAD_TIME
     )

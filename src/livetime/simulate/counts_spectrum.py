@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.simulate.periodogram import Layout
-from livetime.simulate.pileup import FrameEvents
+from livetime.simulate.layout import Axis, Block, Layout
+from livetime.simulate.pileup import FrameEvents, PileUp
 from livetime.simulate.response import Response
 
 Floats = NDArray[np.float64]
@@ -40,6 +40,8 @@ class EnergySpectrum:
     grades: bool = False
     annuli: bool = False
 
+    simulators: ClassVar[tuple[str, ...]] = ("spectrum",)
+
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high < np.inf:
             raise ValueError(
@@ -62,20 +64,28 @@ class EnergySpectrum:
         edges = self.edges(response)
         return np.append(response.e_min[edges[:-1]], response.e_max[edges[-1] - 1])
 
-    def layout(self, response: Response) -> Layout:
-        edges = self.edges(response)
-        slices, at, groups = {}, 0, len(edges) - 1
-        for name in ("spectrum", "outer") if self.annuli else ("spectrum",):
-            slices[name] = slice(at, at := at + groups)
-        for name in (
-            "rate",
-            *(["rate_outer"] if self.annuli else []),
-            *(["bad"] if self.grades else []),
-            "exposure",
-        ):
-            slices[name] = slice(at, at := at + 1)
-        energy = self.group((response.e_min + response.e_max) / 2, response) / np.diff(edges)
-        return Layout(slices, energy, np.diff(edges), "keV")
+    def layout(self, detector: PileUp) -> Layout:
+        """Describe the vector of a detector with a response."""
+        response = detector.response
+        channels = np.diff(self.edges(response))
+        nominal = (response.e_min + response.e_max) / 2
+        axis = Axis(self.group(nominal, response) / channels, "keV", channels, "energy")
+
+        places = (
+            {"spectrum": "rate", "outer": "rate_outer"} if self.annuli else {"spectrum": "rate"}
+        )
+        spectra = [
+            Block(name, len(channels), axis, "share of the counts", "%", "root_percent")
+            for name in places
+        ]
+        words = {"rate": "count rate", "rate_outer": "count rate of the outer annulus"}
+        rates = [
+            Block(name, label=words[name], unit="counts/s", transform="log10")
+            for name in places.values()
+        ]
+        bad = [Block("bad", label="bad over good events", transform="log10")]
+        exposure = Block("exposure", unit="s", transform="log10")
+        return Layout((*spectra, *rates, *(bad if self.grades else []), exposure))
 
     def group(self, values: NDArray[Any], response: Response) -> Floats:
         """Sums (..., G) of what is in channels (..., C)."""
@@ -85,9 +95,10 @@ class EnergySpectrum:
         )
 
     def __call__(
-        self, events: FrameEvents, response: Response, exposure: float
+        self, events: FrameEvents, detector: PileUp, exposure: float
     ) -> NDArray[np.float32]:
         """The vector of one exposure in s."""
+        response = detector.response
         edges = self.edges(response)
         wrong = (events.channel >= edges[0]) & (events.channel < edges[-1]) & ~events.good
         bad = float((wrong & ~events.outer if self.annuli else wrong).sum())
@@ -117,7 +128,7 @@ class EnergySpectrum:
         """Counts per group (G,), of annuli together, and exposure in s of a vector (X,), the inverse of `vector`.
 
         >>> summary = EnergySpectrum()
-        >>> layout = Layout({"spectrum": slice(0, 2), "rate": slice(2, 3), "exposure": slice(3, 4)}, np.ones(2), np.ones(2))
+        >>> layout = Layout((Block("spectrum", 2), Block("rate"), Block("exposure")))
         >>> summary.counts(summary.vector(np.array([7.0, 0.0]), 100.0), layout)[0].tolist()
         [7, 0]
         """

@@ -1,8 +1,9 @@
 """Features: what an observer reads off a light curve and a power spectrum, one number each, dead time taken out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +11,43 @@ from scipy import fft, ndimage
 
 from livetime.simulate.dead_time import (
     DeadTimeDistribution,
-    dead_time_distribution,
     modulation_response,
     white_noise,
 )
-from livetime.simulate.detector import Events
-from livetime.simulate.periodogram import Layout, bin_counts, logarithmic_edges, segment_starts
+from livetime.simulate.detector import Detector, Events
+from livetime.simulate.layout import Block, Layout
+from livetime.simulate.periodogram import bin_counts, logarithmic_edges, segment_starts
+from livetime.simulate.summary import Summary, rate_blocks, segments_block
 
 Floats = NDArray[np.float64]
 BANDS = (1 / 256, 1 / 32, 0.25, 2.0, 16.0)
 """Edges in Hz of the bands of the power colours (Heil, Vaughan & Uttley 2015)."""
 CURVE_DT = 1.0
 """Bin width in s of the light curve that features are read off."""
+SOFT_OVER_THRESHOLD = 0.6
+HARD_OVER_THRESHOLD = 1.4
+"""Energy of simulated soft and hard events over that of the threshold."""
 
 
 @dataclass(frozen=True)
-class Features:
-    """Power colours, rms in bands, slope and greatest bump of the power spectrum, hardness, and features of the light curve.
+class _State:
+    """The modules' recorded rates (modules,), the incident rate of each, and its dead time."""
+
+    rates: Floats
+    incident: float
+    dead_time: DeadTimeDistribution
+
+    @classmethod
+    def at_rates(cls, rates: Floats, detector: Detector) -> "_State":
+        """Find the incident rate; one that dead time does not let through is the greatest."""
+        recorded = float(rates.mean())
+        tau = detector.distribution
+        return cls(rates, recorded / max(1 - recorded * tau.mean, 1e-3), tau)
+
+
+@dataclass(frozen=True)
+class Features(Summary):
+    """Read off colours, rms, slope and bump of the power spectrum, hardness and the light curve.
 
     The power spectrum is the average over segments, in (fractional rms)^2/Hz: of two modules their cospectrum (Bachetti et al. 2015), of
     one the periodogram less the exact noise level of its dead time; both over the exact response to a weak modulation. In each band of
@@ -47,8 +68,8 @@ class Features:
         segment_size: s, 256 or more.
         dt: bin width of the light curve in s; 1/32 or less, so that the bands are covered.
         rebin: fractional width of the frequencies in which slope and bump are sought.
-        dead_time: of the detector, as `DeadTime` takes it; 0 for none.
-        hardness: whether events are told hard from soft.
+        hardness: whether the ratio of hard to soft counts is a feature.
+        hard_energy: keV from which on an event is hard.
 
     Raises: ValueError for other sizes.
     """
@@ -56,8 +77,8 @@ class Features:
     segment_size: float = 256.0
     dt: float = 1 / 64
     rebin: float = 0.06
-    dead_time: float | Literal["nustar"] = 0.0
     hardness: bool = True
+    hard_energy: float = 10.0
 
     def __post_init__(self) -> None:
         if not 256 <= self.segment_size < np.inf:
@@ -84,46 +105,47 @@ class Features:
     def bins(self) -> int:
         return round(self.segment_size / self.dt)
 
-    @property
-    def _tau(self) -> DeadTimeDistribution:
-        return dead_time_distribution(self.dead_time)
-
     @cached_property
     def _edges(self) -> NDArray[np.int64]:
         """Of the rebinned frequencies up to the end of the bands, as numbers of Fourier frequencies."""
         return logarithmic_edges(round(BANDS[-1] * self.segment_size), self.rebin)
 
-    def names(self, modules: int) -> list[str]:
+    def check(self, detector: Detector) -> None:
+        """Refuse a detector whose noise and response are not those of one dead time.
+
+        Raises: ValueError.
+        """
+        if not detector.renewal:
+            raise ValueError(
+                "summary=features takes off the noise of one non-paralyzable detector that sees the "
+                "source alone; leave the detector's other options, or take summary=periodogram"
+            )
+
+    def layout(self, detector: Detector) -> Layout:
+        """Describe the vector: a block of one number for each feature."""
         bands = range(1, len(BANDS))
-        return [
-            *(f"rms_{i}" for i in bands),
-            *(f"nonpositive_{i}" for i in bands),
-            *(
-                "power_colour_1",
-                "power_colour_2",
-                "slope",
-                "bump",
-                "bump_frequency",
-                "bump_width",
-                "bump_rms",
-            ),
-            *CURVE_FEATURES,
-            *self.parameters,
-            *(f"rate_{'ab'[m]}" for m in range(modules)),
-            "segments",
+        blocks = [
+            *(Block(f"rms_{i}") for i in bands),
+            *(Block(f"nonpositive_{i}") for i in bands),
+            Block("power_colour_1", transform="log10"),
+            Block("power_colour_2", transform="log10"),
+            Block("slope"),
+            Block("bump"),
+            Block("bump_frequency", unit="Hz", transform="log10"),
+            Block("bump_width", transform="log10"),
+            Block("bump_rms"),
+            *(Block(name) for name in CURVE_FEATURES),
+            *(Block(name, transform="log10") for name in self.parameters),
+            *rate_blocks(detector.modules),
+            segments_block(),
         ]
+        return Layout(tuple(blocks))
 
-    def layout(self, modules: int) -> Layout:
-        return Layout(
-            {name: slice(i, i + 1) for i, name in enumerate(self.names(modules))},
-            np.zeros(0),
-            np.zeros(0, dtype=np.int64),
-        )
+    def __call__(self, events: Events, detector: Detector) -> NDArray[np.float32]:
+        """Make the vector that `layout` describes; not finite where there are no counts.
 
-    def __call__(self, events: Events) -> NDArray[np.float32]:
-        """The vector that `names` describes, float32. It is not finite where there are no counts.
-
-        Raises: ValueError if no segment fits in the good time intervals, or events are not told hard from soft and should be.
+        Raises: ValueError if no segment fits in the good time intervals, or events that have no
+            energies should have a hardness.
         """
         starts = segment_starts(events.gti, self.segment_size)
         if len(starts) == 0:
@@ -131,58 +153,83 @@ class Features:
         counts = np.zeros((len(events.times), len(starts), self.bins), dtype=np.float32)
         for module, times in zip(counts, events.times, strict=True):
             bin_counts(times, starts, self.dt, module)
-        exposure = len(starts) * self.segment_size
-        rates = counts.sum(axis=(1, 2), dtype=np.float64) / exposure
-        hard = [np.log10(self._hardness(events))] if self.hardness else []
+        rates = counts.sum(axis=(1, 2), dtype=np.float64) / (len(starts) * self.segment_size)
+        hardness = [np.log10(self._hardness(events))] if self.hardness else []
         if (rates <= 0).any():
-            return np.full(len(self.names(len(rates))), np.nan, dtype=np.float32)
-        curve = (
-            counts.sum(axis=0)
-            .reshape(len(starts), -1, round(CURVE_DT / self.dt))
-            .sum(axis=-1, dtype=np.float64)
+            return np.full(self.layout(detector).size, np.nan, dtype=np.float32)
+
+        state = _State.at_rates(rates, detector)
+        power, error = self._power(counts, state)
+        numbers = [
+            self._bands(power, error),
+            self._shape(power, error),
+            self._curve(counts, state),
+            hardness,
+            np.log10(rates),
+            [np.log10(len(starts))],
+        ]
+        return np.concatenate(numbers).astype(np.float32)
+
+    def assign_energies(
+        self, events: Events, params: Mapping[str, float], rng: np.random.Generator
+    ) -> Events:
+        """Make each simulated event hard or soft, as often as `hardness` says.
+
+        Hard events get 1.4 times the energy of the threshold, soft ones 0.6 times.
+        """
+        if not self.hardness:
+            return events
+        share = params["hardness"] / (1 + params["hardness"])
+        soft, hard = SOFT_OVER_THRESHOLD * self.hard_energy, HARD_OVER_THRESHOLD * self.hard_energy
+        energies = tuple(
+            np.where(rng.random(len(times)) < share, hard, soft) for times in events.times
         )
-        power, error = self._power(counts, rates)
-        incident = self._incident(float(rates.mean()))
-        noise = white_noise(np.array([0.5 / self.segment_size]), incident, self._tau)[0] / 2
-        read = curve_features(curve, noise, 1 / (1 + incident * self._tau.mean)).mean(axis=0)
-        parts = [self._bands(power, error), self._shape(power, error), read, hard]
-        return np.concatenate([*parts, np.log10(rates), [np.log10(len(starts))]]).astype(np.float32)
+        return replace(events, energies=energies)
 
     def _hardness(self, events: Events) -> float:
-        if events.hard is None:
-            raise ValueError("summary.hardness is true, but the events are not told hard from soft")
-        hard = sum(int(h.sum()) for h in events.hard)
-        return (hard + 0.5) / (sum(len(h) for h in events.hard) - hard + 0.5)
+        """Find the ratio of hard to soft events of all modules."""
+        if events.energies is None:
+            raise ValueError(
+                "summary.hardness is true, but the events have no energies; take hardness=false"
+            )
+        hard = sum(int((energy >= self.hard_energy).sum()) for energy in events.energies)
+        total = sum(len(energy) for energy in events.energies)
+        return (hard + 0.5) / (total - hard + 0.5)
 
-    def _incident(self, recorded: float) -> float:
-        """Counts/s that a recorded rate comes from; a rate that dead time does not let through counts as the greatest that is."""
-        return recorded / max(1 - recorded * self._tau.mean, 1e-3)
+    def _curve(self, counts: NDArray[np.float32], state: "_State") -> Floats:
+        """Find the features of the light curve, averaged over segments."""
+        bins = round(CURVE_DT / self.dt)
+        both = counts.sum(axis=0).reshape(counts.shape[1], -1, bins)
+        curve = both.sum(axis=-1, dtype=np.float64)
+        lowest = np.array([0.5 / self.segment_size])
+        noise = white_noise(lowest, state.incident, state.dead_time)[0] / 2
+        live = 1 / (1 + state.incident * state.dead_time.mean)
+        return np.asarray(curve_features(curve, noise, live).mean(axis=0))
 
-    def _power(self, counts: NDArray[np.float32], rates: Floats) -> tuple[Floats, Floats]:
-        """Power of the source at each Fourier frequency in (fractional rms)^2/Hz and its standard error, (F,) each."""
+    def _power(self, counts: NDArray[np.float32], state: "_State") -> tuple[Floats, Floats]:
+        """Find the source's power in (fractional rms)^2/Hz and its standard error, (F,) each."""
+        rates = state.rates
         segments = counts.shape[1]
-        transforms = fft.rfft(counts - counts.mean(axis=(1, 2), keepdims=True), axis=-1)[
-            ..., 1 : self._edges[-1]
-        ]
+        centred = counts - counts.mean(axis=(1, 2), keepdims=True)
+        transforms = fft.rfft(centred, axis=-1)[..., 1 : self._edges[-1]]
         f = np.arange(1, self._edges[-1]) / self.segment_size
-        few = np.linspace(
-            f[0], f[-1], 17
-        )  # between which dead time changes little: 2 pi f tau is below .3
-        incident = self._incident(float(rates.mean()))
+        # Dead time changes little between these frequencies: 2 pi f tau is below 0.3.
+        few = np.linspace(f[0], f[-1], 17)
+
         rate = np.sqrt(rates.prod()) if len(rates) == 2 else rates[0]
-        leahy = (
-            2
-            * (np.abs(transforms) ** 2).sum(axis=1, dtype=np.float64)
-            / (rates[:, None] * self.segment_size * segments)
-        )
+        summed = (np.abs(transforms) ** 2).sum(axis=1, dtype=np.float64)
+        leahy = 2 * summed / (rates[:, None] * self.segment_size * segments)
         if len(rates) == 2:
             cross = (transforms[0] * transforms[1].conj()).real.sum(axis=0, dtype=np.float64)
             signal = 2 * cross / (rate * self.segment_size * segments)
             error = np.sqrt((leahy.prod(axis=0) + signal**2) / (2 * segments))
         else:
-            noise = np.interp(f, few, white_noise(few, incident, self._tau, self.dt))
-            signal, error = leahy[0] - noise, leahy[0] / np.sqrt(segments)
-        response = np.interp(f, few, np.abs(modulation_response(few, incident, self._tau)) ** 2)
+            level = white_noise(few, state.incident, state.dead_time, self.dt)
+            signal = leahy[0] - np.interp(f, few, level)
+            error = leahy[0] / np.sqrt(segments)
+
+        amplitude = np.abs(modulation_response(few, state.incident, state.dead_time))
+        response = np.interp(f, few, amplitude**2)
         return signal / (rate * response), error / (rate * response)
 
     def _bands(self, power: Floats, error: Floats) -> Floats:

@@ -10,14 +10,16 @@ binomial in n regions, and Poisson from the wings, where nothing piles up. So
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livetime.simulate.dead_time import DeadTimeDistribution, dead_time_distribution
-from livetime.simulate.detector import Events
+from livetime.simulate.dead_time_detector import DeadTime
+from livetime.simulate.detector import Detector, Events, Law, check_fractions
 from livetime.simulate.light_curve import Rate
+from livetime.simulate.prior import Prior
+from livetime.simulate.summary import Summary
 
 Floats = NDArray[np.float64]
 _LEAST = 1e-6
@@ -48,7 +50,7 @@ def read_probability(mean: ArrayLike, alpha: ArrayLike, order: int = 0) -> Float
 
 
 @dataclass(frozen=True)
-class FramePileUp:
+class FramePileUp(Detector):
     """A CCD that is read frame by frame, and which lists the times of its events.
 
     Of the source's incident counts/s a fraction f falls on n regions; frame k sees them during its exposure alone, and what comes in the
@@ -74,10 +76,6 @@ class FramePileUp:
     regions: int = 1
     g0: float = 1.0
 
-    modules: ClassVar[Literal[1]] = 1
-    mean_dead_time: ClassVar[float] = 0.0
-    renewal: ClassVar[bool] = False
-
     def __post_init__(self) -> None:
         if not 0 < self.frame_time < np.inf:
             raise ValueError(f"frame_time is {self.frame_time}, but must be positive")
@@ -99,10 +97,6 @@ class FramePileUp:
         return tuple(name for name in ("alpha", "psf_fraction") if getattr(self, name) is None)
 
     @property
-    def distribution(self) -> DeadTimeDistribution:
-        return dead_time_distribution(0.0)
-
-    @property
     def cycle(self) -> float:
         """From the start of one frame to that of the next, in s."""
         return self.frame_time + self.transfer_time
@@ -116,6 +110,40 @@ class FramePileUp:
         """The detector with the given values of its `parameters`."""
         given: dict[str, Any] = {name: float(params[name]) for name in self.parameters}
         return replace(self, **given)
+
+    @property
+    def law(self) -> Law:
+        """Name the analytic model of the detector's power spectrum."""
+        return "frames"
+
+    def check(self, prior: Prior, summary: Summary) -> None:
+        """Refuse fractions beyond 0 to 1, and bins that are not whole frames.
+
+        Raises: ValueError that names the key, the number and the limit.
+        """
+        check_fractions(prior, self.parameters)
+        frames = summary.dt / self.cycle
+        if round(frames) < 1 or abs(frames - round(frames)) > 1e-6:
+            dt = max(1, round(frames)) * self.cycle
+            raise ValueError(
+                f"summary.dt is {summary.dt:g} s, but must be a whole number of frames of "
+                f"{self.cycle:g} s; take summary.dt={dt:.9g}, and a segment_size that is a "
+                "multiple of it"
+            )
+
+    def naive(self) -> DeadTime:
+        """Return a detector without pile-up that keeps the share of time with exposed frames."""
+        return DeadTime(1, 0.0, kept_fraction=self.exposed)
+
+    def keywords(self, gti: Floats) -> dict[str, float]:
+        """Give the FITS keywords of frames: their cycle, and the time in which they are exposed."""
+        exposed = self.exposed * float(np.diff(gti).sum())
+        return {
+            "TIMEDEL": self.cycle,
+            "EXPOSURE": exposed,
+            "LIVETIME": exposed,
+            "DEADC": self.exposed,
+        }
 
     def record(self, rate: Rate, rng: np.random.Generator) -> Events:
         """The events of all whole frames; of a detector without parameters. A rate of NaN gives an event time of NaN."""

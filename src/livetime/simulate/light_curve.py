@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,8 @@ class LightCurve:
     dt: float = 1 / 256
     log_normal: bool = True
     stretch: float = 1.25
+
+    simulators: ClassVar[tuple[str, ...]] = ("events", "periodograms")
 
     def __post_init__(self) -> None:
         if not 0 < self.dt < np.inf:

@@ -1,7 +1,7 @@
 """Summaries: events become one vector. Simulated and observed events go through the same one."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -10,58 +10,13 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
-from livetime.simulate.detector import Events
+from livetime.simulate.detector import Detector, Events
+from livetime.simulate.layout import Axis, Block, Layout
+from livetime.simulate.summary import Summary, rate_blocks, segments_block
 
 Floats = NDArray[np.float64]
 BLOCK = 2**16
 """Numbers that are transformed at once for each module: what fits in a core's cache, and several segments where they are short."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Names the slices of a summary vector.
-
-    Arguments:
-        slices: name -> slice of the vector, in order.
-        frequency: mean frequency of each rebinned power in Hz, (F,); of a spectrum of photons, energy of each group in keV.
-        averaged: number W of Fourier frequencies, or channels, in each, (F,).
-        unit: of the axis.
-    """
-
-    slices: Mapping[str, slice]
-    frequency: Floats
-    averaged: NDArray[np.int64]
-    unit: str = "Hz"
-
-    @property
-    def size(self) -> int:
-        return int(max(s.stop for s in self.slices.values()))
-
-    def extended(self, names: Sequence[str]) -> "Layout":
-        """The same with further single numbers at the end."""
-        more = {name: slice(self.size + i, self.size + i + 1) for i, name in enumerate(names)}
-        return replace(self, slices={**self.slices, **more})
-
-    @property
-    def axis(self) -> str:
-        """Label of the axis: what it is, and its unit."""
-        return f"{'frequency' if self.unit == 'Hz' else 'energy'} [{self.unit}]"
-
-    @property
-    def spectra(self) -> list[str]:
-        """Names of the slices that run over frequency; the others are single numbers."""
-        return [name for name, s in self.slices.items() if s.stop - s.start > 1]
-
-    def names(self) -> list[str]:
-        """One name for each entry of the vector, in words: `sum at 1.25 Hz`, `rate_a`."""
-        out: list[str] = []
-        for name in self.slices:
-            out += (
-                [f"{name} at {f:.4g} {self.unit}" for f in self.frequency]
-                if name in self.spectra
-                else [name]
-            )
-        return out
 
 
 @njit(nogil=True, cache=True)
@@ -123,7 +78,7 @@ def logarithmic_edges(last: int, rebin: float) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class Periodogram:
+class Periodogram(Summary):
     """Averaged, logarithmically rebinned periodograms, and the recorded rates.
 
     The vector holds, for one module, `power`: ln(P/2) of the Leahy-normalised periodogram averaged over segments and
@@ -143,7 +98,8 @@ class Periodogram:
     dt: float = 1 / 256
     rebin: float = 0.03
 
-    parameters: ClassVar[tuple[str, ...]] = ()
+    simulators: ClassVar[tuple[str, ...]] = ("events", "periodograms")
+    is_periodogram: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("segment_size", "dt", "rebin"):
@@ -162,17 +118,22 @@ class Periodogram:
     def _edges(self) -> NDArray[np.int64]:
         return logarithmic_edges((self.bins - 1) // 2 + 1, self.rebin)  # without Nyquist
 
-    def layout(self, modules: int) -> Layout:
+    @cached_property
+    def axis(self) -> Axis:
+        """Give the mean frequency of each rebinned power and how many it averages."""
         edges = self._edges
-        averaged = np.diff(edges)
         frequency = (edges[:-1] + edges[1:] - 1) / 2 / self.segment_size
-        names = ["power"] if modules == 1 else ["sum", "difference"]
-        slices, at = {}, 0
-        for name in names:
-            slices[name] = slice(at, at := at + len(averaged))
-        for name in (*(f"rate_{'ab'[m]}" for m in range(modules)), "segments"):
-            slices[name] = slice(at, at := at + 1)
-        return Layout(slices, frequency, averaged)
+        return Axis(frequency, "Hz", np.diff(edges))
+
+    def layout(self, detector: Detector) -> Layout:
+        """Describe the vector of a detector with one or two modules."""
+        size = len(self.axis.values)
+        names = ["power"] if detector.modules == 1 else ["sum", "difference"]
+        powers = [
+            Block(name, size, self.axis, f"{name} power".removeprefix("power "), "Leahy", "ln_half")
+            for name in names
+        ]
+        return Layout((*powers, *rate_blocks(detector.modules), segments_block()))
 
     def periodograms(self, events: Events) -> tuple[list[Floats], list[float], int]:
         """Leahy powers, rates and number of segments.
@@ -219,9 +180,13 @@ class Periodogram:
             np.add.reduceat(power[::2] + power[1::2], self._edges[:-1]) / np.diff(self._edges)
         )
 
-    def __call__(self, events: Events) -> NDArray[np.float32]:
-        """The vector described by `layout`, float32. It is not finite where there are no counts."""
+    def __call__(self, events: Events, detector: Detector) -> NDArray[np.float32]:
+        """Make the vector that `layout` describes; not finite where there are no counts."""
         return self.vector(*self.periodograms(events))
+
+    def from_counts(self, modules: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Make the vector of counts in bins of dt, (segments, bins) or (segments x bins,) each."""
+        return self.vector(*self.of_counts([c.reshape(-1, self.bins) for c in modules]))
 
     def vector(
         self, powers: Sequence[Floats], rates: Sequence[float], segments: int

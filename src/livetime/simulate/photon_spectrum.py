@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -230,6 +230,8 @@ class PhotonSpectrum:
 
     components: Mapping[str, PhotonShapeName]
     absorption: AbsorptionName | None = "wabs"
+
+    simulators: ClassVar[tuple[str, ...]] = ("spectrum",)
 
     def __post_init__(self) -> None:
         if not self.components:

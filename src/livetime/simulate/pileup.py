@@ -9,15 +9,21 @@ Frame times, exposure and transfer, in s; EXPTIME and TIMEDEL of a file's header
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
+from livetime.simulate.detector import check_fractions
+from livetime.simulate.prior import Prior
 from livetime.simulate.response import Response, analytic_response, read_response
+
+if TYPE_CHECKING:
+    from livetime.simulate.counts_spectrum import EnergySpectrum
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -237,6 +243,8 @@ class PileUp:
     arf: str | None = None
     rmf: str | None = None
 
+    simulators: ClassVar[tuple[str, ...]] = ("spectrum",)
+
     def __post_init__(self) -> None:
         if not 0 < self.frame_time < np.inf:
             raise ValueError(f"frame_time is {self.frame_time}, but must be positive")
@@ -267,6 +275,38 @@ class PileUp:
     @property
     def parameters(self) -> tuple[str, ...]:
         return tuple(name for name in ("alpha", "psf_fraction") if getattr(self, name) is None)
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Name the properties that are known of every observation; there are none."""
+        return ()
+
+    def check(self, prior: Prior, summary: "EnergySpectrum") -> None:
+        """Refuse fractions beyond 0 to 1, too short an exposure, or a band above the threshold.
+
+        Raises: ValueError that names the key, the number and the limit.
+        """
+        check_fractions(prior, self.parameters)
+        self.frames(prior.covariates["exposure"].low)
+        if self.threshold <= summary.low:
+            raise ValueError(
+                f"detector.upper_threshold is {self.threshold:g} keV, above which events are lost, "
+                f"but must be above summary.low, here {summary.low:g} keV"
+            )
+
+    def at(self, params: Mapping[str, float]) -> "PileUp":
+        """Return the detector with the given physical values of its `parameters`."""
+        given: dict[str, Any] = {name: float(params[name]) for name in self.parameters}
+        return replace(self, **given) if given else self
+
+    def keywords(self, gti: Floats) -> dict[str, float]:
+        """Give the FITS keywords of its frames that a written file has beside the usual ones."""
+        return {"TIMEDEL": self.frame_time + self.transfer_time}
+
+    def identity(self) -> dict[str, Any]:
+        """List all that shapes what is recorded, the response by its contents."""
+        own = {name: value for name, value in asdict(self).items() if name not in ("arf", "rmf")}
+        return {"class": type(self).__name__, **own, "response": self.response.digest}
 
     @cached_property
     def response(self) -> Response:

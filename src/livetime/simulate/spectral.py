@@ -1,22 +1,22 @@
 """Simulations of photon spectra behind a CCD's pile-up."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livetime.simulate.counts_spectrum import EnergySpectrum
-from livetime.simulate.periodogram import Layout
+from livetime.simulate.layout import Layout
 from livetime.simulate.photon_spectrum import PhotonSpectrum
 from livetime.simulate.pileup import FrameEvents, PileUp
-from livetime.simulate.simulator import Simulator
+from livetime.simulate.simulator import DrawOne, Kind, Simulator, check_kinds
 
 Floats = NDArray[np.float64]
-MOST = 1e9
+MAX_PHOTONS = 1e9
 """Photons of one simulation, of which some 4e6 are drawn in a second."""
 
 
@@ -36,31 +36,21 @@ class SpectralSimulator(Simulator):
     detector: PileUp
     summary: EnergySpectrum
 
+    kind: ClassVar[Kind] = "spectrum"
+
     def __post_init__(self) -> None:
-        self._refuse_other_parameters(
-            (*self.source.parameters, *self.detector.parameters, "exposure"), ("exposure",)
-        )
-        for name in self.detector.parameters:
-            r = self.prior.ranges[name]
-            if not 0 <= r.low < r.high <= 1:
+        check_kinds(self.kind, source=self.source, detector=self.detector, summary=self.summary)
+        wanted = (*self.source.parameters, *self.detector.parameters, "exposure")
+        self._check_names(wanted, ("exposure",))
+        self.detector.check(self.prior, self.summary)
+        for name in self.source.parameters:
+            positive = name == "n_h" or name.endswith(("_norm", "_temperature"))
+            low = self.prior.ranges[name].low
+            if positive and low < 0:
                 raise ValueError(
-                    f"prior.parameters.{name} goes from {r.low:g} to {r.high:g}, but must lie between 0 and 1"
+                    f"prior.parameters.{name}.low is {low:g}, but must not be negative"
                 )
-        for name in (
-            "n_h",
-            *(n for n in self.source.parameters if n.endswith(("_norm", "_temperature"))),
-        ):
-            if name in self.prior.ranges and self.prior.ranges[name].low < 0:
-                raise ValueError(
-                    f"prior.parameters.{name}.low is {self.prior.ranges[name].low:g}, but must not be negative"
-                )
-        self.detector.frames(self.prior.covariates["exposure"].low)
         _ = self.layout
-        if self.detector.threshold <= self.summary.low:
-            raise ValueError(
-                f"detector.upper_threshold is {self.detector.threshold:g} keV, above which events are lost, but must be above summary.low, "
-                f"here {self.summary.low:g} keV"
-            )
         self._refuse_photons()
 
     def _refuse_photons(self) -> None:
@@ -83,7 +73,7 @@ class SpectralSimulator(Simulator):
                 f"the source's spectrum is not finite somewhere in the prior; narrow prior.parameters of {', '.join(ranges)}"
             )
         longest = self.prior.covariates["exposure"].high
-        if (most := float(totals.max()) * longest) > MOST:
+        if (most := float(totals.max()) * longest) > MAX_PHOTONS:
             raise ValueError(
                 f"the prior's brightest source gives {most:.3g} photons in its longest exposure of {longest:g} s, too many to simulate; "
                 f"lower prior.covariates.exposure.high, or narrow prior.parameters of {', '.join(ranges)}"
@@ -95,27 +85,16 @@ class SpectralSimulator(Simulator):
 
     @cached_property
     def layout(self) -> Layout:
-        return self.summary.layout(self.detector.response)
+        """Describe the summary vector."""
+        return self.summary.layout(self.detector)
 
     def identity(self) -> dict[str, Any]:
-        """All that shapes a simulation but the seed, in plain types; the response by its contents."""
-        detector = {
-            f.name: getattr(self.detector, f.name)
-            for f in fields(self.detector)
-            if f.name not in ("arf", "rmf")
-        }
-        summary = {
-            name: value for name, value in asdict(self.summary).items() if name != "annuli" or value
-        }  # older banks keep their names
+        """List all that shapes a simulation, except the seed; the response by its contents."""
         return {
             **self._prior_identity(),
             "source": {"class": type(self.source).__name__, **asdict(self.source)},
-            "detector": {
-                "class": type(self.detector).__name__,
-                **detector,
-                "response": self.detector.response.digest,
-            },
-            "summary": {"class": type(self.summary).__name__, **summary},
+            "detector": self.detector.identity(),
+            "summary": {"class": type(self.summary).__name__, **asdict(self.summary)},
         }
 
     def rate(self, params: Mapping[str, ArrayLike]) -> Floats:
@@ -128,17 +107,20 @@ class SpectralSimulator(Simulator):
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
             rate = self.rate(params)
         exposure = float(params["exposure"])
-        if not (most := float(rate.sum()) * exposure) <= MOST:
+        if not (most := float(rate.sum()) * exposure) <= MAX_PHOTONS:
             raise ValueError(
-                f"the source gives {most:.3g} photons in {exposure:g} s, but no more than {MOST:g} are simulated"
+                f"the source gives {most:.3g} photons in {exposure:g} s, but no more than {MAX_PHOTONS:g} are simulated"
             )
         return self.detector.record(rate, exposure, params, rng)
 
-    def summaries(
-        self, params: Mapping[str, NDArray[np.float64]]
-    ) -> Callable[[int, np.random.Generator], NDArray[np.float32]]:
+    def summaries(self, params: Mapping[str, NDArray[np.float64]]) -> DrawOne:
         def one(i: int, rng: np.random.Generator) -> NDArray[np.float32]:
             own = {name: float(values[i]) for name, values in params.items()}
-            return self.summary(self.events(own, rng), self.detector.response, own["exposure"])
+            return self.summary(self.events(own, rng), self.detector, own["exposure"])
 
         return one
+
+
+def draws_spectra(simulator: Simulator) -> TypeGuard[SpectralSimulator]:
+    """Ask whether a simulator draws photon spectra."""
+    return simulator.kind == "spectrum"
