@@ -188,7 +188,7 @@ class Network:
         names = None if references is None else tuple(references)
         settings = AnswerSettings(draws, seed, names)
         run.question.check(settings, run.simulator)
-        seen, x = read_observation(run.simulator, observation.files)
+        seen, x = read_observation(run.simulator, observation.files, observation.observation)
         return Answer(run.question.answer(run, seen, x, settings), observation.findings)
 
     def _headline(self) -> str:

@@ -35,6 +35,11 @@ class EventRows:
         times: mission times in s, TIMEZERO added, at the middle of their time step.
         kev: energies in keV; None where the file does not give them.
         detectors: numbers of the detectors; None for a single one.
+
+    Example:
+        >>> rows = EventRows(np.array([3.0, 1.0]), np.array([6.4, 2.0]))
+        >>> rows.take(np.array([1, 0])).kev.tolist()
+        [2.0, 6.4]
     """
 
     times: Floats
@@ -66,6 +71,12 @@ class EventFile:
         live_before: mean of the column PRIOR in s, the live time before an event; None without.
         cost: mean of the column DEADTIME in s; None without.
         findings: what was found while reading.
+
+    Example:
+        >>> gti, rows = np.array([[0.0, 10.0]]), EventRows(np.array([1.0, 2.0]))
+        >>> file = EventFile(Path("a"), {"DEADC": 0.9}, None, rows, gti, 2, 2, 0.0, None, None, ())
+        >>> file.exposure, file.live_fraction(2.5e-3)
+        (10.0, (0.9, 'DEADC'))
     """
 
     path: Path

@@ -56,7 +56,12 @@ class Finding:
 
 
 class NoGoodTimeError(UserError):
-    """The good time intervals are unusable, but the span from first to last event is usable."""
+    """The good time intervals are unusable, but the span from first to last event is usable.
+
+    Example:
+        >>> str(NoGoodTimeError("a.evt", "has no GTI", "set observation.gti=full"))
+        'a.evt has no GTI; set observation.gti=full'
+    """
 
 
 def noted_sentences(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -202,6 +202,12 @@ class Table:
     Arguments:
         path: the file, for messages.
         hdu: astropy's table.
+
+    Example:
+        >>> column = fits.Column("Time", "D", unit="min", array=np.array([1.0, 2.0]))
+        >>> table = Table(Path("a.evt"), fits.BinTableHDU.from_columns([column], name="EVENTS"))
+        >>> table.has("TIME"), table.quantity("TIME", "s").tolist()
+        (True, [60.0, 120.0])
     """
 
     path: Path

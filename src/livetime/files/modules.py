@@ -31,13 +31,7 @@ def one_file_a_module(given: Sequence[str | Path], modules: int | None) -> list[
     Raises:
         UserError: for another number of files, one that is missing, or one given twice.
     """
-    if not given or (modules is not None and len(given) != modules):
-        expected = "one or more" if modules is None else plural(modules, "module")
-        raise UserError(
-            "observation.path",
-            f"names {plural(len(given), 'file')}, but the network has {expected}",
-            "give one file per module",
-        )
+    refuse_number(given, modules)
     files = [local_file(path) for path in given]
     for i, path in enumerate(files):
         if any(os.path.samefile(path, other) for other in files[:i]):
@@ -45,6 +39,22 @@ def one_file_a_module(given: Sequence[str | Path], modules: int | None) -> list[
                 str(path), "is given for two modules, which must be independent", OWN_FILES
             )
     return files
+
+
+def refuse_number(given: Sequence[str | Path], modules: int | None) -> None:
+    """Refuse another number of files than modules.
+
+    Raises:
+        UserError: for no file, or another number than expected.
+    """
+    if given and modules in (None, len(given)):
+        return
+    expected = "one module or more" if modules is None else plural(modules, "module")
+    raise UserError(
+        "observation.path",
+        f"names {plural(len(given), 'file')}, but the network has {expected}",
+        "give one file per module",
+    )
 
 
 def compare_modules(parts: Sequence[EventFile], findings: list[Finding]) -> None:

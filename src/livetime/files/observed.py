@@ -1,17 +1,18 @@
-"""The files of one observation, before a run says how to read them."""
+"""Open the files of one observation, before a network says how to summarise them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from astropy.io import fits
-
 from livetime.config import ObservationFiles, check
 from livetime.errors import UserError
-from livetime.files.doctor import Diagnosis, diagnose
+from livetime.files.events import Selection
 from livetime.files.finding import Finding
-from livetime.files.fits import local_file
+from livetime.files.fits import local_file, open_fits
+from livetime.files.observation import Observation, read_events
+from livetime.files.pha import has_spectrum
+from livetime.files.spectrum import read_spectrum
 
 SPECTRUM_OPTIONS = ("arf", "rmf", "background_spectrum")
 
@@ -22,36 +23,46 @@ class ObservedFiles:
 
     Arguments:
         files: where the observation is, and what to use of it.
-        diagnoses: of the event files.
+        observation: what they contain.
 
     Example:
-        >>> ObservedFiles(ObservationFiles(path=("A.evt",), band=(3.0, 10.0)), ())
-        observation A.evt, 3 to 10 keV: nothing was found
+        >>> from livetime.files.observation import EventObservation
+        >>> from livetime.simulate.detector import Events
+        >>> events = EventObservation(Events((), ()), 0.0, {"exposure": 64.0}, ())
+        >>> ObservedFiles(ObservationFiles(path=("A.evt",), band=(3.0, 10.0)), events)
+        observation A.evt, 3 to 10 keV, 64 s: nothing was found
     """
 
     files: ObservationFiles
-    diagnoses: tuple[Diagnosis, ...]
+    observation: Observation
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """List what is wrong with the files, and what was done about it."""
-        return tuple(finding for each in self.diagnoses for finding in each.findings)
+        return self.observation.findings
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Give what the files say, in plain types."""
+        return self.observation.info
 
     def __repr__(self) -> str:
         """Name the files and list the findings."""
         names = self.files.path or (self.files.spectrum or "",)
-        band = self.files.band
-        words = " and ".join(names)
-        if band is not None:
-            words += f", {band[0]:g} to {band[1]:g} keV"
+        parts = [f"observation {' and '.join(names)}"]
+        if self.files.band is not None:
+            low, high = self.files.band
+            parts.append(f"{low:g} to {high:g} keV")
+        parts.append(self.observation.length)
+        words = ", ".join(parts)
         if not self.findings:
-            return f"observation {words}: nothing was found"
-        lines = [f"  {finding.severity}: {finding.text}" for finding in self.findings]
-        return "\n".join([f"observation {words}:", *lines])
+            return f"{words}: nothing was found"
+        lines = [f"  {finding.severity}: {finding.sentence}" for finding in self.findings]
+        return "\n".join([f"{words}:", *lines])
 
 
 def open_files(paths: Sequence[str | Path], options: Mapping[str, Any]) -> ObservedFiles:
-    """Name the files of an observation and examine them.
+    """Read the files of an observation and examine them.
 
     Arguments:
         paths: event files, one for each module; or one spectrum of counts.
@@ -64,28 +75,36 @@ def open_files(paths: Sequence[str | Path], options: Mapping[str, Any]) -> Obser
         raise UserError("paths", "are missing", "give an event file, or one for each module")
     names = [str(local_file(path)) for path in paths]
     given = {key: value for key, value in options.items() if value is not None}
-    if _is_spectrum(names[0], given):
-        if len(names) > 1:
-            raise UserError("paths", f"name {len(names)} spectra", "give one spectrum")
-        files = check(ObservationFiles, {**given, "spectrum": names[0]}, "observation")
-        return ObservedFiles(files, ())
+    if not _is_spectrum(names[0], given):
+        files = check(ObservationFiles, {**given, "path": names}, "observation")
+        return ObservedFiles(files, open_observation(files))
 
-    files = check(ObservationFiles, {**given, "path": names}, "observation")
-    diagnoses = tuple(diagnose(name, files.band) for name in names)
-    for diagnosis in diagnoses:
-        for finding in diagnosis.findings:
-            if finding.code == "refused":
-                raise UserError(finding.text)
-    return ObservedFiles(files, diagnoses)
+    if len(names) > 1:
+        raise UserError("paths", f"name {len(names)} spectra", "give one spectrum")
+    files = check(ObservationFiles, {**given, "spectrum": names[0]}, "observation")
+    return ObservedFiles(files, open_observation(files))
+
+
+def open_observation(files: ObservationFiles, modules: int | None = None) -> Observation:
+    """Read event files or a spectrum.
+
+    Arguments:
+        files: where the observation is, and what to use of it.
+        modules: number of event files expected; None for any.
+
+    Raises:
+        UserError: if a file cannot be read.
+    """
+    if files.spectrum:
+        return read_spectrum(files.spectrum, files.arf, files.rmf, files.background_spectrum)
+    selection = Selection(files.band, files.gti, files.start, files.stop)
+    return read_events(files.path, selection, modules)
 
 
 def _is_spectrum(path: str, options: Mapping[str, Any]) -> bool:
-    """Say whether a file is a spectrum of counts, by its extensions."""
-
+    """Say whether a file is a spectrum of counts, by the options or its tables."""
     if any(options.get(name) for name in SPECTRUM_OPTIONS):
         return True
-    try:
-        with fits.open(path) as hdus:
-            return any(hdu.name == "SPECTRUM" for hdu in hdus)
-    except (OSError, ValueError, TypeError):
-        return False
+    file = Path(path)
+    with open_fits(file) as hdus:
+        return has_spectrum(hdus, file)

@@ -108,10 +108,18 @@ def read_pha(path: Path) -> PhaFile:
     return PhaFile(path, header, channel.astype(np.int64), counts.astype(np.int64), quality)
 
 
+def has_spectrum(hdus: fits.HDUList, path: Path) -> bool:
+    """Say whether a file has a table of a spectrum."""
+    return any(_is_spectrum(table) for table in fits_tables(hdus, path))
+
+
+def _is_spectrum(table: Table) -> bool:
+    return table.name.upper() == "SPECTRUM" or table.kind == "SPECTRUM"
+
+
 def _spectrum_table(hdus: fits.HDUList, path: Path) -> Table:
-    tables = fits_tables(hdus, path)
-    for table in tables:
-        if table.name.upper() == "SPECTRUM" or table.kind == "SPECTRUM":
+    for table in fits_tables(hdus, path):
+        if _is_spectrum(table):
             return table
     others = ", ".join(hdu.name for hdu in hdus[1:]) or "no table"
     raise UserError(

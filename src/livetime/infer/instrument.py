@@ -11,6 +11,7 @@ from livetime.config import ObservationFiles
 from livetime.errors import UserError
 from livetime.files.events import Selection
 from livetime.files.finding import Finding, plural
+from livetime.files.modules import refuse_number
 from livetime.files.observation import EventObservation, Observation, read_events
 from livetime.files.spectrum import SpectrumObservation, read_spectrum
 from livetime.simulate.dead_time_detector import COVARIATES, DeadTime
@@ -20,7 +21,7 @@ from livetime.simulate.spectral import SpectralSimulator
 from livetime.simulate.timing import TimingSimulator
 
 Reader = Callable[
-    [Any, ObservationFiles],
+    [Any, ObservationFiles, Any],
     tuple[Observation, NDArray[np.float32]],
 ]
 MIN_SCREENED = 0.02
@@ -28,13 +29,14 @@ MIN_SCREENED = 0.02
 
 
 def read_observation(
-    simulator: Simulator, files: ObservationFiles
+    simulator: Simulator, files: ObservationFiles, opened: Observation | None = None
 ) -> tuple[Observation, NDArray[np.float32]]:
     """Read what a simulator describes from event files or a spectrum.
 
     Arguments:
         simulator: of the run that is to be asked.
         files: where the observation is, and what to use of it.
+        opened: what they contain, if they have been read already.
 
     Returns:
         the observation, and its summary (X,).
@@ -42,20 +44,23 @@ def read_observation(
     Raises:
         UserError: if the files do not fit the simulator, or cannot be used.
     """
-    return READERS[simulator.kind](simulator, files)
+    return READERS[simulator.kind](simulator, files, opened)
 
 
 def _read_events(
-    simulator: TimingSimulator, files: ObservationFiles
+    simulator: TimingSimulator, files: ObservationFiles, opened: EventObservation | None
 ) -> tuple[EventObservation, NDArray[np.float32]]:
     """Read event files as a timing simulator needs them."""
     _refuse_options(simulator, files)
     summary = simulator.summary
     detector = simulator.detector
     has_hardness = "hardness" in summary.parameters
-    selection = Selection(files.band, files.gti, files.start, files.stop, has_hardness)
-    everything = read_events(files.path, selection, count_files(simulator, files))
-    observation = everything.in_segments(
+    modules = count_files(simulator, files)
+    refuse_number(files.path, modules)
+    if opened is None or (has_hardness and opened.events.energies is None):
+        selection = Selection(files.band, files.gti, files.start, files.stop, has_hardness)
+        opened = read_events(files.path, selection, modules)
+    observation = opened.in_segments(
         summary.segment_size,
         max_segments=round(simulator.prior.covariates["segments"].high),
         dt=summary.dt,
@@ -88,7 +93,7 @@ OF_EVENTS = (
 
 
 def _read_spectrum(
-    simulator: SpectralSimulator, files: ObservationFiles
+    simulator: SpectralSimulator, files: ObservationFiles, opened: SpectrumObservation | None
 ) -> tuple[SpectrumObservation, NDArray[np.float32]]:
     """Read a spectrum as a spectral simulator needs it."""
     if not files.spectrum:
@@ -99,8 +104,9 @@ def _read_spectrum(
         if getattr(files, key) != getattr(defaults, key):
             problem = "is of events, but the run takes spectra"
             raise UserError(f"observation.{key}", problem, "leave it out")
-    spectrum = read_spectrum(files.spectrum, files.arf, files.rmf, files.background_spectrum)
-    observation = spectrum.in_groups(simulator)
+    if opened is None:
+        opened = read_spectrum(files.spectrum, files.arf, files.rmf, files.background_spectrum)
+    observation = opened.in_groups(simulator)
     return observation, simulator.summary.vector(observation.counts, observation.exposure)
 
 
