@@ -58,14 +58,17 @@ def _problem(run) -> str:
 
 
 def _classes(runs: list, args: argparse.Namespace) -> list[dict]:
-    from livetime.check.assess_class import without_network
+    from livetime.check.assess_class import ClassSample, fit_rivals
+    from livetime.check.assessment import HeldOut
     from livetime.check.classification import Classification
 
     run, problem = runs[0], _problem(runs[0])
-    seen, known = bank(run).load(run.config["simulations"])
-    theta, x = run.simulator.simulate(0, args.n, args.seed)
-    classes, label = list(run.simulator.prior.classes), theta[:, -1].astype(int)
-    rivals, _ = without_network(run.simulator, known, seen[:, -1].astype(int), x, args.seed)
+    simulator = run.simulator
+    train_theta, train_x = bank(run).load(run.config["simulations"])
+    trained = ClassSample(train_x, train_theta[:, -1].astype(int), simulator.layout)
+    theta, x = simulator.simulate(0, args.n, args.seed)
+    classes, label = list(simulator.prior.classes), theta[:, -1].astype(int)
+    rivals, _ = fit_rivals(HeldOut(simulator, theta, x, args.seed), trained)
     answers = {
         _name(r): (Classification(classes, label, r.probabilities(x)), _cost(r)) for r in runs
     }

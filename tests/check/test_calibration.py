@@ -1,6 +1,6 @@
 """The diagnosis tells a calibrated posterior from one that is overconfident, underconfident or biased."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -93,9 +93,8 @@ def test_a_flaw_of_bright_sources_alone_shows_in_their_third():
         p.scale = np.where(b[:, :1] > 13, 0.85, 1.3)
         return p
 
-    result = calibrate(
-        biased, theta, x, seed=1, covariates={"segments": segments, "constant": np.ones(6000)}
-    )
+    covariates = {"segments": segments, "constant": np.ones(6000)}
+    result = replace(calibrate(biased, theta, x, seed=1), covariates=covariates)
     assert min(min(result.coverage(level).values()) - level for level in (0.68, 0.95)) > -0.01
     terciles = result.terciles()
     assert list(terciles) == ["a", "b", "segments"]

@@ -37,7 +37,7 @@ def calibration(simulator=SIMULATOR, n=4000, narrow=None):
 
 def test_the_quantities_are_what_they_say():
     c = calibration()
-    found, values = cells.quantities(c, SIMULATOR), SIMULATOR.prior.physical(c.mean)
+    found, values = cells.map_quantities(c, SIMULATOR), SIMULATOR.prior.physical(c.mean)
     np.testing.assert_allclose(found[cells.BLIND], values["rate"] * 2e-3)
     np.testing.assert_allclose(found[cells.RMS], np.hypot(values["qpo_rms"], values["noise_rms"]))
     np.testing.assert_allclose(
@@ -66,22 +66,22 @@ def test_incident_events_per_dead_time_of_a_detector_with_covariates():
         * values["dead_time"]
         / values["detectors"]
     )
-    np.testing.assert_allclose(cells.quantities(c, simulator)[cells.BLIND], expected)
+    np.testing.assert_allclose(cells.map_quantities(c, simulator)[cells.BLIND], expected)
 
 
 def test_without_dead_time_there_is_rms_against_segments_alone():
     ideal = TimingSimulator(SIMULATOR.prior, SIMULATOR.source, DeadTime(1, 0.0), SIMULATOR.summary)
-    assert [found.names for found in cells.of_calibration(calibration(ideal), ideal)] == [
+    assert [found.names for found in cells.coverage_maps(calibration(ideal), ideal)] == [
         (cells.RMS, cells.SEGMENTS)
     ]
 
 
 def test_a_calibrated_posterior_is_so_in_all_cells():
-    for found in cells.of_calibration(calibration(), SIMULATOR):
+    for found in cells.coverage_maps(calibration(), SIMULATOR):
         assert found.n.sum() == 4000
-        assert found.n.shape == (cells.MOST, cells.MOST)
+        assert found.n.shape == (cells.MAX_CELLS, cells.MAX_CELLS)
         np.testing.assert_allclose(
-            found.n.sum(axis=0), 4000 / cells.MOST, atol=1
+            found.n.sum(axis=0), 4000 / cells.MAX_CELLS, atol=1
         )  # even along each quantity
         for level in (0.68, 0.95):
             assert found.p_value(level) > 1e-3
@@ -92,20 +92,20 @@ def test_where_a_posterior_is_overconfident_is_found_though_its_average_hides_it
         narrow=lambda v: (v["rate"] > 900) & (np.hypot(v["qpo_rms"], v["noise_rms"]) > 0.25)
     )
     assert off.coverage(0.68)["joint"] > 0.64
-    found = cells.of_calibration(off, SIMULATOR)[0]
+    found = cells.coverage_maps(off, SIMULATOR)[0]
     assert found.names == (cells.BLIND, cells.RMS)
     assert found.p_value(0.68) < 1e-6
-    assert np.unravel_index(np.nanargmin(found.z(0.68)), found.n.shape)[0] == cells.MOST - 1
+    assert np.unravel_index(np.nanargmin(found.z(0.68)), found.n.shape)[0] == cells.MAX_CELLS - 1
     assert f"{cells.BLIND} {found.edges[0][-2]:.3g} to" in map_words(found)
 
 
 def test_cells_of_too_few_are_blank():
-    found = cells.of_pair(
+    found = cells.coverage_map(
         calibration(n=100), ("a", "b"), (np.arange(100.0), np.arange(100.0))
     )  # all on the diagonal
     assert np.isnan(found.coverage(0.68)).tolist() == [[False, True], [True, False]]
     assert found.plain()["coverage"]["0.68"][0][1] is None
-    few = cells.of_pair(calibration(n=20), ("a", "b"), (np.arange(20.0), np.arange(20.0)))
+    few = cells.coverage_map(calibration(n=20), ("a", "b"), (np.arange(20.0), np.arange(20.0)))
     assert map_words(few) == "in cells of a and b: too few simulations to tell"
 
 

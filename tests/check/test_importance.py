@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from livetime.check.importance import blocks, importance, saliency
+from livetime.check.importance import entry_groups, importance, saliency
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.features import Features
 from livetime.simulate.periodogram import Periodogram
@@ -10,9 +10,9 @@ from livetime.simulate.periodogram import Periodogram
 
 def test_blocks_hold_every_entry_once():
     for layout in (Periodogram().layout(DeadTime(2, 0.0)), Features().layout(DeadTime(2, 0.0))):
-        groups = blocks(layout)
+        groups = entry_groups(layout)
         assert sorted(np.concatenate(list(groups.values())).tolist()) == list(range(layout.size))
-    assert set(blocks(Features().layout(DeadTime(1, 0.0)))) == set(
+    assert set(entry_groups(Features().layout(DeadTime(1, 0.0)))) == set(
         Features().layout(DeadTime(1, 0.0)).names()
     )
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from qpo_noise import RANGES, TRUTH
 
-from livetime.check import robustness as stress
+from livetime.check import robustness
+from livetime.check.assessment import HeldOut
 from livetime.errors import UserError
 from livetime.infer.ask_class import ClassQuestion
 from livetime.infer.ask_posterior import PosteriorQuestion
@@ -48,7 +49,7 @@ class Run:
 
 def drawn(name, truth, n=40):
     theta = SIMULATOR.prior.theta({k: np.full(n, v) for k, v in truth.items()})
-    x = stress.simulate(SIMULATOR, name, theta, seed=3)
+    x = robustness.simulate_source(SIMULATOR, name, theta, seed=3)
     own = SIMULATOR.draw(theta, 4)
     return 2 * np.exp(x[:, SIMULATOR.layout.slices["power"]]), 2 * np.exp(
         own[:, SIMULATOR.layout.slices["power"]]
@@ -57,8 +58,10 @@ def drawn(name, truth, n=40):
 
 def test_a_drifting_rate_ends_at_twice_its_start_and_keeps_its_mean():
     steady = {**TRUTH, "qpo_rms": 1e-6, "noise_rms": 1e-6}
-    values = stress.Drifting(SOURCE.components).rate(steady, 64.0, np.random.default_rng(0)).values
-    assert values[-1] / values[0] == pytest.approx(stress.FACTOR, rel=1e-3)
+    values = (
+        robustness.Drifting(SOURCE.components).rate(steady, 64.0, np.random.default_rng(0)).values
+    )
+    assert values[-1] / values[0] == pytest.approx(robustness.DRIFT, rel=1e-3)
     assert values.mean() == pytest.approx(TRUTH["rate"], rel=1e-4)
     np.testing.assert_allclose(values, np.linspace(values[0], values[-1], len(values)), rtol=1e-5)
 
@@ -87,23 +90,27 @@ def test_a_linear_source_has_no_power_at_twice_the_qpos_frequency():
     assert log_normal[:, twice].mean() > 1.5 * first_order
 
 
-def test_where_nothing_can_be_simulated_it_is_said(monkeypatch):
+def test_where_nothing_can_be_simulated_the_words_give_the_number(monkeypatch):
     theta = SIMULATOR.prior.sample(9, np.random.default_rng(0))
-    monkeypatch.setattr(stress, "simulate", lambda *_: np.full((9, 3), np.nan))
-    told = stress.ask(Run(SIMULATOR), SIMULATOR, "no_qpo", None, theta, np.zeros((9, 3)), 1)
+    monkeypatch.setattr(robustness, "simulate_source", lambda *_: np.full((9, 3), np.nan))
+    told = robustness.assess_source(
+        Run(SIMULATOR), HeldOut(SIMULATOR, theta, np.zeros((9, 3)), 1), "no_qpo", None
+    )
     assert robustness_words("no_qpo", told) == [
-        "without a QPO: 0 simulations are left, too few to tell"
+        "a source without a QPO: 0 simulations are left, too few to tell"
     ]
     assert robustness_tables({"no_qpo": told}) == {}
 
 
-@pytest.mark.parametrize(("low", "claimed"), [(0.2, 1.0), (0.03, 0.0)])
-def test_a_qpo_is_claimed_where_the_posterior_leaves_the_priors_edge(low, claimed):
+@pytest.mark.parametrize(("low", "detected"), [(0.2, 1.0), (0.03, 0.0)])
+def test_a_qpo_is_detected_where_the_posterior_leaves_the_priors_edge(low, detected):
     run, n = Run(SIMULATOR, low=low), 80
     theta = SIMULATOR.prior.sample(n, np.random.default_rng(0))
-    told = stress.claims(run, theta, np.zeros((n, 3)), np.zeros((n, 3)), seed=1)["qpo_rms"]
+    told = robustness.qpo_detections(run, theta, np.zeros((n, 3)), np.zeros((n, 3)), seed=1)[
+        "qpo_rms"
+    ]
     assert told["threshold"] == pytest.approx(1.5 * 0.03)
-    assert told["claimed"] == told["claimed_where_there_is_one"] == claimed
+    assert told["detected"] == told["detected_where_present"] == detected
     assert all(
         row["upper_limit95"] == pytest.approx(0.4 * (0.4 / low) ** -0.05, rel=0.03)
         for row in told["by_rate"]
@@ -113,7 +120,7 @@ def test_a_qpo_is_claimed_where_the_posterior_leaves_the_priors_edge(low, claime
 
 
 def test_what_says_nothing_of_a_run_is_refused():
-    stress.refuse(Run(SIMULATOR), ["linear", "drift", "no_qpo"])
+    robustness.check_sources(Run(SIMULATOR), ["linear", "drift", "no_qpo"])
     linear = replace(SIMULATOR, source=replace(SOURCE, log_normal=False))
     noise = Prior(
         {k: r for k, r in RANGES.items() if not k.startswith("qpo")}, SIMULATOR.prior.covariates
@@ -123,17 +130,17 @@ def test_what_says_nothing_of_a_run_is_refused():
         (
             Run(SIMULATOR),
             "lineal",
-            "stress has lineal, which is not known; there are: linear, drift, no_qpo",
+            "stress has lineal, which is not a source; did you mean linear",
         ),
-        (Run(linear), "linear", "is what run=somewhere was trained on; leave it out"),
-        (Run(without), "no_qpo", "which run=somewhere does not; leave it out"),
+        (Run(linear), "linear", "run somewhere was trained on linear light curves; leave it out"),
+        (Run(without), "no_qpo", "run somewhere does not look for a QPO; leave it out"),
         (
             Run(SIMULATOR, question=ClassQuestion()),
             "drift",
-            "is for posteriors of light curves' parameters",
+            "did not learn the parameters of light curves",
         ),
     ):
         with pytest.raises(UserError, match=said):
-            stress.refuse(run, [name])
+            robustness.check_sources(run, [name])
     with pytest.raises(UserError, match="stress has drift twice"):
-        stress.refuse(Run(SIMULATOR), ["drift", "linear", "drift"])
+        robustness.check_sources(Run(SIMULATOR), ["drift", "linear", "drift"])

@@ -17,8 +17,7 @@ from livetime.progress import progress, say
 from livetime.reference.classifiers import LikelihoodRatio, Threshold, learned
 from livetime.reference.exact import Exact
 from livetime.simulate.layout import Layout
-from livetime.simulate.periodograms import draws_periodograms
-from livetime.simulate.simulator import Simulator
+from livetime.simulate.periodograms import PeriodogramSimulator, draws_periodograms
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -28,6 +27,16 @@ MAX_TO_CALIBRATE = 2000
 """Simulations, at most, that turn the likelihood ratio into a probability."""
 MAX_EXPLORED = 4000
 """Training simulations, at most, that figures of the classes show."""
+
+USELESS = (
+    "The network is no better than the most common class; "
+    "train longer, on more simulations, or with another learning rate."
+)
+BEST = (
+    "The network is better than every reference that does not know the exact answer, "
+    "in accuracy or area under the ROC curve."
+)
+WITHIN = "within a 95% paired bootstrap."
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,10 @@ class ClassSample:
     label: Integers
     layout: Layout
 
+    def first(self, n: int) -> "ClassSample":
+        """Select at most n simulations."""
+        return ClassSample(self.x[:n], self.label[:n], self.layout)
+
 
 @dataclass(frozen=True)
 class ClassAssessment(Assessment):
@@ -80,11 +93,12 @@ class ClassAssessment(Assessment):
 
     @property
     def loss(self) -> float:
+        """Cross entropy of the network."""
         return self.network.scores["cross_entropy"]
 
     @cached_property
     def differences(self) -> dict[str, dict[str, tuple[float, float, float]]]:
-        """Reference -> score -> the network's score minus the reference's, with its 95% interval."""
+        """Reference -> score -> network minus reference, and the 95% interval of that."""
         return {
             name: {score: self.network.difference(result, score) for score in COMPARED}
             for name, result in self.results.items()
@@ -93,33 +107,27 @@ class ClassAssessment(Assessment):
 
     @cached_property
     def verdict(self) -> RunVerdict:
-        def not_better(name: str) -> bool:
-            return all(low <= 0 for _, low, _ in self.differences[name].values())
-
-        if not_better("majority"):
-            return RunVerdict(
-                "bad",
-                "The network is no better than the most common class; "
-                "train longer, on more simulations, or with another learning rate.",
-            )
+        """Judge by paired differences of accuracy and area under the ROC curve."""
+        if self._equals("majority"):
+            return RunVerdict("bad", USELESS)
         rivals = [name for name in self.differences if name not in ("majority", "exact")]
-        equals = [name.replace("_", " ") for name in rivals if not_better(name)]
-        if equals:
-            return RunVerdict(
-                "caution",
-                f"Regular statistics can do it: the network is not better than "
-                f"{' and '.join(equals)}, within a 95% paired bootstrap.",
-            )
-        return RunVerdict(
-            "good",
-            "The network is better than every reference that does not know the exact answer, "
-            "in accuracy or area under the ROC curve.",
-        )
+        equals = [name.replace("_", " ") for name in rivals if self._equals(name)]
+        if not equals:
+            return RunVerdict("good", BEST)
+        names = " and ".join(equals)
+        sentence = f"Regular statistics can do it: the network is not better than {names}, {WITHIN}"
+        return RunVerdict("caution", sentence)
+
+    def _equals(self, name: str) -> bool:
+        """Say whether the network is in no score significantly better than a reference."""
+        return all(low <= 0 for _, low, _ in self.differences[name].values())
 
     def metrics(self) -> dict[str, float]:
+        """List the scores of the network."""
         return {f"test/{name}": value for name, value in self.network.scores.items()}
 
     def numbers(self) -> dict[str, Any]:
+        """List the scores of every method and their differences."""
         every = {name: result.numbers() for name, result in self.results.items()}
         own = every.pop("network")
         differences = {
@@ -139,63 +147,72 @@ def assess_class(
     Arguments:
         run: of a classifier.
         held_out: simulations of known class.
-        bank: gives the simulations that the network learned from, and the references do.
-        others: empty, since other sources are for posteriors.
+        bank: gives the simulations that the network was trained on, and the references are.
+        others: is empty, since other sources are for posteriors.
     """
-    simulator, theta, x, seed = held_out.simulator, held_out.theta, held_out.x, held_out.seed
-    classes, label = list(simulator.prior.classes), theta[:, -1].astype(int)
+    classes = list(held_out.simulator.prior.classes)
+    label = held_out.theta[:, -1].astype(int)
     train_theta, train_x = bank()
-    train_label = train_theta[:, -1].astype(int)
-    rivals, files = without_network(simulator, train_x, train_label, x, seed)
-    answers = {
-        "network": run.probabilities(x),
-        **{name: rival.probabilities for name, rival in rivals.items()},
-    }
-    results = {name: Classification(classes, label, p) for name, p in answers.items()}
-    shown = slice(MAX_EXPLORED)
+    trained = ClassSample(train_x, train_theta[:, -1].astype(int), held_out.simulator.layout)
+
+    rivals, files = fit_rivals(held_out, trained)
+    results = {"network": Classification(classes, label, run.probabilities(held_out.x))}
+    for name, rival in rivals.items():
+        results[name] = Classification(classes, label, rival.probabilities)
     return ClassAssessment(
         results,
-        sample=ClassSample(train_x[shown], train_label[shown], simulator.layout),
-        interpretation=interpret(run, theta, x, seed),
+        sample=trained.first(MAX_EXPLORED),
+        interpretation=interpret(run, held_out.theta, held_out.x, held_out.seed),
         files=files,
     )
 
 
-def without_network(
-    simulator: Simulator, train_x: Floats, label: Integers, x: Floats, seed: int
-) -> tuple[dict[str, Rival], dict[str, Any]]:
-    """Every classifier without a network that applies, and what of them `livetime infer` needs later.
+def fit_rivals(held_out: HeldOut, trained: ClassSample) -> tuple[dict[str, Rival], dict[str, Any]]:
+    """Classify held-out simulations by every classifier without a network that applies.
 
     Arguments:
-        simulator: of the run.
-        train_x, label: summaries (M, X) and class numbers (M,) that they learn from.
-        x: summaries (N, X) to classify.
-        seed: of Monte Carlo.
+        held_out: simulations to classify.
+        trained: simulations to learn from.
+
+    Returns:
+        the rivals by name, and what a run folder keeps of them for later inferences.
     """
     say("training the references without a network")
-    fitted = learned(train_x, label, len(simulator.prior.classes))
-    out = {name: Rival(f.probabilities(x), f.parameters, f.seconds) for name, f in fitted.items()}
+    simulator = held_out.simulator
+    x = held_out.x
+    fitted = learned(trained.x, trained.label, len(simulator.prior.classes))
+    rivals = {
+        name: Rival(f.probabilities(x), f.parameters, f.seconds) for name, f in fitted.items()
+    }
     files: dict[str, Any] = {name: f.plain for name, f in fitted.items() if f.plain}
-    start = time.perf_counter()
-    if test := LikelihoodRatio.of(simulator):
-        with progress(
-            "likelihood ratios", len(x) + min(MAX_TO_CALIBRATE, len(train_x)), "observations"
-        ) as bar:
-            threshold = Threshold(
-                test.statistic(train_x[:MAX_TO_CALIBRATE], bar.advance), label[:MAX_TO_CALIBRATE]
-            )
-            said = threshold.probabilities(test.statistic(x, bar.advance))
-        out["likelihood_ratio"] = Rival(said, 2, time.perf_counter() - start)
+
+    test = LikelihoodRatio.of(simulator)
+    if test:
+        rivals["likelihood_ratio"], threshold = _likelihood_ratio(test, trained, x)
         files["likelihood_ratio"] = {
             "statistic": threshold.statistic.tolist(),
             "label": threshold.label.tolist(),
         }
-    start = time.perf_counter()
     if draws_periodograms(simulator):
-        with progress("exact class probabilities", len(x), "observations") as bar:
-            out["exact"] = Rival(
-                Exact(simulator).class_probabilities(x, seed, bar.advance),
-                0,
-                time.perf_counter() - start,
-            )
-    return out, files
+        rivals["exact"] = _exact(simulator, x, held_out.seed)
+    return rivals, files
+
+
+def _likelihood_ratio(
+    test: LikelihoodRatio, trained: ClassSample, x: Floats
+) -> tuple[Rival, Threshold]:
+    """Turn the likelihood ratio into a probability, by some of the training simulations."""
+    start = time.perf_counter()
+    known = trained.first(MAX_TO_CALIBRATE)
+    with progress("likelihood ratios", len(x) + len(known.x), "observations") as bar:
+        threshold = Threshold(test.statistic(known.x, bar.advance), known.label)
+        probabilities = threshold.probabilities(test.statistic(x, bar.advance))
+    return Rival(probabilities, 2, time.perf_counter() - start), threshold
+
+
+def _exact(simulator: PeriodogramSimulator, x: Floats, seed: int) -> Rival:
+    """Find the exact probabilities, which Monte Carlo integrates."""
+    start = time.perf_counter()
+    with progress("exact class probabilities", len(x), "observations") as bar:
+        probabilities = Exact(simulator).class_probabilities(x, seed, bar.advance)
+    return Rival(probabilities, 0, time.perf_counter() - start)

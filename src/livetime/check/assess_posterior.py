@@ -1,20 +1,20 @@
-"""Assess a posterior estimator: calibration overall, in terciles and in cells, and on other sources."""
+"""Assess a posterior estimator: calibration overall, in terciles, in cells, on other sources."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
-from livetime.check import robustness as stress
 from livetime.check.assessment import Assessment, Bank, HeldOut, RunVerdict
 from livetime.check.calibration import LEVELS, Calibration, calibrate
-from livetime.check.coverage_map import CoverageMap, of_calibration
+from livetime.check.coverage_map import CoverageMap, coverage_maps
 from livetime.check.importance import interpret
+from livetime.check.robustness import assess_source
 from livetime.infer.run import Run
 from livetime.progress import progress
-from livetime.simulate.timing import LIVE, draws_events
+from livetime.simulate.timing import LIVE
 
 TERCILES = ("low", "middling", "high")
 """Names of the terciles of the simulations."""
@@ -46,104 +46,130 @@ class PosteriorAssessment(Assessment):
 
     @property
     def loss(self) -> float:
+        """Mean negative log probability of the truth."""
         return -float(self._numbers["log_prob"])
 
     @cached_property
     def verdict(self) -> RunVerdict:
+        """Judge by the coverage, see `posterior_verdict`."""
         return posterior_verdict(self._numbers)
 
     def metrics(self) -> dict[str, float]:
+        """List the mean log probability and the joint coverage."""
         coverage = self._numbers["coverage"].items()
         joint = {f"test/joint_coverage_{level}": shares["joint"] for level, shares in coverage}
         return {"test/log_prob": self._numbers["log_prob"], **joint}
 
     def numbers(self) -> dict[str, Any]:
+        """List calibration, coverage maps and robustness."""
         numbers = {**self._numbers, "coverage_maps": [m.plain() for m in self.coverage_maps]}
         if self.robustness:
             numbers["robustness"] = dict(self.robustness)
         return self._with_verdict(numbers)
 
 
+@dataclass(frozen=True, order=True)
+class _Coverage:
+    """The coverage of one kind of credible region among n truths; the most overconfident first."""
+
+    z: float
+    region: str
+    where: str
+    level: float
+    share: float
+    n: int
+
+    @classmethod
+    def of_region(
+        cls, name: str, level: float, share: float, n: int, where: str = ""
+    ) -> "_Coverage":
+        intervals = f"{level:.0%} intervals of {name.replace('_', ' ')}"
+        region = f"joint {level:.0%} regions" if name == "joint" else intervals
+        deviation = np.sqrt(level * (1 - level) / n)
+        return cls(float((share - level) / deviation), region, where, level, share, n)
+
+    def sentence(self, sigma: float) -> str:
+        margin = sigma * np.sqrt(self.level * (1 - self.level) / self.n)
+        return (
+            f"the {self.region} cover {self.share:.1%} of the truths ({self.n} simulations; "
+            f"{self.level:.0%} expected, {sigma:g} standard deviations are {margin:.1%})"
+        )
+
+
 def posterior_verdict(numbers: Mapping[str, Any]) -> RunVerdict:
-    """Judge a calibration by its coverages, overall and in terciles.
+    """Judge a calibration by its coverage, overall and in terciles.
 
     Arguments:
         numbers: as `Calibration.numbers` gives them.
     """
-    n = numbers["n"]
-    overall = [
-        (_z(share, level, n), name, level, share)
-        for level in LEVELS
-        for name, share in numbers["coverage"][f"{level:g}"].items()
-    ]
-    z, name, level, share = min(overall)
-    if z < -MAX_SIGMA:
-        region = (
-            f"joint {level:.0%} regions"
-            if name == "joint"
-            else f"{level:.0%} intervals of {name.replace('_', ' ')}"
-        )
-        sentence = f"Overconfident: {_coverage(region, share, level, n, MAX_SIGMA)}; {REMEDY}."
-        return RunVerdict("bad", sentence)
+    worst = min(_overall(numbers))
+    if worst.z < -MAX_SIGMA:
+        sentence = worst.sentence(MAX_SIGMA)
+        return RunVerdict("bad", f"Overconfident: {sentence}; {REMEDY}.")
 
-    low = [found for found in _terciles(numbers) if found[0] < -MAX_SIGMA_TERCILE]
+    low = [found for found in _terciles(numbers) if found.z < -MAX_SIGMA_TERCILE]
     if low:
-        where = " or ".join(dict.fromkeys(found[1] for found in low))
-        _, _, level, share, n = min(low)
-        covered = _coverage(f"joint {level:.0%} regions", share, level, n, MAX_SIGMA_TERCILE)
-        return RunVerdict("bad", f"Overconfident where {where}: {covered}; {REMEDY}.")
+        where = " or ".join(dict.fromkeys(found.where for found in low))
+        sentence = min(low).sentence(MAX_SIGMA_TERCILE)
+        return RunVerdict("bad", f"Overconfident where {where}: {sentence}; {REMEDY}.")
 
-    joint = numbers["coverage"][f"{LEVELS[0]:g}"]["joint"]
-    return RunVerdict(
-        "good",
-        f"Not overconfident: the joint {LEVELS[0]:.0%} regions cover {joint:.1%} of the truths; "
+    level = LEVELS[0]
+    joint = numbers["coverage"][f"{level:g}"]["joint"]
+    sentence = (
+        f"Not overconfident: the joint {level:.0%} regions cover {joint:.1%} of the truths; "
         f"no coverage is {MAX_SIGMA:g} standard deviations below its level "
-        f"({MAX_SIGMA_TERCILE:g} in terciles).",
+        f"({MAX_SIGMA_TERCILE:g} in terciles)."
     )
+    return RunVerdict("good", sentence)
 
 
-def _z(share: float, level: float, n: int) -> float:
-    return float((share - level) / np.sqrt(level * (1 - level) / n))
+def _overall(numbers: Mapping[str, Any]) -> Iterator[_Coverage]:
+    """List the coverage of every kind of region."""
+    for level in LEVELS:
+        for name, share in numbers["coverage"][f"{level:g}"].items():
+            yield _Coverage.of_region(name, level, share, numbers["n"])
 
 
-def _coverage(region: str, share: float, level: float, n: int, sigma: float) -> str:
-    margin = sigma * np.sqrt(level * (1 - level) / n)
-    return (
-        f"the {region} cover {share:.1%} of the truths ({n} simulations; "
-        f"{level:.0%} expected, {sigma:g} standard deviations are {margin:.1%})"
-    )
-
-
-def _terciles(numbers: Mapping[str, Any]) -> Iterator[tuple[float, str, float, float, int]]:
+def _terciles(numbers: Mapping[str, Any]) -> Iterator[_Coverage]:
+    """List the coverage of the joint regions in every tercile."""
     for name, rows in numbers["terciles"].items():
         for place, row in zip(TERCILES, rows, strict=True):
+            where = f"{name.replace('_', ' ')} is {place}"
             for level in LEVELS:
                 share = row["coverage"][f"{level:g}"]["joint"]
-                where = f"{name.replace('_', ' ')} is {place}"
-                yield _z(share, level, row["n"]), where, level, share, row["n"]
+                yield _Coverage.of_region("joint", level, share, row["n"], where)
 
 
 def assess_posterior(
     run: Run, held_out: HeldOut, bank: Bank, others: Sequence[str] = ()
 ) -> PosteriorAssessment:
-    """Calibrate a run's posteriors on held-out simulations, and on `others`, sources that differ."""
-    simulator, theta, x, seed = held_out.simulator, held_out.theta, held_out.x, held_out.seed
-    dim = simulator.prior.dim
-    covariates = dict(zip(simulator.prior.covariates, theta[:, dim:].T, strict=True))
-    if LIVE in simulator.layout.slices:
-        covariates[LIVE] = x[:, simulator.layout.slices[LIVE].start]
-    with progress("calibrate", len(x), "posteriors") as bar:
-        calibration = calibrate(
-            run.posterior, theta[:, :dim], x, seed, progress=bar.advance, covariates=covariates
-        )
-    robustness = {
-        name: stress.ask(run, simulator, name, calibration, theta, x, seed)
-        for name in others
-        if draws_events(simulator)
-    }
+    """Calibrate a run's posteriors on held-out simulations and on sources that differ.
+
+    Arguments:
+        run: of a posterior estimator.
+        held_out: simulations that no member was trained on.
+        bank: is not needed.
+        others: names of other sources, see `robustness.SOURCES`.
+    """
+    calibration = _calibrate_held_out(run, held_out)
     return PosteriorAssessment(
         calibration,
-        tuple(of_calibration(calibration, simulator)),
-        robustness,
-        interpretation=interpret(run, theta, x, seed),
+        tuple(coverage_maps(calibration, held_out.simulator)),
+        {name: assess_source(run, held_out, name, calibration) for name in others},
+        interpretation=interpret(run, held_out.theta, held_out.x, held_out.seed),
     )
+
+
+def _calibrate_held_out(run: Run, held_out: HeldOut) -> Calibration:
+    prior = held_out.simulator.prior
+    truth = held_out.theta[:, : prior.dim]
+    x = held_out.x
+    with progress("calibrate", len(x), "posteriors") as bar:
+        calibration = calibrate(run.posterior, truth, x, held_out.seed, progress=bar.advance)
+
+    columns = held_out.theta[:, prior.dim :].T
+    covariates = dict(zip(prior.covariates, columns, strict=True))
+    live = held_out.simulator.layout.slices.get(LIVE)
+    if live is not None:
+        covariates[LIVE] = x[:, live.start]
+    return replace(calibration, covariates=covariates)

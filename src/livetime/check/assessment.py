@@ -1,4 +1,4 @@
-"""What an assessment is, whatever a network is asked: numbers, a verdict, and what the network looks at."""
+"""Define an assessment for any question: numbers, a verdict, and what the network looks at."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

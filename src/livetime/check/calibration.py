@@ -1,7 +1,8 @@
-"""Is the posterior right? Simulation-based calibration, expected coverage, bias, contraction; predictive checks."""
+"""Calibrate a posterior estimator: ranks, coverage, bias and contraction on known truths."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,24 +14,41 @@ from livetime.simulate.prior import Prior
 
 Floats = NDArray[np.floating[Any]]
 LEVELS = (0.68, 0.95)
-"""Of which regions are checked."""
+"""Posterior mass of the credible regions that are checked."""
+DRAWS = 399
+"""Draws for each truth. With 200 k - 1, coverage has no bias from the finite number of ranks."""
+BATCH = 40
+"""Truths whose posteriors are drawn together."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What N simulations with known truth say of a posterior estimator.
+    """Compare N posteriors with the truths behind them.
 
     Arguments:
         prior: of the D parameters and the covariates.
-        ranks: fraction of draws below the truth, (N, D); uniform if calibrated (Talts et al. 2018).
-        hpd: posterior mass of the region that is denser than the truth, (N,); uniform if calibrated (Hermans et al. 2022).
+        ranks: fraction of draws below the truth, (N, D). It is uniform for a calibrated posterior
+            (simulation-based calibration, SBC: Talts et al. 2018, arXiv:1804.06788).
+        hpd: posterior mass of the region that is denser than the truth, (N,). It is uniform for a
+            calibrated posterior (Hermans et al. 2022, arXiv:2110.06581).
         z: (posterior mean - truth)/posterior standard deviation, (N, D), in sampling coordinates.
         contraction: 1 - posterior variance/prior variance, (N, D).
         mean: posterior means, (N, D), in sampling coordinates.
-        truth: (N, D), likewise.
-        log_prob: log density at the truth, (N,).
-        draws: number of posterior draws for each.
-        covariates: name -> (N,), what else an observer knows of each simulation, in sampling coordinates (log10 if not in the prior).
+        truth: true parameters, (N, D), in sampling coordinates.
+        log_prob: log density of the posterior at the truth, (N,).
+        draws: number of draws for each truth.
+        covariates: name -> what an observer knows of each simulation, (N,), in sampling
+            coordinates; log10 for a name that is not in the prior.
+
+    Example:
+        >>> from livetime.simulate.prior import Prior, Range
+        >>> uniform = (np.arange(100) + 0.5)[:, None] / 100
+        >>> exact = Calibration(
+        ...     Prior({"rate": Range(0.0, 1.0)}), uniform, uniform[:, 0], *[uniform] * 4,
+        ...     log_prob=uniform[:, 0], draws=99,
+        ... )
+        >>> exact.coverage(0.68)
+        {'joint': 0.68, 'rate': 0.68}
     """
 
     prior: Prior
@@ -46,60 +64,81 @@ class Calibration:
 
     @property
     def names(self) -> list[str]:
+        """Names of the parameters."""
         return self.prior.names
 
+    def part(self, rows: NDArray[Any]) -> "Calibration":
+        """Select simulations by a mask or their numbers, for coverage and mean z."""
+        return replace(self, ranks=self.ranks[rows], hpd=self.hpd[rows], z=self.z[rows])
+
     def coverage(self, level: float) -> dict[str, float]:
-        """Share of truths in the joint HPD region and in each central marginal interval of that mass."""
+        """Find the share of truths inside credible regions.
+
+        Arguments:
+            level: posterior mass of the regions.
+
+        Returns:
+            `joint` for the region of highest posterior density (HPD) of all parameters, and
+            the name of each parameter for its central interval.
+        """
         inside = np.abs(self.ranks - 0.5) <= level / 2
-        return {
-            "joint": float((self.hpd <= level).mean()),
-            **dict(zip(self.names, inside.mean(axis=0).tolist(), strict=True)),
-        }
+        shares = inside.mean(axis=0).tolist()
+        joint = float((self.hpd <= level).mean())
+        return {"joint": joint, **dict(zip(self.names, shares, strict=True))}
+
+    def coverages(self) -> dict[str, dict[str, float]]:
+        """Find the coverage at each of `LEVELS`, by the level as text."""
+        return {f"{level:g}": self.coverage(level) for level in LEVELS}
 
     def terciles(self) -> dict[str, list[dict[str, Any]]]:
-        """Coverage in thirds of the simulations, by each parameter's posterior mean and by each covariate that varies.
+        """Find the coverage in terciles of the simulations.
 
-        A calibrated posterior's regions hold what they say wherever its own data tell that one is: by the posterior mean, not by the
-        truth, of which the observer knows no more. Of each third the least and greatest physical value, its size, and its coverages.
+        Terciles are those of each parameter's posterior mean and of each covariate that varies.
+        They are not those of the true parameters: a calibrated posterior covers wherever its
+        own data say that it is, since the observer does not know the truth.
+
+        Returns:
+            name -> three rows with the range in physical units, the number n and the coverage.
         """
-        by = {
-            **dict(zip(self.names, self.mean.T, strict=True)),
-            **{k: v for k, v in self.covariates.items() if np.ptp(v) > 0},
+        values = dict(zip(self.names, self.mean.T, strict=True))
+        values |= {name: v for name, v in self.covariates.items() if np.ptp(v) > 0}
+        return {name: list(self._terciles_by(name, v)) for name, v in values.items()}
+
+    def _terciles_by(self, name: str, values: Floats) -> Iterator[dict[str, Any]]:
+        for rows in np.array_split(np.argsort(values, kind="stable"), 3):
+            low, high = self._physical(name, values[rows[[0, -1]]]).tolist()
+            coverage = self.part(rows).coverages()
+            yield {"low": low, "high": high, "n": len(rows), "coverage": coverage}
+
+    def _physical(self, name: str, values: Floats) -> Floats:
+        known = self.prior.ranges.get(name)
+        return 10**values if known is None else known.to_physical(values)
+
+    @cached_property
+    def parameters(self) -> dict[str, dict[str, float]]:
+        """Name of each parameter -> SBC p-value, mean z, mean contraction, and R^2 of the means."""
+        return {name: self._parameter(i) for i, name in enumerate(self.names)}
+
+    def _parameter(self, i: int) -> dict[str, float]:
+        error = self.mean[:, i] - self.truth[:, i]
+        uniformity = stats.kstest(self.ranks[:, i], "uniform")
+        return {
+            "sbc_p_value": float(uniformity.pvalue),
+            "mean_z": float(self.z[:, i].mean()),
+            "contraction": float(self.contraction[:, i].mean()),
+            "r2": float(1 - error.var() / self.truth[:, i].var()),
         }
-        out: dict[str, list[dict[str, Any]]] = {}
-        for name, values in by.items():
-            out[name] = []
-            for third in np.array_split(np.argsort(values, kind="stable"), 3):
-                part = replace(self, ranks=self.ranks[third], hpd=self.hpd[third])
-                coverage = {f"{level:g}": part.coverage(level) for level in LEVELS}
-                edges = values[third[[0, -1]]]
-                low, high = (
-                    self.prior.ranges[name].to_physical(edges)
-                    if name in self.prior.ranges
-                    else 10**edges
-                ).tolist()
-                out[name].append({"low": low, "high": high, "n": len(third), "coverage": coverage})
-        return out
 
     def numbers(self) -> dict[str, Any]:
-        """Plain types for metrics.json."""
+        """List all numbers in plain types, for metrics.json."""
         n = len(self.hpd)
-        per = {
-            name: {
-                "sbc_p_value": float(stats.kstest(self.ranks[:, i], "uniform").pvalue),
-                "mean_z": float(self.z[:, i].mean()),
-                "contraction": float(self.contraction[:, i].mean()),
-                "r2": float(1 - (self.mean - self.truth)[:, i].var() / self.truth[:, i].var()),
-            }
-            for i, name in enumerate(self.names)
-        }
         return {
             "n": n,
             "draws": self.draws,
             "log_prob": float(self.log_prob.mean()),
             "log_prob_standard_error": float(self.log_prob.std() / np.sqrt(n)),
-            "coverage": {f"{level:g}": self.coverage(level) for level in LEVELS},
-            "parameters": per,
+            "coverage": self.coverages(),
+            "parameters": self.parameters,
             "terciles": self.terciles(),
         }
 
@@ -109,43 +148,51 @@ def calibrate(
     theta: Floats,
     x: Floats,
     seed: int,
-    draws: int = 399,
-    batch: int = 40,
+    draws: int = DRAWS,
+    batch: int = BATCH,
     progress: Callable[[int], object] | None = None,
-    covariates: Mapping[str, Floats] | None = None,
 ) -> Calibration:
-    """Compares posteriors with the truths that they came from.
+    """Compare posteriors with the truths that their summaries were simulated from.
 
     Arguments:
-        posterior: summaries (B, X) -> their posteriors.
-        theta: truths (N, D) in sampling coordinates.
+        posterior: gives the posteriors of summaries (B, X).
+        theta: truths (N, D), in sampling coordinates.
         x: their summaries (N, X).
         seed: of the posterior draws.
-        draws: for each truth; one less than a multiple of 200 makes ranks fall evenly on both sides of the edges of 68% and 95%.
+        draws: for each truth.
         batch: truths at a time.
-        progress: called with the number of truths that are done.
-        covariates: name -> (N,) in sampling coordinates, by which coverage is told too.
+        progress: is called with the number of truths done since.
     """
-    parts: list[tuple[Floats, ...]] = []
     prior = posterior(x[:1]).prior
-    prior_variance = (prior.high - prior.low) ** 2 / 12
+    parts = []
     for start in range(0, len(x), batch):
-        truth = theta[start : start + batch]
-        p = posterior(x[start : start + batch])
-        sample = p.sample(draws, seed + start)
-        log_prob = p.log_prob(truth[None])[0]
-        denser = p.log_prob(sample) > log_prob
-        mean, std = sample.mean(axis=0), sample.std(axis=0)
-        ranks = ((sample < truth).sum(axis=0) + 0.5) / (draws + 1)
-        hpd = (denser.sum(axis=0) + 0.5) / (draws + 1)
-        parts.append(
-            (ranks, hpd, (mean - truth) / std, 1 - std**2 / prior_variance, mean, truth, log_prob)
-        )
+        rows = slice(start, start + batch)
+        part = _calibrate_batch(posterior(x[rows]), theta[rows], seed + start, draws)
+        parts.append(part)
         if progress:
-            progress(len(truth))
-    ranks, hpd, z, contraction, means, truths, log_prob = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
-    )
-    return Calibration(
-        prior, ranks, hpd, z, contraction, means, truths, log_prob, draws, covariates or {}
-    )
+            progress(len(part["hpd"]))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Calibration(prior, draws=draws, **columns)
+
+
+def _calibrate_batch(
+    posterior: Posterior, truth: Floats, seed: int, draws: int
+) -> dict[str, Floats]:
+    """Find every array of a `Calibration` for B truths."""
+    sample = posterior.sample(draws, seed)
+    log_prob = posterior.log_prob(truth[None])[0]
+    denser = (posterior.log_prob(sample) > log_prob).sum(axis=0)
+    below = (sample < truth).sum(axis=0)
+
+    mean = sample.mean(axis=0)
+    deviation = sample.std(axis=0)
+    prior_variance = (posterior.prior.high - posterior.prior.low) ** 2 / 12
+    return {
+        "ranks": (below + 0.5) / (draws + 1),
+        "hpd": (denser + 0.5) / (draws + 1),
+        "z": (mean - truth) / deviation,
+        "contraction": 1 - deviation**2 / prior_variance,
+        "mean": mean,
+        "truth": truth,
+        "log_prob": log_prob,
+    }

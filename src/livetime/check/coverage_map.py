@@ -1,4 +1,4 @@
-"""Calibration where it may fail: coverage in cells of two quantities, such as rate times dead time and rms."""
+"""Find where a posterior fails: coverage in cells of two quantities, such as dead time and rms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,158 +14,187 @@ from livetime.simulate.simulator import Simulator
 from livetime.simulate.timing import TimingSimulator
 
 Floats = NDArray[np.floating[Any]]
-BLIND, RMS, SEGMENTS = "rate x dead time", "rms", "segments"
-LEAST = 30
-"""Simulations in a cell, with fewer of which it is left blank: the coverage of 68% regions is then known to no better than .085."""
-A_CELL = 60
-"""Simulations that a cell has on average, where there are enough for the most cells;"""
-MOST = 6
-"""which is so many along each quantity."""
+Integers = NDArray[np.int64]
+BLIND = "rate x dead time"
+"""Incident events per dead time of a detector."""
+RMS = "rms"
+"""Fractional rms of all components together."""
+SEGMENTS = "segments"
+"""Number of averaged segments."""
+MIN_IN_CELL = 30
+"""Simulations below which a cell is blank: its 68% coverage has an error of 0.085 or more."""
+MEAN_IN_CELL = 60
+"""Simulations of a mean cell, unless there are enough for the most cells."""
+MAX_CELLS = 6
+"""The most cells along each quantity."""
 
 
-def powerlaw_rms(
-    simulator: TimingSimulator, name: str, params: Mapping[str, Any]
-) -> NDArray[np.float64]:
-    """Fractional rms (n,) of the power law `name` in the summary's band, with physical parameters (n,)."""
-    layout = simulator.layout
+def powerlaw_rms(simulator: TimingSimulator, name: str, params: Mapping[str, Any]) -> Floats:
+    """Find the fractional rms (n,) of a power law in the summary's band.
+
+    Arguments:
+        simulator: its summary is a periodogram.
+        name: of the component.
+        params: name -> physical values (n,).
+    """
+    shape = POWER_SHAPES["powerlaw"]
     norm, index = (
-        np.asarray(params[f"{name}_{field}"], dtype=np.float64)[..., None]
-        for field in POWER_SHAPES["powerlaw"].fields
+        np.asarray(params[f"{name}_{field}"], dtype=np.float64)[..., None] for field in shape.fields
     )
-    variance = (
-        POWER_SHAPES["powerlaw"].power(layout.axis.values, norm, index)
-        @ layout.axis.averaged
-        / simulator.summary.segment_size
-    )
+    layout = simulator.layout
+    power = shape.power(layout.axis.values, norm, index)
+    variance = power @ layout.axis.averaged / simulator.summary.segment_size
     return np.asarray(np.sqrt(variance))
 
 
-def quantities(calibration: Calibration, simulator: Simulator) -> dict[str, Floats]:
-    """By name (N,), of each simulation: incident events per dead time of a detector, fractional rms of all components together, and number
-    of segments; of parameters by their posterior means, for an observer knows no more (see `Calibration.terciles`). Those that vary."""
+def map_quantities(calibration: Calibration, simulator: Simulator) -> dict[str, Floats]:
+    """Find the quantities that may matter for calibration, of each of N simulations.
+
+    Parameters count by their posterior means, as in `Calibration.terciles`.
+
+    Returns:
+        `BLIND`, `RMS` and `SEGMENTS` -> physical values (N,), of those that vary.
+    """
     if simulator.kind == "spectrum":
         return {}
-    simulator = cast(TimingSimulator, simulator)
-    prior = calibration.prior
-    theta = {**dict(zip(prior.names, calibration.mean.T, strict=True)), **calibration.covariates}
-    values = {
-        name: prior.ranges[name].to_physical(v) for name, v in theta.items() if name in prior.ranges
-    }
-    out = {
-        BLIND: _blind(simulator, values),
-        RMS: _rms(simulator, values),
+    timing = cast(TimingSimulator, simulator)
+    values = _physical(calibration)
+    quantities = {
+        BLIND: _events_per_dead_time(timing, values),
+        RMS: _rms(timing, values),
         SEGMENTS: np.asarray(values.get(SEGMENTS, np.ones(1))),
     }
-    return {name: v for name, v in out.items() if np.ptp(v) > 0}
+    return {name: v for name, v in quantities.items() if np.ptp(v) > 0}
 
 
-def _blind(simulator: TimingSimulator, values: Mapping[str, Floats]) -> Floats:
+def _physical(calibration: Calibration) -> dict[str, Floats]:
+    """Find posterior means and covariates in physical units, by name."""
+    prior = calibration.prior
+    means = dict(zip(prior.names, calibration.mean.T, strict=True))
+    sampled = {**means, **calibration.covariates}
+    known = prior.ranges
+    return {name: known[name].to_physical(v) for name, v in sampled.items() if name in known}
+
+
+def _events_per_dead_time(simulator: TimingSimulator, values: Mapping[str, Floats]) -> Floats:
+    """Find the mean number of incident events, source and background, in a dead time."""
     detector = simulator.detector
-    tau = (
-        values["dead_time"]
-        if "dead_time" in simulator.detector_covariates
-        else detector.mean_dead_time
-    )
+    varies = "dead_time" in values
+    dead_time = values["dead_time"] if varies else detector.mean_dead_time
+    detectors = values.get("detectors", getattr(detector, "detectors", 1))
+    background = 0.0 if "background_share" in values else getattr(detector, "background", 0.0)
     share = values.get("background_share", np.zeros(1))
-    background = (
-        0.0
-        if "background_share" in simulator.detector_covariates
-        else getattr(detector, "background", 0.0)
-    )
-    detectors = (
-        values["detectors"]
-        if "detectors" in simulator.detector_covariates
-        else getattr(detector, "detectors", 1)
-    )
-    return np.asarray((values["rate"] / (1 - share) + background) * tau / detectors)
+    incident = values["rate"] / (1 - share) + background
+    return np.asarray(incident * dead_time / detectors)
 
 
 def _rms(simulator: TimingSimulator, values: Mapping[str, Floats]) -> Floats:
-    components = simulator.source.spectrum.components.items()
-    each = [
-        powerlaw_rms(simulator, name, values) if shape == "powerlaw" else values[f"{name}_rms"]
-        for name, shape in components
-    ]
-    return np.asarray(np.sqrt(sum(rms**2 for rms in each)))
+    variance: Any = 0.0
+    for name, shape in simulator.source.spectrum.components.items():
+        is_powerlaw = shape == "powerlaw"
+        rms = powerlaw_rms(simulator, name, values) if is_powerlaw else values[f"{name}_rms"]
+        variance = variance + rms**2
+    return np.asarray(np.sqrt(variance))
 
 
 @dataclass(frozen=True)
 class CoverageMap:
-    """Joint HPD regions in cells of two quantities.
+    """Count truths inside their joint credible regions, in cells of two quantities.
 
     Arguments:
-        names: of the quantities.
-        edges: of the cells along each, such that each row and column has as many simulations: (A + 1,), (B + 1,).
+        names: of the two quantities.
+        edges: of the cells, (A + 1,) and (B + 1,); each row and column has as many simulations.
         n: simulations in each cell, (A, B).
-        inside: level -> truths inside its region, (A, B).
+        inside: level -> truths inside their joint region, (A, B).
+
+    Example:
+        >>> edges = (np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0]))
+        >>> n = np.array([[100], [20]])
+        >>> found = CoverageMap(("rms", "segments"), edges, n, {0.68: np.array([[65], [12]])})
+        >>> found.coverage(0.68)
+        array([[0.65],
+               [ nan]])
     """
 
     names: tuple[str, str]
     edges: tuple[Floats, Floats]
-    n: NDArray[np.int64]
-    inside: dict[float, NDArray[np.int64]]
+    n: Integers
+    inside: dict[float, Integers]
 
     def coverage(self, level: float) -> Floats:
-        """Share of truths inside, (A, B); NaN in cells of fewer than `LEAST`."""
-        return np.where(self.n >= LEAST, self.inside[level] / np.maximum(self.n, 1), np.nan)
+        """Find the share of truths inside, (A, B); NaN in cells of fewer than `MIN_IN_CELL`."""
+        share = self.inside[level] / np.maximum(self.n, 1)
+        return np.where(self.n >= MIN_IN_CELL, share, np.nan)
 
     def z(self, level: float) -> Floats:
-        """Difference from the level in binomial standard deviations."""
-        return np.asarray(
-            (self.coverage(level) - level) / np.sqrt(level * (1 - level) / np.maximum(self.n, 1))
-        )
+        """Find the excess of the coverage over the level, in binomial standard deviations."""
+        deviation = np.sqrt(level * (1 - level) / np.maximum(self.n, 1))
+        return np.asarray((self.coverage(level) - level) / deviation)
 
     def p_value(self, level: float) -> float:
-        """Of chi2 of all cells: small if they are off by more than chance has it; 1 where all are blank."""
+        """Find the p-value of the chi-square of all cells; 1 where all are blank."""
         z = self.z(level)
-        told = z[np.isfinite(z)]
-        return float(stats.chi2.sf((told**2).sum(), len(told))) if len(told) else 1.0
+        filled = z[np.isfinite(z)]
+        if len(filled) == 0:
+            return 1.0
+        return float(stats.chi2.sf((filled**2).sum(), len(filled)))
 
     def plain(self) -> dict[str, Any]:
-        """Plain types for metrics.json; null for blank cells."""
-        shares = {
-            f"{level:g}": [
-                [None if np.isnan(c) else float(c) for c in row] for row in self.coverage(level)
-            ]
-            for level in self.inside
-        }
+        """List all numbers in plain types, for metrics.json; None for blank cells."""
+        coverage = {}
+        for level in self.inside:
+            shares = self.coverage(level).astype(object)
+            coverage[f"{level:g}"] = np.where(self.n >= MIN_IN_CELL, shares, None).tolist()
         return {
             "along": list(self.names),
             "edges": [edge.tolist() for edge in self.edges],
             "n": self.n.tolist(),
-            "coverage": shares,
+            "coverage": coverage,
             "chi2_p_value": {f"{level:g}": self.p_value(level) for level in self.inside},
         }
 
 
-def of_pair(
+def coverage_map(
     calibration: Calibration, names: tuple[str, str], values: tuple[Floats, Floats]
 ) -> CoverageMap:
-    """CoverageMap of two quantities (N,) each."""
-    k = int(np.clip(np.sqrt(len(calibration.hpd) / A_CELL), 2, MOST))
-    edges = [np.unique(np.quantile(v, np.linspace(0, 1, k + 1))) for v in values]
-    at = [
-        np.clip(np.searchsorted(edge, v, side="right") - 1, 0, len(edge) - 2)
-        for edge, v in zip(edges, values, strict=True)
-    ]
-    shape = (len(edges[0]) - 1, len(edges[1]) - 1)
-    place = np.ravel_multi_index((at[0], at[1]), shape)
+    """Count coverage in cells of two quantities.
 
-    def count(which: NDArray[Any]) -> NDArray[np.int64]:
-        return np.bincount(place[which], minlength=shape[0] * shape[1]).reshape(shape)
+    Arguments:
+        calibration: of N simulations.
+        names: of the quantities.
+        values: of each quantity, (N,).
+    """
+    cells = int(np.clip(np.sqrt(len(calibration.hpd) / MEAN_IN_CELL), 2, MAX_CELLS))
+    levels = np.linspace(0, 1, cells + 1)
+    first, second = (np.unique(np.quantile(v, levels)) for v in values)
+    shape = (len(first) - 1, len(second) - 1)
+    at = (_place(first, values[0]), _place(second, values[1]))
+    cell = np.ravel_multi_index(at, shape)
+
+    def count(rows: NDArray[Any]) -> Integers:
+        return np.bincount(cell[rows], minlength=shape[0] * shape[1]).reshape(shape)
 
     inside = {level: count(calibration.hpd <= level) for level in LEVELS}
-    return CoverageMap(
-        names, (edges[0], edges[1]), count(np.ones(len(place), dtype=np.bool_)), inside
-    )
+    everything = np.ones(len(cell), dtype=np.bool_)
+    return CoverageMap(names, (first, second), count(everything), inside)
 
 
-def of_calibration(calibration: Calibration, simulator: Simulator) -> list[CoverageMap]:
-    """By rate times dead time against rms and against segments; rms against segments where there is no dead time."""
-    found = quantities(calibration, simulator)
+def _place(edges: Floats, values: Floats) -> Integers:
+    """Find the cell of each value; the last edge belongs to the last cell."""
+    place = np.searchsorted(edges, values, side="right") - 1
+    return np.clip(place, 0, len(edges) - 2)
+
+
+def coverage_maps(calibration: Calibration, simulator: Simulator) -> list[CoverageMap]:
+    """Map coverage by events per dead time against rms and segments.
+
+    Without dead time, the only map is that of rms against segments.
+    """
+    found = map_quantities(calibration, simulator)
     first = next((name for name in (BLIND, RMS) if name in found), None)
+    if first is None:
+        return []
+    others = [name for name in found if name != first]
     return [
-        of_pair(calibration, (first, other), (found[first], found[other]))
-        for other in found
-        if first and other != first
+        coverage_map(calibration, (first, other), (found[first], found[other])) for other in others
     ]

@@ -11,6 +11,10 @@ from livetime.infer.posterior import Posterior
 from livetime.infer.run import INFLATIONS
 
 Floats = NDArray[np.floating[Any]]
+INFLATION_DRAWS = 99
+"""Posterior draws for each truth and factor."""
+INFLATION_BATCH = 100
+"""Truths at a time."""
 
 
 def find_inflation(
@@ -18,44 +22,45 @@ def find_inflation(
     theta: Floats,
     x: Floats,
     seed: int,
-    draws: int = 99,
-    batch: int = 100,
     progress: Callable[[int], object] | None = None,
 ) -> float:
-    """The least factor, from 1 to the last of `INFLATIONS`, by which posteriors must be widened for their joint regions to hold what they say.
+    """Find the least inflation with which the joint credible regions cover as often as expected.
 
-    Networks that learned their simulations too well are overconfident on others. As in the temperature scaling of classifiers (Guo et
-    al. 2017) one number mends it: the mean excess of the coverage of the joint HPD regions at `LEVELS`, in binomial standard
-    deviations, is brought to zero, or as near as it gets. A cautious posterior is left as it is.
+    A network that learned its simulations too well is overconfident on others. One factor
+    corrects that, as temperature scaling does for classifiers (Guo et al. 2017,
+    arXiv:1706.04599). It brings to zero the mean excess of the coverage of the joint regions at
+    `LEVELS`, in binomial standard deviations. An underconfident posterior is not changed.
 
     Arguments:
         inflated: factor -> summaries (B, X) -> their posteriors.
         theta: truths (N, D) in sampling coordinates, which no network was trained on.
         x: their summaries (N, X).
         seed: of the posterior draws, the same for each factor.
-        draws: for each truth.
-        batch: truths at a time.
-        progress: called with 1 after each of `INFLATIONS` that was tried, and with the number of those that need not be.
+        progress: is called with the number of `INFLATIONS` tried or skipped since.
+
+    Returns:
+        a factor from 1 to the last of `INFLATIONS`, interpolated between two of them.
     """
-    levels = np.array(LEVELS)
-
-    def excess(factor: float) -> float:
-        hpd = calibrate(inflated(factor), theta, x, seed, draws, batch).hpd
-        return float(
-            (
-                ((hpd[:, None] <= levels).mean(axis=0) - levels) / np.sqrt(levels * (1 - levels))
-            ).mean()
-        )
-
-    tried: list[float] = []
-    for width in INFLATIONS:
-        tried.append(excess(width))
+    excesses: list[float] = []
+    for factor in INFLATIONS:
+        excesses.append(_excess(inflated(factor), theta, x, seed))
         if progress:
             progress(1)
-        if tried[-1] >= 0:
+        if excesses[-1] >= 0:
             break
     if progress:
-        progress(len(INFLATIONS) - len(tried))
-    if tried[-1] < 0:
-        return INFLATIONS[int(np.argmax(tried))]
-    return float(np.interp(0.0, tried[-2:], INFLATIONS[: len(tried)][-2:]))
+        progress(len(INFLATIONS) - len(excesses))
+
+    if excesses[-1] < 0:
+        return INFLATIONS[int(np.argmax(excesses))]
+    tried = INFLATIONS[: len(excesses)]
+    return float(np.interp(0.0, excesses[-2:], tried[-2:]))
+
+
+def _excess(posterior: Callable[[Floats], Posterior], theta: Floats, x: Floats, seed: int) -> float:
+    """Find the mean excess of the joint coverage, in binomial standard deviations of one truth."""
+    calibration = calibrate(posterior, theta, x, seed, INFLATION_DRAWS, INFLATION_BATCH)
+    levels = np.array(LEVELS)
+    coverage = (calibration.hpd[:, None] <= levels).mean(axis=0)
+    deviation = np.sqrt(levels * (1 - levels))
+    return float(((coverage - levels) / deviation).mean())

@@ -1,192 +1,253 @@
-"""Robustness: what a run says of sources that are not those it was trained on."""
+"""Test a posterior estimator on sources that differ from those of its training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.check.calibration import LEVELS, Calibration, calibrate
-from livetime.errors import UserError
+from livetime.check.assessment import HeldOut
+from livetime.check.calibration import Calibration, calibrate
+from livetime.errors import UserError, hint
 from livetime.infer.run import Run
 from livetime.progress import progress
 from livetime.simulate.light_curve import LightCurve, Rate
-from livetime.simulate.timing import TimingSimulator
+from livetime.simulate.prior import Prior
+from livetime.simulate.timing import TimingSimulator, draws_events
 
 Floats = NDArray[np.floating[Any]]
 SOURCES = {
-    "linear": "of a linear light curve, whose parameters are those of the rate",
-    "drift": "of a rate that drifts by a factor of 2 over the observation",
-    "no_qpo": "without a QPO",
+    "linear": "a linear light curve, whose parameters are those of the rate",
+    "drift": "a rate that drifts by a factor of 2 over the observation",
+    "no_qpo": "a source without a QPO",
 }
-FACTOR = 2.0
-"""By which a drifting rate rises."""
-CLAIM = 1.5
-"""A QPO is claimed where less than 5% of the posterior of its rms lies below so many times the prior's lower edge."""
-PARTS = 5
-"""Of the simulations, by rate, in each of which the upper limit is told."""
+"""Name of another source -> what it is."""
+DRIFT = 2.0
+"""Factor by which a drifting rate rises."""
+DETECTION = 1.5
+"""A QPO is detected where the 5% quantile of its rms exceeds this times the prior's low edge."""
+RATE_BINS = 5
+"""Bins of the incident rate; each has an upper limit on the rms."""
+MIN_FINITE = 100
+"""Simulations below which the coverage of another source is not given."""
+LIMIT_DRAWS = 999
+"""Posterior draws behind a limit."""
+LIMIT_BATCH = 40
+"""Posteriors that are drawn together."""
 
 
 @dataclass(frozen=True)
 class Drifting(LightCurve):
-    """A light curve whose rate rises evenly, by `FACTOR` from the start of the observation to its end; its mean is what it was."""
+    """A light curve whose rate rises evenly by `DRIFT`; its mean is that of the steady one.
+
+    Example:
+        >>> source = Drifting({"noise": "noise"})
+        >>> params = {"noise_rms": 1e-6, "noise_frequency": 1.0, "rate": 90.0}
+        >>> rate = source.rate(params, 64.0, np.random.default_rng(0))
+        >>> rate.values[[0, -1]].round()
+        array([ 60., 120.], dtype=float32)
+    """
 
     def rate(self, params: Mapping[str, float], duration: float, rng: np.random.Generator) -> Rate:
+        """Simulate the rate of one observation, see `LightCurve.rate`."""
         steady = super().rate(params, duration, rng)
-        place = (np.arange(len(steady.values), dtype=np.float32) + 0.5) / len(steady.values)
-        return Rate(
-            steady.values * (2 / (1 + FACTOR) * (1 + (FACTOR - 1) * place)).astype(np.float32),
-            steady.dt,
-        )
+        n = len(steady.values)
+        place = (np.arange(n, dtype=np.float32) + 0.5) / n
+        trend = 2 / (1 + DRIFT) * (1 + (DRIFT - 1) * place)
+        return Rate((steady.values * trend).astype(np.float32), steady.dt)
 
 
-def refuse(run: Run, names: Sequence[str]) -> None:
-    """Raises UserError for a source that there is not, that stands there twice, or that says nothing of the run."""
-    for i, name in enumerate(map(str, names)):  # a list in the list is no word
+def check_sources(run: Run, names: Sequence[str]) -> None:
+    """Refuse other sources that a run cannot be tested on.
+
+    Arguments:
+        run: a finished run.
+        names: of `SOURCES`.
+
+    Raises:
+        UserError: for a name that is unknown, given twice, or does not apply to the run.
+    """
+    for i, name in enumerate(map(str, names)):
         if name in names[:i]:
-            raise UserError(f"stress has {name} twice; give each once")
+            raise UserError("stress", f"has {name} twice", "give each once")
         if name not in SOURCES:
-            raise UserError(
-                f"stress has {name}, which is not known; there are: {', '.join(SOURCES)}"
-            )
-        simulator = cast(TimingSimulator, run.simulator)
-        if run.question.name == "class" or simulator.kind != "events":
-            raise UserError(
-                f"stress={name} is for posteriors of light curves' parameters; run={run.folder} is none of these, leave it out"
-            )
-        if name == "linear" and not simulator.source.log_normal:
-            raise UserError(f"stress=linear is what run={run.folder} was trained on; leave it out")
-        if name == "no_qpo" and not _qpos(simulator):
-            raise UserError(
-                f"stress=no_qpo is for runs that look for a QPO, which run={run.folder} does not; leave it out"
-            )
+            raise UserError("stress", f"has {name}, which is not a source", hint(name, SOURCES))
+        problem = _problem(run, name)
+        if problem:
+            raise UserError("stress", f"has {name}, but run {run.folder} {problem}", "leave it out")
 
 
-def _qpos(simulator: TimingSimulator) -> list[str]:
-    """Parameters that are the rms of a QPO."""
-    names = [
-        f"{name}_rms"
-        for name, shape in simulator.source.spectrum.components.items()
-        if shape == "qpo"
-    ]
+def _problem(run: Run, name: str) -> str:
+    """Say why a source does not apply to a run; empty if it does."""
+    simulator = run.simulator
+    if run.question.name != "posterior" or not draws_events(simulator):
+        return "did not learn the parameters of light curves"
+    if name == "linear" and not simulator.source.log_normal:
+        return "was trained on linear light curves"
+    if name == "no_qpo" and not _qpo_rms(simulator):
+        return "does not look for a QPO"
+    return ""
+
+
+def _qpo_rms(simulator: TimingSimulator) -> list[str]:
+    """List the parameters that are the rms of a QPO."""
+    names = [f"{name}_rms" for name in simulator.source.spectrum.names_of_shape("qpo")]
     return [name for name in names if name in simulator.prior.parameters]
 
 
-def simulate(
+def simulate_source(
     simulator: TimingSimulator,
     name: str,
     theta: Floats,
     seed: int,
-    done: Callable[[int], object] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Floats:
-    """Summaries (N, X) of another source with the same parameters theta (N, D + C); not finite where there is none."""
+    """Simulate another source with the same parameters.
+
+    Arguments:
+        simulator: of the training.
+        name: of `SOURCES`.
+        theta: parameters and covariates, (N, D + C).
+        seed: of the simulations.
+        progress: is called with the number of simulations done since.
+
+    Returns:
+        summaries (N, X), not finite where a linear rate would be negative.
+    """
     source = simulator.source
+    theta = np.array(theta, dtype=np.float64)
     if name == "drift":
         source = Drifting(source.components, source.dt, source.log_normal, source.stretch)
     elif name == "linear":
         source = replace(source, log_normal=False)
-    theta = np.array(theta, dtype=np.float64)
-    for qpo in _qpos(simulator) if name == "no_qpo" else ():
+    else:
+        _remove_qpos(simulator, theta)
+    return replace(simulator, source=source).draw(theta, seed, progress=progress)
+
+
+def _remove_qpos(simulator: TimingSimulator, theta: Floats) -> None:
+    """Set the rms of every QPO to zero, which is minus infinity on a logarithmic scale."""
+    prior = simulator.prior
+    for name in _qpo_rms(simulator):
         with np.errstate(divide="ignore"):
-            theta[:, simulator.prior.names.index(qpo)] = simulator.prior.ranges[qpo].to_sampling(
-                0.0
-            )
-    return replace(simulator, source=source).draw(
-        np.asarray(theta, dtype=np.float64), seed, progress=done
-    )
+            theta[:, prior.names.index(name)] = prior.ranges[name].to_sampling(0.0)
 
 
-def beside(run: Run, normal: Calibration, theta: Floats, x: Floats, seed: int) -> dict[str, Any]:
-    """Coverage and mean z on another source's summaries (N, X), and on the run's own with the same parameters.
-
-    Arguments:
-        normal: calibration on the run's own N simulations.
-        theta: their parameters (N, D + C).
-        seed: of the posterior draws.
-    """
-    keep = np.isfinite(x).all(axis=1)
-    if keep.sum() < 100:
-        return {"n": int(keep.sum()), "left_out": float(1 - keep.mean())}
-    other = calibrate(run.posterior, theta[keep, : normal.prior.dim], x[keep], seed)
-    same = replace(normal, ranks=normal.ranks[keep], hpd=normal.hpd[keep], z=normal.z[keep])
-    told = {
-        key: {f"{level:g}": c.coverage(level) for level in LEVELS}
-        for key, c in (("coverage", other), ("own_coverage", same))
-    }
-    bias = {
-        key: dict(zip(c.names, c.z.mean(axis=0).tolist(), strict=True))
-        for key, c in (("mean_z", other), ("own_mean_z", same))
-    }
-    return {"n": int(keep.sum()), "left_out": float(1 - keep.mean()), **told, **bias}
-
-
-def limits(run: Run, name: str, x: Floats, seed: int, draws: int = 999, batch: int = 40) -> Floats:
-    """One-sided 95% lower and upper limits of a parameter, (N, 2), physical."""
-    r, rows = run.simulator.prior.parameters[name], []
-    column = run.simulator.prior.names.index(name)
-    for start in range(0, len(x), batch):
-        sample = run.posterior(x[start : start + batch]).sample(draws, seed + start)[:, :, column]
-        rows.append(np.quantile(sample, [0.05, 0.95], axis=0).T)
-    return r.to_physical(np.concatenate(rows))
-
-
-def claims(run: Run, theta: Floats, absent: Floats, present: Floats, seed: int) -> dict[str, Any]:
-    """How often a QPO is claimed that is not there, and that is; and the upper limit on the rms of one that is not, by incident rate.
-
-    Arguments:
-        theta: (N, D + C).
-        absent, present: summaries (N, X) without the QPO and with it.
-    """
-    simulator, out = cast(TimingSimulator, run.simulator), dict[str, Any]()
-    rate = simulator.prior.physical(theta[:, : len(simulator.prior.ranges)])["rate"]
-    for name in _qpos(simulator):
-        edge = CLAIM * simulator.prior.parameters[name].low
-        without, seen = limits(run, name, absent, seed), limits(run, name, present, seed)
-        rows = []
-        for part in np.array_split(np.argsort(rate, kind="stable"), PARTS):
-            lo, median, hi = np.quantile(without[part, 1], [0.16, 0.5, 0.84]).tolist()
-            claimed = float((without[part, 0] > edge).mean())
-            row = {
-                "low": float(rate[part[0]]),
-                "high": float(rate[part[-1]]),
-                "n": len(part),
-                "claimed": claimed,
-            }
-            rows.append(row | {"upper_limit95": median, "lo68": lo, "hi68": hi})
-        shares = {
-            "claimed": float((without[:, 0] > edge).mean()),
-            "claimed_where_there_is_one": float((seen[:, 0] > edge).mean()),
-        }
-        out[name] = {"threshold": edge, **shares, "by_rate": rows}
-    return out
-
-
-def ask(
-    run: Run,
-    simulator: TimingSimulator,
-    name: str,
-    normal: Calibration,
-    theta: Floats,
-    x: Floats,
-    seed: int,
+def assess_source(
+    run: Run, held_out: HeldOut, name: str, calibration: Calibration
 ) -> dict[str, Any]:
-    """What a run says of one of `SOURCES`, in plain types.
+    """Test a run on another source with the parameters of its held-out simulations.
 
     Arguments:
-        simulator: the run's, with the threads that are to be used.
-        normal: calibration on the run's own simulations,
-        theta, x: which are these, (N, D + C) and (N, X).
-        seed: of what is simulated and drawn.
+        run: of a posterior estimator.
+        held_out: N simulations of the source of the training.
+        name: of `SOURCES`.
+        calibration: of the held-out simulations.
+
+    Returns:
+        plain types: for `no_qpo` those of `qpo_detections` of each QPO, else coverage and mean z
+        beside those on the source of the training.
     """
+    simulator = cast(TimingSimulator, held_out.simulator)
+    theta = held_out.theta
+    seed = held_out.seed
     with progress(f"simulate {name}", len(theta), "simulations") as bar:
-        other = simulate(simulator, name, theta, seed, bar.advance)
-    if name != "no_qpo":
-        return beside(run, normal, theta, other, seed)
-    finite = np.isfinite(other).all(axis=1)
-    if finite.sum() < PARTS:
-        return {"n": int(finite.sum()), "qpos": {}}
-    return {
-        "n": int(finite.sum()),
-        "qpos": claims(run, theta[finite], other[finite], x[finite], seed),
+        x = simulate_source(simulator, name, theta, seed, bar.advance)
+    finite = np.isfinite(x).all(axis=1)
+    n = int(finite.sum())
+
+    if name == "no_qpo":
+        enough = n >= RATE_BINS
+        present = held_out.x[finite]
+        qpos = qpo_detections(run, theta[finite], x[finite], present, seed) if enough else {}
+        return {"n": n, "qpos": qpos}
+
+    numbers = {"n": n, "left_out": float(1 - finite.mean())}
+    if n < MIN_FINITE:
+        return numbers
+    truth = theta[finite, : calibration.prior.dim]
+    other = calibrate(run.posterior, truth, x[finite], seed)
+    own = calibration.part(finite)
+    return numbers | {
+        "coverage": other.coverages(),
+        "own_coverage": own.coverages(),
+        "mean_z": _mean_z(other),
+        "own_mean_z": _mean_z(own),
     }
+
+
+def _mean_z(calibration: Calibration) -> dict[str, float]:
+    return dict(zip(calibration.names, calibration.z.mean(axis=0).tolist(), strict=True))
+
+
+def one_sided_limits(run: Run, name: str, x: Floats, seed: int) -> Floats:
+    """Find the one-sided 95% lower and upper limits of a parameter.
+
+    Arguments:
+        run: of a posterior estimator.
+        name: of the parameter.
+        x: summaries (N, X).
+        seed: of the posterior draws.
+
+    Returns:
+        both limits in physical units, (N, 2).
+    """
+    prior = run.simulator.prior
+    column = prior.names.index(name)
+    rows = []
+    for start in range(0, len(x), LIMIT_BATCH):
+        posterior = run.posterior(x[start : start + LIMIT_BATCH])
+        sample = posterior.sample(LIMIT_DRAWS, seed + start)[:, :, column]
+        rows.append(np.quantile(sample, [0.05, 0.95], axis=0).T)
+    return prior.parameters[name].to_physical(np.concatenate(rows))
+
+
+def qpo_detections(
+    run: Run, theta: Floats, absent: Floats, present: Floats, seed: int
+) -> dict[str, Any]:
+    """Count false and true detections of each QPO, and find upper limits on its rms.
+
+    Arguments:
+        run: of a posterior estimator.
+        theta: parameters and covariates, (N, D + C).
+        absent: summaries (N, X) without the QPO.
+        present: summaries (N, X) with it.
+        seed: of the posterior draws.
+
+    Returns:
+        rms of the QPO -> threshold, shares of detections, and a row for each bin of the rate.
+    """
+    simulator = cast(TimingSimulator, run.simulator)
+    rate = _rate(simulator.prior, theta)
+    found = {}
+    for name in _qpo_rms(simulator):
+        threshold = DETECTION * simulator.prior.parameters[name].low
+        without = one_sided_limits(run, name, absent, seed)
+        with_qpo = one_sided_limits(run, name, present, seed)
+        found[name] = {
+            "threshold": threshold,
+            "detected": float((without[:, 0] > threshold).mean()),
+            "detected_where_present": float((with_qpo[:, 0] > threshold).mean()),
+            "by_rate": list(_by_rate(rate, without, threshold)),
+        }
+    return found
+
+
+def _rate(prior: Prior, theta: Floats) -> Floats:
+    return np.asarray(prior.physical(theta[:, : len(prior.ranges)])["rate"])
+
+
+def _by_rate(rate: Floats, limits: Floats, threshold: float) -> Iterator[dict[str, Any]]:
+    """Find false detections and the upper limit, median and 68% range, in bins of the rate."""
+    for rows in np.array_split(np.argsort(rate, kind="stable"), RATE_BINS):
+        low, median, high = np.quantile(limits[rows, 1], [0.16, 0.5, 0.84]).tolist()
+        yield {
+            "low": float(rate[rows[0]]),
+            "high": float(rate[rows[-1]]),
+            "n": len(rows),
+            "detected": float((limits[rows, 0] > threshold).mean()),
+            "upper_limit95": median,
+            "lo68": low,
+            "hi68": high,
+        }

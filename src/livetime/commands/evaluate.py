@@ -63,7 +63,7 @@ def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
         raise UserError(
             "seed", f"is {settings.seed}, with which this run was trained", "choose another"
         )
-    robustness.refuse(run, settings.stress)
+    robustness.check_sources(run, settings.stress)
     folder = result_folder(settings.output, run.folder / f"evaluate_{stamp()}")
 
     def bank() -> Any:

@@ -13,8 +13,8 @@ def robustness_words(name: str, told: Mapping[str, Any]) -> list[str]:
         return [f"{SOURCES[name]}: {told['n']} simulations are left, too few to tell"]
     if name == "no_qpo":
         return [
-            f"{SOURCES[name]}: one of {parameter} above {row['threshold']:.3g} (95%) is claimed in {row['claimed']:.4f} of {told['n']} "
-            f"simulations, and in {row['claimed_where_there_is_one']:.3f} of those with one from the prior; its 95% upper limit is "
+            f"{SOURCES[name]}: one of {parameter} above {row['threshold']:.3g} (95%) is detected in {row['detected']:.4f} of {told['n']} "
+            f"simulations, and in {row['detected_where_present']:.3f} of those with one from the prior; its 95% upper limit is "
             + ", ".join(
                 f"{r['upper_limit95']:.3f} at {r['low']:.0f} to {r['high']:.0f} counts/s"
                 for r in row["by_rate"]
@@ -29,7 +29,7 @@ def robustness_words(name: str, told: Mapping[str, Any]) -> list[str]:
     if "coverage" not in told:
         return [f"{SOURCES[name]}: {told['n']} simulations are left, too few to tell{left}"]
     shares = ", ".join(
-        f"{float(level):.0%} regions hold "
+        f"{float(level):.0%} regions cover "
         + ", ".join(f"{k} {v:.3f} ({told['own_coverage'][level][k]:.3f})" for k, v in row.items())
         for level, row in told["coverage"].items()
     )
@@ -51,7 +51,7 @@ def robustness_tables(
             for parameter, row in told["qpos"].items():
                 header = [
                     "incident counts/s",
-                    f"claimed above {row['threshold']:.3g}",
+                    f"detected above {row['threshold']:.3g}",
                     "95% upper limit, median (68%)",
                 ]
                 limit = [
@@ -59,7 +59,7 @@ def robustness_tables(
                     for r in row["by_rate"]
                 ]
                 cells = [
-                    [f"{r['low']:.0f} to {r['high']:.0f}", f"{r['claimed']:.4f}"]
+                    [f"{r['low']:.0f} to {r['high']:.0f}", f"{r['detected']:.4f}"]
                     for r in row["by_rate"]
                 ]
                 out[f"{SOURCES[name]}: {parameter}"] = (
@@ -69,7 +69,7 @@ def robustness_tables(
         elif "coverage" in told:
             header = [
                 "own in brackets",
-                *(f"{level:.0%} regions hold" for level in LEVELS),
+                *(f"{level:.0%} regions cover" for level in LEVELS),
                 "mean z",
             ]
             rows = []
