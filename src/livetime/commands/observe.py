@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from livetime.commands.settings import ExperimentSettings, check_truth, result_folder
+from livetime.commands.settings import ExperimentSettings, result_folder
 from livetime.errors import UserError
 from livetime.outputs import new_folder, outputs_folder, stamp, write_json
 from livetime.progress import say
@@ -32,6 +32,8 @@ class ObserveSettings(ExperimentSettings):
         1
     """
 
+    unused: ClassVar[tuple[str, ...]] = ("simulations", "estimator", "training", "overfit")
+
     truth: dict[str, float] = field(default_factory=dict)
     output: str | None = None
     overwrite: bool = False
@@ -43,7 +45,7 @@ def observe(settings: ObserveSettings) -> Path:
     Returns: the folder of the files.
     """
     from livetime.files.writing import write_spectrum
-    from livetime.infer.build import build_simulator
+    from livetime.infer.build import build_simulator, check_truth, draw_truth
     from livetime.simulate.periodograms import draws_periodograms
     from livetime.simulate.simulator import stream
     from livetime.simulate.timing import draws_events
@@ -52,7 +54,7 @@ def observe(settings: ObserveSettings) -> Path:
     if draws_periodograms(simulator):
         problem = "draws periodograms, and no events that could be written"
         raise UserError("simulator", problem, "take one of events, with a detector")
-    check_truth("truth", settings.truth, simulator.prior.ranges)
+    check_truth(settings.truth, simulator.prior)
     truth, label = draw_truth(simulator, settings.truth, settings.seed)
     default = outputs_folder(settings.outputs) / settings.name / f"observation_{stamp()}"
     folder = result_folder(settings.output, default)
@@ -78,27 +80,6 @@ def observe(settings: ObserveSettings) -> Path:
     if drawn:
         say(f"drawn from the prior: {', '.join(drawn)}")
     return folder
-
-
-def draw_truth(
-    simulator: "Simulator", given: Mapping[str, float], seed: int
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Complete the given physical values with a draw from the prior.
-
-    Returns: name -> physical value, and the class if the prior has classes.
-    """
-    from livetime.simulate.simulator import WHOLE
-
-    theta = simulator.theta(0, 1, seed)
-    classes = list(simulator.prior.classes)
-    label = {"class": classes[int(theta[0, -1])]} if classes else {}
-
-    drawn = simulator.prior.physical(theta)
-    truth = {name: float(given.get(name, values[0])) for name, values in drawn.items()}
-    for name in WHOLE:
-        if name in truth:
-            truth[name] = float(max(1, round(truth[name])))
-    return truth, label
 
 
 def _say_instrument(events: "Events", simulator: "Simulator", truth: Mapping[str, float]) -> None:

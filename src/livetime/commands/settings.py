@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from livetime.errors import UserError, hint
 
@@ -26,7 +26,7 @@ class ExperimentSettings:
         name: folder of the experiment's runs and observations, below `outputs`.
         seed: of all random numbers.
         simulations: size of the bank.
-        source, detector, summary, prior: the simulator, as keyword arguments of `_target_` classes.
+        simulator, source, detector, summary, prior: keyword arguments of `_target_` classes.
         estimator: the network, likewise.
         training: keyword arguments of `livetime.config.Training`.
         overfit: train on all simulations and validate on the same ones; for tests of a network.
@@ -36,9 +36,13 @@ class ExperimentSettings:
         UserError: for a seed below 0, or a name that is not that of one folder.
     """
 
+    unused: ClassVar[tuple[str, ...]] = ()
+    """Keys that an experiment sets, and that the command does not use."""
+
     name: str = "custom"
     seed: int = 1
     simulations: int = 100_000
+    simulator: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     detector: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)

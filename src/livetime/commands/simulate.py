@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from livetime.commands.settings import ExperimentSettings, check_count
 from livetime.errors import UserError
@@ -33,6 +33,7 @@ class SimulateSettings(ExperimentSettings):
         240000
     """
 
+    unused: ClassVar[tuple[str, ...]] = ("name", "estimator", "training", "overfit")
     threads: int | None = None
 
     def __post_init__(self) -> None:

@@ -1,0 +1,171 @@
+"""How the command line words errors: one sentence, with the key as it is typed."""
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from livetime.cli.help import root_of
+from livetime.config import CONFIGS
+from livetime.errors import UserError, hint
+
+TYPED = (
+    (r"run", r"is missing", "run=<run folder>"),
+    (r"observation\.path", r"is missing", "observation.path=A.evt, or [A.evt,B.evt]"),
+    (r"inject\.path", r"is missing", "inject.path=<file>"),
+    (r"[a-z_]+(\.\w+)+", r"is missing", "{key}=<value>"),
+    (r"output", r"exists$", "or say overwrite=true"),
+    (r"run .*", r"is not finished|members of its", "livetime train resume=<run folder>"),
+)
+"""Key, problem, and what is typed to solve it."""
+
+SYNONYMS = {
+    "learning_rate": "lr",
+    "num_epochs": "epochs",
+    "batchsize": "batch_size",
+    "device": "accelerator",
+    "gpu": "accelerator",
+    "cores": "threads",
+    "samples": "draws",
+}
+"""Names of other packages -> the last part of our keys."""
+
+
+def sentence(error: UserError) -> str:
+    """Word an error for the command line, with what to type if that is known.
+
+    Example:
+        >>> sentence(UserError("run", "is missing", "give the folder of a training"))
+        'run is missing; give the folder of a training (run=<run folder>)'
+    """
+    text = str(error)
+    for key, problem, typed in TYPED:
+        if re.fullmatch(key, error.key) and re.search(problem, error.problem):
+            return f"{text} ({typed.format(key=error.key)})"
+    return text
+
+
+def from_system(error: OSError | MemoryError) -> UserError:
+    """Make a UserError of what the operating system refuses."""
+    if isinstance(error, MemoryError):
+        return UserError(
+            "memory", f"is too small ({error})", "ask for fewer or shorter observations"
+        )
+    name = str(error.filename or "the system")
+    return UserError(f"{name}:", str(error.strerror), "check the path, its permissions, the disk")
+
+
+def from_yaml(error: Exception) -> UserError:
+    """Make a UserError of a YAML file that cannot be parsed."""
+    return UserError("configuration:", " ".join(str(error).split()), "correct the file")
+
+
+def from_hydra(error: Exception, command: str) -> UserError:
+    """Make a UserError of an error of Hydra or OmegaConf.
+
+    Arguments:
+        error: as Hydra raised it.
+        command: whose keys there are.
+    """
+    for translate in (_from_grammar, _from_choice, _from_key):
+        found = translate(error, command)
+        if found is not None:
+            return found
+    return _from_value(error)
+
+
+def _from_grammar(error: Exception, command: str) -> UserError | None:
+    """Translate what Hydra's parser cannot read."""
+    match = re.search(r"Ambiguous value for argument '([^=]+)=(.*)'", str(error))
+    if match:
+        key, value = match.groups()
+        return UserError(
+            f"{key}={value}", "is more than one value", f"say {key}=[{value}], or -m for a sweep"
+        )
+    if type(error).__name__ == "OverrideParseException":
+        word = getattr(error, "override", "the command line")
+        return UserError(str(word), "cannot be understood", "check its brackets and quotes")
+    return None
+
+
+def _from_choice(error: Exception, command: str) -> UserError | None:
+    """Translate a choice that a group does not have."""
+    match = re.search(r"Could not find '([\w/]+)/([^'/]+)'", str(error))
+    if not match:
+        return None
+    group, choice = match.groups()
+    names = [path.stem for path in (CONFIGS / group).glob("*.yaml")]
+    return UserError(f"{group}={choice}", "is not known", hint(choice, names))
+
+
+def _from_key(error: Exception, command: str) -> UserError | None:
+    """Translate a key that is not in the configuration, or a value of the wrong type."""
+    text = str(error)
+    pattern = r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in|full_key: (\S+)"
+    match = re.search(pattern, text)
+    if not match:
+        return None
+    full = re.search(r"full_key: (\S+)", text)
+    key = match[1] or (full[1] if full else match[2] or match[3])
+    known = known_keys(command)
+    if key not in known:
+        return unknown(key, known)
+    lines = [line for line in text.splitlines() if "Value" in line or "not" in line]
+    detail = lines[-1].strip() if lines else "the value has the wrong type"
+    return UserError(f"{key}:", detail, f"see livetime {command} --help")
+
+
+def _from_value(error: Exception) -> UserError:
+    """Translate a value that does not fit the schema."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = lines[0] if lines else repr(error)
+    cause = str(error.__cause__ or "").splitlines()
+    reason = cause[0] if cause else ""
+    match = re.search(r"full_key: (\S+)", f"{error}\n{error.__cause__ or ''}")
+    if match and "is not a ListConfig" in reason:
+        return UserError(match[1], "must be a list", f"say {match[1]}=[...]")
+    if match:
+        return UserError(f"{match[1]}:", reason or first)
+    return UserError(first, "" if reason in first else reason)
+
+
+def unknown(key: str, known: list[str]) -> UserError:
+    """Name the nearest key, or the keys that stand beside it."""
+    leaf = key.rpartition(".")[2]
+    leaf = SYNONYMS.get(leaf, leaf)
+    searches: tuple[Callable[[], list[str]], ...] = (
+        lambda: [name for name in known if name.rpartition(".")[2] == leaf],
+        lambda: get_close_matches(key, known, 1, 0.6),
+        lambda: get_close_matches(key.partition(".")[0], known, 1, 0.6),
+        lambda: [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]],
+        lambda: [name for name in known if "." not in name],
+    )
+    near = next(found for found in (search() for search in searches) if found)
+    remedy = f"did you mean {near[0]}?" if len(near) == 1 else hint(key, near)
+    return UserError(key, "is not known", remedy)
+
+
+def known_keys(command: str) -> list[str]:
+    """List every key that a command takes, with dots, and its groups."""
+    from hydra import compose
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.initialize import initialize_config_dir
+    from omegaconf import OmegaConf
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config: Any = OmegaConf.to_container(compose(command))
+    own = root_of(command).names
+    groups = [path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*") if path.is_dir()]
+    named = [*_dotted(config), *groups]
+    return sorted({name for name in named if re.split(r"[./]", name)[0] in own})
+
+
+def _dotted(node: dict[str, Any], prefix: str = "") -> list[str]:
+    """List the keys of nested mappings with dots."""
+    names = []
+    for key, value in node.items():
+        names.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            names += _dotted(value, f"{prefix}{key}.")
+    return names

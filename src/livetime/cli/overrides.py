@@ -1,0 +1,206 @@
+"""From the words of a command line to flags and overrides in Hydra's grammar."""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from livetime.cli.help import COMMANDS, root_of
+from livetime.config import CONFIGS
+from livetime.errors import UserError, hint
+
+FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i")
+FLAGS = (*FLAGS_WITH_VALUE, "-m", "--multirun", "--resolve", "--hydra-help")
+SWEEP = {"-m", "--multirun"}
+
+PATHS = (
+    "run",
+    "resume",
+    "output",
+    "outputs",
+    "inject.path",
+    "observation.path",
+    "observation.spectrum",
+    "observation.arf",
+    "observation.rmf",
+    "observation.background_spectrum",
+    "detector.arf",
+    "detector.rmf",
+)
+"""Keys whose values are paths: they are quoted, so that `(`, `=` and spaces pass."""
+
+FREE = ("truth", "fixed", "grid")
+"""Mappings whose keys are the prior's names, not the schema's."""
+
+LISTS = ("observation.path", "inject.rates", "stress")
+"""Keys that take a list: one bare value is put into brackets. So is one of `grid`."""
+
+COMPOSED = [name for name in COMMANDS if name != "doctor"]
+"""Commands whose settings Hydra composes."""
+
+NUMBER = re.compile(r"[-+.\d][-+.\de]*")
+
+
+def arrange(command: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Separate flags, wherever they stand, from overrides that Hydra can parse.
+
+    Arguments:
+        command: whose keys the words may set.
+        words: as typed.
+
+    Raises:
+        UserError: for a flag or key that the command does not take, or a word that is neither.
+
+    Example:
+        >>> arrange("infer", ["run=my (run)", "--cfg", "job"])
+        (['--cfg', 'job'], ["run='my (run)'"])
+    """
+    flags, rest = _flags(words)
+    overrides = _name_files(rest) if command == "infer" else rest
+    for word in overrides:
+        _check_key(command, word)
+    multirun = bool(SWEEP & set(flags))
+    return flags, [_override(word, multirun) for word in overrides]
+
+
+def _flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Pick the flags out of a line."""
+    flags: list[str] = []
+    others: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-"):
+            others.append(word)
+            continue
+        if word.partition("=")[0] not in FLAGS:
+            raise UserError(word, "is not known", hint(word, FLAGS))
+        flags.append(word)
+        if word in FLAGS_WITH_VALUE and rest:
+            flags.append(rest.pop(0))
+    return flags, others
+
+
+def _name_files(words: Sequence[str]) -> list[str]:
+    """Gather bare names of files that exist as `observation.path=[...]`."""
+    files = [word for word in words if _is_bare_file(word)]
+    others = [word for word in words if word not in files]
+    if not files:
+        return others
+    if any(word.startswith("observation.path=") for word in others):
+        raise UserError("observation.path", "is given twice", "name each event file once")
+    quoted = ",".join(quoted(file) for file in files)
+    return [*others, f"observation.path=[{quoted}]"]
+
+
+def _is_bare_file(word: str) -> bool:
+    key = word.partition("=")[0]
+    return not _is_key(key) and Path(word).is_file()
+
+
+def _is_key(key: str) -> bool:
+    """Say whether any command has this key."""
+    top = _top(key)
+    return any(top in root_of(name).names for name in COMPOSED)
+
+
+def _top(key: str) -> str:
+    """Give the first part of a key: `training` of `+training.lr`."""
+    return re.split(r"[./@]", key.lstrip("+~"))[0]
+
+
+def _check_key(command: str, word: str) -> None:
+    """Refuse a word without a value, and a key that is unknown or another command's."""
+    key, equals, _ = word.partition("=")
+    top = _top(key)
+    names = root_of(command).names
+    if not equals and not word.startswith("~"):
+        raise _without_value(command, word)
+    if top in names or top == "hydra":
+        return
+
+    owners = [name for name in COMPOSED if top in root_of(name).names]
+    if owners:
+        near = get_close_matches(top, names, 1, 0.8)
+        raise UserError(
+            key.lstrip("+~"),
+            f"is a key of {' and '.join(owners[:2])}, not of {command}",
+            f"did you mean {near[0]}?" if near else "leave it out",
+        )
+
+
+def _without_value(command: str, word: str) -> UserError:
+    """Say what a word without `=` was perhaps meant to be."""
+    names = root_of(command).names
+    paths = sorted(CONFIGS.rglob(f"*/{word}.yaml")) if word.isidentifier() else []
+    groups = [path.parent.relative_to(CONFIGS).as_posix() for path in paths]
+    choices = [f"{group}={word}" for group in groups if _top(group) in names]
+    if word in names:
+        return UserError(word, "has no value", f"say {word}=<value>")
+    if "run" in names and (Path(word) / "config.json").exists():
+        return UserError(word, "is a run folder", f"say run={word}")
+    if choices:
+        return UserError(word, "is not a key", f"say {choices[0]}")
+    if "/" in word or "." in word:
+        return UserError(word, "is not an existing file", "check the path, or say key=value")
+    return UserError(word, "is not a key with a value", hint(word, names))
+
+
+def _override(word: str, multirun: bool) -> str:
+    """Quote paths, put brackets around lists, and add the names that the prior gives."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        return word
+    _check_choice(key, value)
+
+    is_list = key in LISTS or key.startswith("grid.")
+    if key in PATHS:
+        value = _quoted_paths(value, multirun)
+    is_single = key in PATHS or NUMBER.fullmatch(value) or re.fullmatch(r"(?!null$)\w+", value)
+    if is_list and is_single and not multirun and not value.startswith("["):
+        value = f"[{value}]"
+    prefix = "++" if key.split(".")[0] in FREE and "." in key else ""
+    return f"{prefix}{key}={value}"
+
+
+def _check_choice(key: str, value: str) -> None:
+    """Refuse a number or nothing as the name of a group's choice."""
+    group = CONFIGS / key.lstrip("+")
+    if key == "observation":
+        raise UserError(f"observation={value}", "is not known", f"say observation.path={value}")
+    if group.is_dir() and (NUMBER.fullmatch(value) or value in ("null", "")):
+        names = [path.stem for path in group.glob("*.yaml")]
+        raise UserError(f"{key}={value}", "is not the name of a choice", hint(value, names))
+
+
+def _quoted_paths(value: str, multirun: bool) -> str:
+    """Quote one path, the paths of a list, or those of a sweep."""
+    if value.startswith("[") and value.endswith("]"):
+        return "[" + ",".join(quoted(part) for part in _split(value[1:-1])) + "]"
+    if multirun:
+        return ",".join(quoted(part) for part in _split(value))
+    return quoted(value)
+
+
+def quoted(value: str) -> str:
+    """Quote a value in Hydra's grammar, unless it is quoted or null.
+
+    Example:
+        >>> quoted("a (1).evt")
+        "'a (1).evt'"
+    """
+    if value[:1] in "'\"" or value in ("null", ""):
+        return value
+    ended = re.sub(r"(\\+)$", r"\1\1", value)
+    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", ended) + "'"
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas that are not in quotes.
+
+    Example:
+        >>> _split("a, 'b, c'")
+        ['a', "'b, c'"]
+    """
+    parts = re.findall(r"\s*(?:'[^']*'|\"[^\"]*\")\s*|[^,]+", text)
+    return [part.strip() for part in parts if part.strip()]
