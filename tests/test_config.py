@@ -1,5 +1,6 @@
 """Every YAML file composes and builds; and what a config may name is held against the code."""
 
+import importlib
 import inspect
 import sys
 from dataclasses import asdict, fields
@@ -8,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from livetime import config as config_module
+from livetime.commands.settings import ExperimentSettings
 from livetime.config import (
     CONFIGS,
     Injection,
     ObservationFiles,
     Reference,
-    Root,
-    RunRoot,
     Trainer,
     Training,
     build,
@@ -36,7 +36,8 @@ EXTRA = {
         "shapes": {"low": [-1.0, 0.0], "high": [1.0, 2.0], "x_dim": 7, "classes": ["a", "b"]}
     }
 }
-ROOTS = {"reference": "run", "observation": "run", "inject": "run"}
+ROOTS = {"reference": "infer", "observation": "infer", "inject": "inject"}
+COMMANDS = ("simulate", "train", "evaluate", "observe", "infer", "compare", "inject")
 
 
 def files(*groups):
@@ -52,16 +53,15 @@ GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
 def compose():
     """A composed root as plain types, exactly as `livetime` composes it."""
     from hydra import compose as hydra_compose
-    from hydra.core.config_store import ConfigStore
     from hydra.core.global_hydra import GlobalHydra
     from hydra.initialize import initialize_config_dir
     from omegaconf import OmegaConf
 
-    store = ConfigStore.instance()
-    store.store("schema", node=Root)
-    store.store("schema_run", node=RunRoot)
+    from livetime.cli.overrides import store_schemas
 
-    def one(*overrides, root="config"):
+    store_schemas()
+
+    def one(*overrides, root="train"):
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
             return OmegaConf.to_container(hydra_compose(root, list(overrides)), resolve=True)
@@ -70,11 +70,11 @@ def compose():
     GlobalHydra.instance().clear()
 
 
-# --- every YAML file -------------------------------------------------------------------------------------------------------
+# --- every YAML file --------------------------------------------------------------------------
 
 
 def test_every_group_is_one_that_these_tests_know():
-    assert set(GROUPS) <= {*PARTS, *SETTINGS, "experiment", "debug", "sweep", "hydra"}, (
+    assert set(GROUPS) <= {*PARTS, *SETTINGS, "experiment", "debug", "shared"}, (
         "a new group: say here how it is built"
     )
 
@@ -104,7 +104,7 @@ def test_every_net_builds_and_is_exactly_its_arguments(compose, name):
 
 @pytest.mark.parametrize(("group", "name"), files(*SETTINGS))
 def test_every_file_of_settings_composes_and_checks(compose, group, name):
-    node = compose(f"{group}={name}", root=ROOTS.get(group, "config"))[group]
+    node = compose(f"{group}={name}", root=ROOTS.get(group, "train"))[group]
     settings = check(SETTINGS[group], node, group)
     assert set(node) == {f.name for f in fields(settings)}
     again = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()}
@@ -148,13 +148,21 @@ def test_experiments_hold_only_differences_and_no_launcher(name):
     assert text.startswith("# @package _global_")
     own = yaml.safe_load(text)
     assert all(key.startswith("override /") for d in own.pop("defaults", []) for key in d)
-    assert set(own) <= {f.name for f in fields(Root)}  # no hydra, so no sweep and no launcher
+    allowed = {f.name for f in fields(ExperimentSettings)}
+    assert set(own) <= allowed  # no hydra, so no sweep and no launcher
     assert "_target_" not in text  # a group's choice is a default, not a copy
 
 
-@pytest.mark.parametrize(("root", "schema"), [("config", Root), ("run", RunRoot)])
-def test_the_root_has_the_keys_of_its_schema(compose, root, schema):
-    assert set(compose(root=root)) == {f.name for f in fields(schema)}
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_root_of_a_command_is_its_settings(compose, command):
+    module = importlib.import_module(f"livetime.commands.{command}")
+    settings = getattr(module, f"{command.capitalize()}Settings")
+    composed = compose(root=command)
+    assert set(composed) == {f.name for f in fields(settings)}
+    groups = {*PARTS, *SETTINGS}
+    plain = {key: value for key, value in composed.items() if key not in groups}
+    given = asdict(settings())
+    assert plain == {key: given[key] for key in plain}
 
 
 def test_what_the_experiments_promise(compose):
@@ -229,7 +237,7 @@ def test_one_experiment_is_for_any_of_them(compose):
             assert ranges["detectors"][0] <= detector.detectors <= ranges["detectors"][1]
 
 
-# --- build -----------------------------------------------------------------------------------------------------------------
+# --- build --------------------------------------------------------------------------
 
 SOURCE = {"_target_": "livetime.simulate.light_curve.LightCurve", "components": {"noise": "noise"}}
 
@@ -388,7 +396,7 @@ def test_what_a_part_does_not_take_is_refused_by_name(compose, group, change, wo
         assert word in message
 
 
-# --- check -----------------------------------------------------------------------------------------------------------------
+# --- check --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", [0, -1])
@@ -440,7 +448,7 @@ def test_settings_are_the_types_that_they_say():
     assert check(ObservationFiles, {"path": ["a", "b"]}, "observation").path == ("a", "b")
 
 
-# --- the rest --------------------------------------------------------------------------------------------------------------
+# --- the rest --------------------------------------------------------------------------
 
 
 def test_a_hint_is_the_nearest_word_or_all_of_them():

@@ -5,10 +5,9 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from livetime.config import CONFIGS, Root
+from livetime.config import CONFIGS
 from livetime.errors import UserError, hint
 
 
@@ -29,8 +28,7 @@ def compose_experiment(name: str, overrides: Sequence[str] = ()) -> dict[str, An
     known = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
     if name not in known:
         raise UserError("experiment", f"is {name}, which does not exist", hint(name, known))
-    ConfigStore.instance().store("schema", node=Root)
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed = hydra_compose("config", [f"experiment={name}", *overrides])
+        composed = hydra_compose("experiment", [f"experiment={name}", *overrides])
     plain: Any = OmegaConf.to_container(composed, resolve=True)
     return dict(plain)

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -231,51 +231,6 @@ class Injection:
                 f"rates is {list(self.rates)}, of which two are the same; give each once"
             )
         ObservationFiles(band=self.band)
-
-
-@dataclass
-class Root:
-    """Top-level keys of `config.yaml`, for simulate, train and observe. Hydra refuses any other."""
-
-    name: str = "custom"
-    seed: int = 1
-    simulations: int = 100_000
-    simulator: dict[str, Any] = field(default_factory=dict)
-    source: dict[str, Any] = field(default_factory=dict)
-    detector: dict[str, Any] = field(default_factory=dict)
-    summary: dict[str, Any] = field(default_factory=dict)
-    prior: dict[str, Any] = field(default_factory=dict)
-    estimator: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    trainer: dict[str, Any] = field(default_factory=dict)
-    overfit: bool = False
-    threads: int | None = None
-    resume: str | None = None
-    truth: dict[str, float] = field(default_factory=dict)
-    output: str | None = None
-    overwrite: bool = False
-    outputs: str | None = None
-
-
-@dataclass
-class RunRoot:
-    """Top-level keys of `run.yaml`, for evaluate, infer, compare and inject."""
-
-    run: str | None = None
-    seed: int = 2
-    observation: dict[str, Any] = field(default_factory=dict)
-    reference: dict[str, Any] = field(default_factory=dict)
-    inject: dict[str, Any] = field(default_factory=dict)
-    draws: int = 10_000
-    n: int | None = None
-    fixed: dict[str, float] = field(default_factory=dict)
-    grid: dict[str, list[float]] = field(default_factory=dict)
-    target: str | None = None
-    stress: list[str] = field(default_factory=list)
-    processes: int | None = None
-    threads: int | None = None
-    output: str | None = None
-    overwrite: bool = False
 
 
 def check(cls: type[T], value: Any, where: str) -> T:

@@ -1,4 +1,4 @@
-"""The command line: what is wrong is said in one line that names the key, before anything is written."""
+"""The command line: an error is one line that names the key, before anything is written."""
 
 import json
 import os
@@ -14,9 +14,11 @@ import torch
 from astropy.io import fits
 
 from livetime import outputs
-from livetime.cli import main as cli
-from livetime.cli.main import COMMANDS, arrange, main
+from livetime.cli.help import COMMANDS, DOCTOR, command_help, root_of, usage
+from livetime.cli.main import main
+from livetime.cli.overrides import COMPOSED, arrange
 from livetime.config import CONFIGS, ROOT
+from livetime.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +27,6 @@ def elsewhere(tmp_path, monkeypatch):
     from hydra.core.global_hydra import GlobalHydra
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "ROOT", tmp_path)
     monkeypatch.setattr(outputs, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "argv", ["pytest"])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
@@ -60,9 +61,10 @@ def refused(capsys, folder, words, named):
 
 
 SMALL = ["experiment=demo", "simulations=12", "prior.covariates.segments.high=9", "threads=1"]
+FAKE = [SMALL[0], SMALL[2]]
 
 
-# --- bad input -------------------------------------------------------------------------------------------------------------
+# --- bad input ------------------------------------------------------------------------------------
 
 EVERYWHERE = [
     (["simulatons=10"], ["simulatons", "did you mean simulations?"]),
@@ -73,11 +75,11 @@ EVERYWHERE = [
     (["experiment=nope"], ["experiment=nope", "demo"]),
     (["debug=fast"], ["debug=fast", "did you mean fast_dev_run?"]),
     (["seed=abc"], ["seed", "abc"]),
+    (["seed=null"], ["seed"]),
     (["seed=-1"], ["seed", "-1"]),
     (["seed=18446744073709551616"], ["seed", "18446744073709551616"]),
     (["threads=0"], ["threads"]),
     (["threads=-1"], ["threads"]),
-    (["overwrite=perhaps"], ["overwrite", "perhaps"]),
     (["summary.dt=-1"], ["summary", "dt is -1"]),
     (["summary.dt=nan"], ["summary", "dt is nan"]),
     (["summary.dt=0.3"], ["summary", "segment_size"]),
@@ -107,11 +109,15 @@ EVERYWHERE = [
     (["prior.parameters.qpo_frequency.high=1000"], ["source.dt", "too coarse"]),
     (["source=null"], ["source=null is not the name of a choice", "qpo_noise"]),
     (["experiment=3"], ["experiment=3 is not the name of a choice", "demo"]),
-    (["lr=1"], ["lr is not known", "training.lr"]),
-    (["name=../x"], ["name is '../x'", "without a slash"]),
-    (["name="], ["name is ''"]),
-    (["observation=A.evt"], ["say observation.path=A.evt"]),
-    (["simulations"], ["simulations"]),
+    (["lr=1"], ["lr is not known"]),
+    (["learning_rate=1"], ["learning_rate is not known"]),
+    (["training.lr=1"], ["training.lr is a key of train, not of simulate"]),
+    (["estimator/net=cnn"], ["estimator/net is a key of train, not of simulate"]),
+    (["output=mine"], ["output is a key of", "did you mean outputs?"]),
+    (["demo"], ["demo is not a key; say experiment=demo"]),
+    (["acis"], ["acis is not a key; say detector=acis"]),
+    (["observation.path=A.evt"], ["observation.path is a key of infer, not of simulate"]),
+    (["simulations"], ["simulations has no value; say simulations=<value>"]),
     (["simulations=(1"], ["(1"]),
 ]
 
@@ -125,7 +131,7 @@ def test_simulate_refuses(capsys, elsewhere, words, named):
     ("words", "named"),
     [
         (["simulations=0"], ["simulations is 0"]),
-        ([f"simulations={10**19}"], ["at most 100000000"]),
+        ([f"simulations={10**19}"], ["from 10 to 100000000"]),
         (["simulations=-5"], ["simulations is -5"]),
         (["simulations=many"], ["simulations", "many"]),
         (["simulations=1e4"], ["simulations", "10000"]),
@@ -166,8 +172,14 @@ TRAIN = [
     (["+estimator.hidden=3"], ["estimator.hidden", "did you mean"]),
     (["estimator._target_=torch.nn.Linear"], ["estimator._target_", "torch.nn.Linear"]),
     (["simulations=0"], ["simulations is 0"]),
-    ([f"simulations={10**19}"], ["at most 100000000"]),
-    (["resume=nowhere"], ["resume=nowhere", "not a run folder"]),
+    ([f"simulations={10**19}"], ["from 10 to 100000000"]),
+    (["resume=nowhere"], ["resume is nowhere", "not a run folder"]),
+    (["training.learning_rate=1"], ["training.learning_rate", "did you mean training.lr?"]),
+    (["learning_rate=1"], ["learning_rate", "did you mean training.lr?"]),
+    (["lr=1"], ["lr is not known", "did you mean training.lr?"]),
+    (["overwrite=true"], ["overwrite is a key of", "not of train"]),
+    (["name=../x"], ["name is '../x'", "leave out slashes"]),
+    (["name="], ["name is ''"]),
 ]
 
 
@@ -191,9 +203,11 @@ OBSERVE = [
         ["detector=constant", "detector.frame_time=0.01"],
         ["non-paralyzable detector without frames", "detector.paralyzable"],
     ),
-    (["output=taken"], ["output=taken", "exists", "overwrite=true"]),
-    (["output=file", "overwrite=true"], ["output=file", "is a file"]),
-    (["output=file/below"], ["output=file/below"]),
+    (["output=taken"], ["output is taken", "exists", "overwrite=true"]),
+    (["overwrite=perhaps"], ["overwrite", "perhaps"]),
+    (["simulations=12"], ["simulations is a key of", "not of observe"]),
+    (["output=file", "overwrite=true"], ["output is file", "is a file"]),
+    (["output=file/below"], ["output is file/below", "cannot be made"]),
 ]
 
 
@@ -202,22 +216,23 @@ def test_observe_refuses(capsys, elsewhere, words, named):
     (elsewhere / "taken").mkdir()
     (elsewhere / "taken" / "mine").write_text("kept")
     (elsewhere / "file").write_text("kept")
-    refused(capsys, elsewhere, ["observe", *SMALL, *words], named)
+    refused(capsys, elsewhere, ["observe", *FAKE, *words], named)
     assert (elsewhere / "taken" / "mine").read_text() == (elsewhere / "file").read_text() == "kept"
 
 
 @pytest.fixture(scope="module")
 def composed():
     from hydra import compose
-    from hydra.core.config_store import ConfigStore
     from hydra.initialize import initialize_config_dir
     from omegaconf import OmegaConf
 
-    from livetime.config import Root
+    from livetime.cli.overrides import store_schemas
 
-    ConfigStore.instance().store("schema", node=Root)
+    store_schemas()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return json.dumps(OmegaConf.to_container(compose("config", ["experiment=demo"])))
+        config = OmegaConf.to_container(compose("train", ["experiment=demo"]))
+    del config["resume"]
+    return json.dumps(config)
 
 
 @pytest.fixture
@@ -230,9 +245,10 @@ def half_a_run(elsewhere, composed):
 
 
 RUNS = [
-    ([], ["run", "livetime train"]),
-    (["run=nowhere"], ["run=nowhere", "does not exist"]),
-    (["run=empty"], ["run=empty", "config.json"]),
+    ([], ["run is missing", "(run=<run folder>)"]),
+    (["run=nowhere"], ["run is nowhere", "does not exist"]),
+    (["run=empty"], ["run empty", "config.json"]),
+    (["half a run"], ["half a run is a run folder; say run=half a run"]),
     (["run=damaged"], ["damaged", "config.json"]),
     (["run=listed"], ["listed", "config.json"]),
     (["run=half a run"], ["half a run", "0 of 2 members"]),
@@ -242,7 +258,10 @@ RUNS = [
 OWN = {
     "evaluate": [
         (["run=half a run", "n=some"], ["n", "some"]),
-        (["stress=linear,drift"], ["stress=linear,drift holds a comma", "stress=[linear,drift]"]),
+        (
+            ["stress=linear,drift"],
+            ["stress=linear,drift is more than one value", "stress=[linear,drift]"],
+        ),
         (["stress=[linear"], ["stress=[linear cannot be understood", "brackets"]),
         (["stress=a b"], ["stress must be a list"]),
     ],
@@ -252,14 +271,19 @@ OWN = {
         (["+observation.paths=x"], ["observation.paths", "did you mean path?"]),
         (["reference.names=[naif]"], ["reference.names", "naive"]),
         (["reference=other"], ["reference=other", "default"]),
+        (["grid.rate=[1]"], ["grid.rate is a key of compare, not of infer"]),
+        (["threads=1"], ["threads is a key of", "not of infer"]),
+        (["observation=A.evt"], ["say observation.path=A.evt"]),
+        (["C.evt"], ["C.evt is not an existing file"]),
     ],
     "compare": [],
     "inject": [
         (["inject.path=nothing.lc", "draws=3", "run=half a run"], ["draws is 3"]),
         (["inject.rates=[]"], ["inject", "rates is []"]),
         (["inject.rates=[bright]"], ["inject.rates", "bright"]),
-        (["inject.rates=bright"], ["inject.rates", "a list in brackets", "bright"]),
+        (["inject.rates=bright"], ["inject.rates", "bright"]),
         (["inject.rates=300"], ["run is missing"]),
+        (["observation.path=A.evt"], ["observation.path is a key of infer, not of inject"]),
         (
             ["inject.rates=[300,300]"],
             ["inject", "rates is [300.0, 300.0], of which two are the same"],
@@ -307,7 +331,7 @@ def test_a_resumed_training_takes_no_other_settings(capsys, elsewhere, half_a_ru
         capsys,
         elsewhere,
         ["train", "resume=half a run", "training.lr=1"],
-        ["training.lr=1", "resumed"],
+        ["training.lr cannot be changed", "resumed"],
     )
     (half_a_run / "metrics.json").write_text("{}")
     refused(capsys, elsewhere, ["train", "resume=half a run"], ["half a run", "finished"])
@@ -340,7 +364,7 @@ def test_unknown_flags_are_refused(capsys, elsewhere):
     refused(capsys, elsewhere, ["simulate", *SMALL, "--frobnicate"], ["--frobnicate"])
 
 
-# --- what works ------------------------------------------------------------------------------------------------------------
+# --- what works -----------------------------------------------------------------------------------
 
 
 def test_simulate_prints_the_bank_and_writes_nothing_elsewhere(capsys, elsewhere):
@@ -364,7 +388,7 @@ def test_outputs_land_in_the_checkout_whatever_the_working_folder(capsys, elsewh
 
 
 def test_observe_writes_one_file_a_module_and_the_truth(capsys, elsewhere):
-    words = ["observe", *SMALL, "truth.rate=150", "truth.segments=2", "output=my (fake)=1"]
+    words = ["observe", *FAKE, "truth.rate=150", "truth.segments=2", "output=my (fake)=1"]
     code, out, err = call(capsys, *words)
     assert (code, err) == (0, "")
     folder = elsewhere / "my (fake)=1"
@@ -410,11 +434,14 @@ def test_cfg_prints_the_config_and_does_nothing(capsys, elsewhere, flags):
     assert tree(elsewhere) == []
 
 
-# --- arrange ---------------------------------------------------------------------------------------------------------------
+# --- arrange --------------------------------------------------------------------------------------
 
 
 def parsed(words):
     """What Hydra makes of the overrides: key -> value."""
+    top = words[0].partition("=")[0].split(".")[0]
+    command = next(name for name in COMPOSED if top in root_of(name).names)
+
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     def plain(value):
@@ -428,7 +455,7 @@ def parsed(words):
 
     return {
         o.key_or_group: plain(o.value())
-        for o in OverridesParser.create().parse_overrides(arrange(words)[1])
+        for o in OverridesParser.create().parse_overrides(arrange(command, words)[1])
     }
 
 
@@ -487,7 +514,7 @@ def test_lists_of_paths_reach_the_program_as_they_were_typed(path):
 
 
 def test_quoted_paths_and_null_are_left_alone():
-    assert parsed(["output='a b'", 'run="c d"']) == {"output": "a b", "run": "c d"}
+    assert parsed(['run="c d"', "output='a b'"]) == {"output": "a b", "run": "c d"}
     assert parsed(["output=null"]) == {"output": None}
 
 
@@ -496,26 +523,40 @@ def test_quoted_paths_and_null_are_left_alone():
     "flags", [["-m"], ["--multirun"], ["--cfg", "job"], ["-c", "job"], ["--info", "all"]]
 )
 def test_flags_may_stand_anywhere(flags, at):
-    words = ["experiment=demo", "training.lr=1e-3,2e-3", "truth.rate=3"]
-    found, overrides = arrange([*words[:at], *flags, *words[at:]])
+    words = ["experiment=demo", "seed=1,2", "truth.rate=3"]
+    found, overrides = arrange("observe", [*words[:at], *flags, *words[at:]])
     assert found == flags
-    assert overrides == ["experiment=demo", "training.lr=1e-3,2e-3", "++truth.rate=3"]
+    assert overrides == ["experiment=demo", "seed=1,2", "++truth.rate=3"]
 
 
 def test_a_sweep_over_paths_is_one():
-    _, overrides = arrange(["-m", "run=a b,c(1)"])
+    _, overrides = arrange("evaluate", ["-m", "run=a b,c(1)"])
     assert overrides == ["run='a b','c(1)'"]
 
 
-@pytest.mark.parametrize("word", ["truth.rate=3", "fixed.rate=3", "grid.rate=[1,2]"])
-def test_names_that_the_user_gives_are_added(word):
-    assert arrange([word])[1] == [f"++{word}"]
-    assert arrange([word.replace(".rate=3", "={rate: 3}")])[1][0].startswith(
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [("observe", "truth.rate=3"), ("inject", "fixed.rate=3"), ("compare", "grid.rate=[1,2]")],
+)
+def test_names_that_the_user_gives_are_added(command, word):
+    assert arrange(command, [word])[1] == [f"++{word}"]
+    assert arrange(command, [word.replace(".rate=3", "={rate: 3}")])[1][0].startswith(
         ("truth=", "fixed=", "++grid")
     )
 
 
-# --- doctor ----------------------------------------------------------------------------------------------------------------
+def test_bare_event_files_are_the_path_of_the_observation(elsewhere):
+    for name in ("A.evt", "b (2)=c.evt"):
+        (elsewhere / name).write_text("")
+    given = parsed(["run=mine", "A.evt", "b (2)=c.evt"])
+    assert given == {"run": "mine", "observation.path": ["A.evt", "b (2)=c.evt"]}
+    with pytest.raises(UserError, match=r"observation\.path is given twice"):
+        arrange("infer", ["A.evt", "observation.path=A.evt"])
+    with pytest.raises(UserError, match=r"A\.evt is a file"):
+        arrange("evaluate", ["A.evt"])
+
+
+# --- doctor ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -577,7 +618,7 @@ def test_doctor_writes_all_that_it_tells(capsys, elsewhere, event_files):
         capsys,
         elsewhere,
         ["doctor", paths[0], "output=new/told.json"],
-        ["new/told.json exists", "overwrite=true"],
+        ["output is new/told.json, which exists", "overwrite=true"],
     )
     shutil.copy(paths[0], elsewhere / "new" / "told.part")
     assert call(capsys, "doctor", "new/told.part", "output=new/told.json", "overwrite=true")[0] == 0
@@ -587,18 +628,18 @@ def test_doctor_writes_all_that_it_tells(capsys, elsewhere, event_files):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ([], ["no event file is given"]),
-        (["output=a.json"], ["no event file is given"]),
+        ([], ["files are missing"]),
+        (["output=a.json"], ["files are missing"]),
         (["there.evt"], ["there.evt does not exist"]),
         (["http://a.b/c.evt"], ["http://a.b/c.evt is on another machine"]),
         (["CLEAN", "outputs=a.json"], ["outputs=a.json is not known", "did you mean output?"]),
         (["CLEAN", "--json"], ["--json is not known"]),
-        (["CLEAN", "output=."], ["output=. is a folder"]),
+        (["CLEAN", "output=."], ["output is .", "which is a folder"]),
         (
             ["CLEAN", "output=CLEAN/a.json"],
-            ["clean.evt/a.json cannot be made", "clean.evt is no folder"],
+            ["clean.evt/a.json", "clean.evt is not a folder"],
         ),
-        (["CLEAN", "output=CLEAN", "overwrite=true"], ["is one of the files to be read"]),
+        (["CLEAN", "output=CLEAN", "overwrite=true"], ["one of the files that are read"]),
         (["CLEAN", "overwrite=yes"], ["overwrite is yes"]),
         (["CLEAN", "band=3"], ["band is 3, but must be two energies in keV"]),
         (
@@ -626,7 +667,7 @@ def test_doctor_answers_fast_without_heavy_imports(event_files, tmp_path):
     assert float(seconds) < 3
 
 
-# --- help ------------------------------------------------------------------------------------------------------------------
+# --- help -----------------------------------------------------------------------------------------
 
 HEAVY = (
     "torch",
@@ -672,32 +713,45 @@ def test_help_answers_in_a_second_without_heavy_imports(words, tmp_path):
     assert "livetime" in done.stdout
 
 
-def test_usage_names_every_command_and_help_every_group_and_key():
-    assert all(name in cli.usage() for name in COMMANDS)
-    for name, command in COMMANDS.items():
-        text = cli.command_help(name)
-        assert command.last in text
-        assert f"livetime {name}" in text
-        if not command.root:
-            assert all(f"{key}=" in text for key in cli.DOCTOR)
-            continue
-        for line in (CONFIGS / f"{command.root}.yaml").read_text().splitlines():
-            if line.startswith("  - ") and ": " in line and not line.startswith("  - override"):
-                group, _, choice = line.removeprefix("  - ").partition(": ")
-                assert group in text
-                for path in (CONFIGS / group).glob("*.yaml") if choice != "null" else ():
-                    assert path.stem in text
+def test_usage_names_every_command():
+    assert all(name in usage() for name in COMMANDS)
+    assert all(f"{key}=" in command_help("doctor") for key in DOCTOR)
 
 
-def test_help_tells_of_experiments():
+@pytest.mark.parametrize("name", COMPOSED)
+def test_help_lists_every_key_of_a_command_and_no_other(name):
+    from livetime.cli.overrides import known_keys
+
+    text = command_help(name)
+    assert COMMANDS[name].last in text
+    assert f"livetime {name}" in text
+    listed = set(re.findall(r"^  ([\w.]+)  ", text, re.MULTILINE))
+    own = {key for key in known_keys(name) if "/" not in key and "._target_" not in key}
+    leaves = {key for key in own if not any(other.startswith(f"{key}.") for other in own)}
+    nested = re.compile(r"prior\.(parameters|covariates)\.\w+\.")
+    leaves = {key for key in leaves if not nested.match(key)} - {"experiment", "debug"}
+    assert leaves <= listed
+    assert {key.split(".")[0] for key in listed} <= {*root_of(name).names}
+
+
+def test_help_describes_the_experiments():
     for name in ("simulate", "train", "observe"):
+        text = command_help(name)
         for path in (CONFIGS / "experiment").glob("*.yaml"):
-            assert path.stem in cli.command_help(name)
+            assert re.search(rf"^  {path.stem}: [\d,]+ simulations", text, re.MULTILINE)
+    assert "demo: 16,000 simulations, about 2 minutes on 2 cores" in command_help("train")
+
+
+def test_the_version_is_that_of_the_package(capsys, elsewhere):
+    for words in (["--version"], ["train", "--version"]):
+        code, out, _ = call(capsys, *words)
+        assert code == 0
+        assert re.fullmatch(r"livetime \d+\.\d+\.\d+\n", out)
 
 
 def test_the_examples_of_the_help_compose(capsys, elsewhere):
     for name in ("simulate", "observe"):
-        words = COMMANDS[name].help.split()
+        words = COMMANDS[name].examples[0].split()
         assert words[:2] == ["livetime", name]
         assert call(capsys, name, *words[2:], "--cfg", "job")[0] == 0
 

@@ -935,7 +935,7 @@ def test_sweep_makes_one_bank_and_a_run_for_each_value(capsys, tmp_path):
     ]
 
 
-# --- spectra ---------------------------------------------------------------------------------------------------------------
+# --- spectra --------------------------------------------------------------------------
 
 
 def test_a_spectrum_goes_from_observe_to_an_answer(trained, folder, capsys):

@@ -1,11 +1,8 @@
 """How the command line words errors: one sentence, with the key as it is typed."""
 
 import re
-from collections.abc import Callable
-from difflib import get_close_matches
-from typing import Any
 
-from livetime.cli.help import root_of
+from livetime.cli.overrides import known_keys, unknown
 from livetime.config import CONFIGS
 from livetime.errors import UserError, hint
 
@@ -18,17 +15,6 @@ TYPED = (
     (r"run .*", r"is not finished|members of its", "livetime train resume=<run folder>"),
 )
 """Key, problem, and what is typed to solve it."""
-
-SYNONYMS = {
-    "learning_rate": "lr",
-    "num_epochs": "epochs",
-    "batchsize": "batch_size",
-    "device": "accelerator",
-    "gpu": "accelerator",
-    "cores": "threads",
-    "samples": "draws",
-}
-"""Names of other packages -> the last part of our keys."""
 
 
 def sentence(error: UserError) -> str:
@@ -127,45 +113,3 @@ def _from_value(error: Exception) -> UserError:
     if match:
         return UserError(f"{match[1]}:", reason or first)
     return UserError(first, "" if reason in first else reason)
-
-
-def unknown(key: str, known: list[str]) -> UserError:
-    """Name the nearest key, or the keys that stand beside it."""
-    leaf = key.rpartition(".")[2]
-    leaf = SYNONYMS.get(leaf, leaf)
-    searches: tuple[Callable[[], list[str]], ...] = (
-        lambda: [name for name in known if name.rpartition(".")[2] == leaf],
-        lambda: get_close_matches(key, known, 1, 0.6),
-        lambda: get_close_matches(key.partition(".")[0], known, 1, 0.6),
-        lambda: [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]],
-        lambda: [name for name in known if "." not in name],
-    )
-    near = next(found for found in (search() for search in searches) if found)
-    remedy = f"did you mean {near[0]}?" if len(near) == 1 else hint(key, near)
-    return UserError(key, "is not known", remedy)
-
-
-def known_keys(command: str) -> list[str]:
-    """List every key that a command takes, with dots, and its groups."""
-    from hydra import compose
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.initialize import initialize_config_dir
-    from omegaconf import OmegaConf
-
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config: Any = OmegaConf.to_container(compose(command))
-    own = root_of(command).names
-    groups = [path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*") if path.is_dir()]
-    named = [*_dotted(config), *groups]
-    return sorted({name for name in named if re.split(r"[./]", name)[0] in own})
-
-
-def _dotted(node: dict[str, Any], prefix: str = "") -> list[str]:
-    """List the keys of nested mappings with dots."""
-    names = []
-    for key, value in node.items():
-        names.append(f"{prefix}{key}")
-        if isinstance(value, dict):
-            names += _dotted(value, f"{prefix}{key}.")
-    return names

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 from livetime.config import CONFIGS
 
@@ -134,7 +136,7 @@ class Root:
 @cache
 def root_of(command: str) -> Root:
     """Read the keys and groups that a command takes, without those it only passes over."""
-    unused = _unused(command)
+    unused = settings_of(command).unused
     keys: list[Key] = []
     groups: dict[str, str] = {}
     for path in _files(command):
@@ -146,13 +148,10 @@ def root_of(command: str) -> Root:
     )
 
 
-def _unused(command: str) -> tuple[str, ...]:
-    """Name the keys that an experiment sets and the command does not use."""
-    from importlib import import_module
-
+def settings_of(command: str) -> Any:
+    """Find the settings dataclass of a command."""
     module = import_module(f"livetime.commands.{command}")
-    settings = getattr(module, f"{command.capitalize()}Settings")
-    return tuple(getattr(settings, "unused", ()))
+    return getattr(module, f"{command.capitalize()}Settings")
 
 
 def _files(command: str) -> list[Path]:
@@ -192,7 +191,7 @@ def usage() -> str:
     lines = [f"  {name:{width}}  {command.line}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
-            "livetime: simulation-based inference for X-ray observations with dead time and pile-up",
+            "livetime: simulation-based inference for X-ray observations with dead time or pile-up",
             "",
             "livetime COMMAND [key=value ...]",
             "",
@@ -282,7 +281,7 @@ def describe_experiment(path: Path) -> list[str]:
 
     Example:
         >>> describe_experiment(CONFIGS / "experiment" / "demo.yaml")[0].split()[0]
-        'demo'
+        'demo:'
     """
     text = path.read_text()
     comments = re.findall(r"^# (?!@package)(.*)$", text, re.MULTILINE)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from livetime.cli.errors import from_hydra, from_system, from_yaml, sentence
-from livetime.cli.help import COMMANDS, DOCTOR, command_help, usage
-from livetime.cli.overrides import COMPOSED, SWEEP, arrange, quoted
+from livetime.cli.help import COMMANDS, DOCTOR, command_help, settings_of, usage
+from livetime.cli.overrides import SWEEP, arrange, quoted, store_schemas
 from livetime.config import CONFIGS
 from livetime.errors import UserError, hint
 from livetime.outputs import outputs_folder, stamp
@@ -161,7 +161,7 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     import hydra
 
-    _store_schemas()
+    store_schemas()
     jobs = Jobs([], 0)
     folder = _sweep_folder(flags, overrides)
     sweep = [f"hydra.sweep.dir={quoted(folder)}"] if folder else []
@@ -174,21 +174,6 @@ def _run(command: str, flags: list[str], overrides: list[str]) -> int:
         if os.path.isdir(folder):
             print(folder)
     return USER_ERROR if jobs.failed else 0
-
-
-def _store_schemas() -> None:
-    """Register the settings of each command as the schema of its root."""
-    from hydra.core.config_store import ConfigStore
-
-    store = ConfigStore.instance()
-    for command in COMPOSED:
-        store.store(f"schema_{command}", node=_settings(command))
-
-
-def _settings(command: str) -> Any:
-    """Find the settings dataclass of a command."""
-    module = import_module(f"livetime.commands.{command}")
-    return getattr(module, f"{command.capitalize()}Settings")
 
 
 def _sweep_folder(flags: list[str], overrides: list[str]) -> str:
@@ -233,12 +218,10 @@ def _job(command: str, composed: Any, jobs: Jobs) -> float:
 
 def _call(command: str, config: dict[str, Any], overrides: list[str], folder: Path | None) -> float:
     """Call a command, print where its result is, and give its held-out loss if it has one."""
-    settings = _settings(command)(**config)
+    settings = settings_of(command)(**config)
     function = getattr(import_module(f"livetime.commands.{command}"), command)
-    if command == "train":
-        result = function(settings, overrides, folder)
-    else:
-        result = function(settings)
+    record = (overrides, folder) if command == "train" else ()
+    result = function(settings, *record)
     path, loss = result if command in ("train", "evaluate") else (result, float("nan"))
     print(path, flush=True)
     return float(loss)

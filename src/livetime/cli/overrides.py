@@ -1,11 +1,12 @@
 """From the words of a command line to flags and overrides in Hydra's grammar."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from livetime.cli.help import COMMANDS, root_of
+from livetime.cli.help import COMMANDS, root_of, settings_of
 from livetime.config import CONFIGS
 from livetime.errors import UserError, hint
 
@@ -37,6 +38,17 @@ LISTS = ("observation.path", "inject.rates", "stress")
 
 COMPOSED = [name for name in COMMANDS if name != "doctor"]
 """Commands whose settings Hydra composes."""
+
+SYNONYMS = {
+    "learning_rate": "lr",
+    "num_epochs": "epochs",
+    "batchsize": "batch_size",
+    "device": "accelerator",
+    "gpu": "accelerator",
+    "cores": "threads",
+    "samples": "draws",
+}
+"""Names of other packages -> the last part of our keys."""
 
 NUMBER = re.compile(r"[-+.\d][-+.\de]*")
 
@@ -119,6 +131,8 @@ def _check_key(command: str, word: str) -> None:
     if top in names or top == "hydra":
         return
 
+    if key.startswith("+"):
+        raise unknown(key.lstrip("+"), known_keys(command))
     owners = [name for name in COMPOSED if top in root_of(name).names]
     if owners:
         near = get_close_matches(top, names, 1, 0.8)
@@ -141,6 +155,8 @@ def _without_value(command: str, word: str) -> UserError:
         return UserError(word, "is a run folder", f"say run={word}")
     if choices:
         return UserError(word, "is not a key", f"say {choices[0]}")
+    if Path(word).exists():
+        return UserError(word, "is a file or folder", f"{command} takes key=value")
     if "/" in word or "." in word:
         return UserError(word, "is not an existing file", "check the path, or say key=value")
     return UserError(word, "is not a key with a value", hint(word, names))
@@ -168,7 +184,9 @@ def _check_choice(key: str, value: str) -> None:
     group = CONFIGS / key.lstrip("+")
     if key == "observation":
         raise UserError(f"observation={value}", "is not known", f"say observation.path={value}")
-    if group.is_dir() and (NUMBER.fullmatch(value) or value in ("null", "")):
+    none_is_a_choice = key == "detector"  # of simulator=periodograms
+    nothing = value == "" or (value == "null" and not none_is_a_choice)
+    if group.is_dir() and (NUMBER.fullmatch(value) or nothing):
         names = [path.stem for path in group.glob("*.yaml")]
         raise UserError(f"{key}={value}", "is not the name of a choice", hint(value, names))
 
@@ -204,3 +222,55 @@ def _split(text: str) -> list[str]:
     """
     parts = re.findall(r"\s*(?:'[^']*'|\"[^\"]*\")\s*|[^,]+", text)
     return [part.strip() for part in parts if part.strip()]
+
+
+def unknown(key: str, known: list[str]) -> UserError:
+    """Name the nearest key, or the keys that stand beside it."""
+    leaf = key.rpartition(".")[2]
+    leaf = SYNONYMS.get(leaf, leaf)
+    searches: tuple[Callable[[], list[str]], ...] = (
+        lambda: [name for name in known if name.rpartition(".")[2] == leaf],
+        lambda: get_close_matches(key, known, 1, 0.6),
+        lambda: get_close_matches(key.partition(".")[0], known, 1, 0.6),
+        lambda: [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]],
+        lambda: [name for name in known if "." not in name],
+    )
+    near = next(found for found in (search() for search in searches) if found)
+    remedy = f"did you mean {near[0]}?" if len(near) == 1 else hint(key, near)
+    return UserError(key, "is not known", remedy)
+
+
+def store_schemas() -> None:
+    """Register the settings of each command as the schema of its root."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    for command in COMPOSED:
+        store.store(f"schema_{command}", node=settings_of(command))
+
+
+def known_keys(command: str) -> list[str]:
+    """List every key that a command takes, with dots, and its groups."""
+    from hydra import compose
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.initialize import initialize_config_dir
+    from omegaconf import OmegaConf
+
+    store_schemas()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config: Any = OmegaConf.to_container(compose(command))
+    own = root_of(command).names
+    groups = [path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*") if path.is_dir()]
+    named = [*_dotted(config), *groups]
+    return sorted({name for name in named if re.split(r"[./]", name)[0] in own})
+
+
+def _dotted(node: dict[str, Any], prefix: str = "") -> list[str]:
+    """List the keys of nested mappings with dots."""
+    names = []
+    for key, value in node.items():
+        names.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            names += _dotted(value, f"{prefix}{key}.")
+    return names

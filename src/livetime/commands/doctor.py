@@ -47,7 +47,7 @@ def _refuse_output(target: Path, overwrite: bool, files: tuple[str, ...]) -> Non
     if target.is_dir():
         raise UserError(key, f"is {target}, which is a folder", "name a JSON file in it")
     if target.exists() and not overwrite:
-        raise UserError(key, f"is {target}, which exists", "choose another file, or overwrite it")
+        raise UserError(key, f"is {target}, which exists", "choose another file")
     for parent in target.parents:
         if parent.exists() and not parent.is_dir():
             raise UserError(

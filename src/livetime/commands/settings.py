@@ -1,13 +1,11 @@
 """The settings that several commands share; each command adds its own in its own module."""
 
-import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from livetime.errors import UserError, hint
+from livetime.errors import UserError
 
 MAX_SEED = 2**63 - 1
 TEST_SEED = 2**32
@@ -74,6 +72,9 @@ class RunSettings:
         UserError: for a seed below 0.
     """
 
+    unused: ClassVar[tuple[str, ...]] = ()
+    """Keys that the root has, and that the command does not use."""
+
     run: str | None = None
     seed: int = 2
     output: str | None = None
@@ -114,25 +115,6 @@ def check_number(n: int, least: int, reason: str) -> None:
         raise UserError("n", f"is {n}, but {reason} needs {least} simulations", "give more")
     if n > MAX_SIMULATIONS:
         raise UserError("n", f"is {n}, but the limit is {MAX_SIMULATIONS}", "give fewer")
-
-
-def check_truth(key: str, values: Mapping[str, float], ranges: Mapping[str, Any]) -> None:
-    """Refuse names that the prior does not have, and values that are not positive.
-
-    Arguments:
-        key: the setting, for messages.
-        values: name -> physical value.
-        ranges: name -> `livetime.simulate.prior.Range` of each parameter and covariate.
-    """
-    for name, value in values.items():
-        if name not in ranges:
-            raise UserError(f"{key}.{name}", "is not in the prior", hint(name, ranges))
-        number = isinstance(value, int | float) and math.isfinite(value)
-        zero_allowed = ranges[name].low <= 0
-        if not number or value < 0 or (value == 0 and not zero_allowed):
-            raise UserError(
-                f"{key}.{name}", f"is {value!r}, but must be positive", "give a number above 0"
-            )
 
 
 def result_folder(given: str | None, default: Path) -> Path:
