@@ -196,12 +196,16 @@ OBSERVE = [
     (["truth.rate=bright"], ["truth.rate", "bright"]),
     (["truth.segments=0"], ["truth.segments is 0"]),
     (
-        ["detector=whittle", "~prior.parameters.rate", "+prior.covariates.rate={low: 1, high: 9}"],
-        ["draws periodograms and no events; choose"],
+        [
+            "simulator=periodograms",
+            "~prior.parameters.rate",
+            "+prior.covariates.rate={low: 1, high: 9}",
+        ],
+        ["detector is given, but PeriodogramSimulator takes none"],
     ),
     (
         ["detector=constant", "detector.frame_time=0.01"],
-        ["non-paralyzable detector without frames", "detector.paralyzable"],
+        ["detector is paralyzable or has frames", "detector.paralyzable"],
     ),
     (["output=taken"], ["output is taken", "exists", "overwrite=true"]),
     (["overwrite=perhaps"], ["overwrite", "perhaps"]),
@@ -548,8 +552,8 @@ def test_names_that_the_user_gives_are_added(command, word):
 def test_bare_event_files_are_the_path_of_the_observation(elsewhere):
     for name in ("A.evt", "b (2)=c.evt"):
         (elsewhere / name).write_text("")
-    given = parsed(["run=mine", "A.evt", "b (2)=c.evt"])
-    assert given == {"run": "mine", "observation.path": ["A.evt", "b (2)=c.evt"]}
+    given = parsed(["observation.gti=full", "A.evt", "b (2)=c.evt"])
+    assert given == {"observation.gti": "full", "observation.path": ["A.evt", "b (2)=c.evt"]}
     with pytest.raises(UserError, match=r"observation\.path is given twice"):
         arrange("infer", ["A.evt", "observation.path=A.evt"])
     with pytest.raises(UserError, match=r"A\.evt is a file"):
@@ -607,11 +611,18 @@ def test_doctor_writes_all_that_it_tells(capsys, elsewhere, event_files):
     assert [file["code"] for file in told["files"]] == [0, 1, 2]
     assert [file["file"] for file in told["files"]] == paths
     assert [
-        finding["name"]
+        finding["code"]
         for finding in told["files"][1]["findings"]
         if finding["severity"] == "warning"
     ] == ["unsorted"]
-    assert set(told["files"][1]["findings"][0]) == {"name", "severity", "what", "done", "effect"}
+    assert set(told["files"][1]["findings"][0]) == {
+        "code",
+        "severity",
+        "text",
+        "action",
+        "effect",
+        "file",
+    }
     assert told["files"][0]["facts"]["events"] == 100
     assert told["versions"]["livetime"]
     refused(
@@ -729,7 +740,7 @@ def test_help_lists_every_key_of_a_command_and_no_other(name):
     own = {key for key in known_keys(name) if "/" not in key and "._target_" not in key}
     leaves = {key for key in own if not any(other.startswith(f"{key}.") for other in own)}
     nested = re.compile(r"prior\.(parameters|covariates)\.\w+\.")
-    leaves = {key for key in leaves if not nested.match(key)} - {"experiment", "debug"}
+    leaves = {key for key in leaves if not nested.match(key)} - {"experiment", "debug", "simulator"}
     assert leaves <= listed
     assert {key.split(".")[0] for key in listed} <= {*root_of(name).names}
 
