@@ -87,7 +87,7 @@ def test_thinning_keeps_the_fractional_power_and_makes_modules_independent():
     np.testing.assert_allclose(
         np.mean(excess, axis=0)[strong], ((whole - 2) / source.rate)[strong], rtol=0.1
     )
-    averaged = 20 * 8 * summary.layout(1).axis.averaged
+    averaged = 20 * 8 * summary.axis.averaged
     assert (abs(np.mean(most, axis=0) / 2 - 1) < 4.5 / np.sqrt(averaged)).all()
 
 
@@ -104,9 +104,9 @@ def test_dead_time_of_a_list_is_that_of_the_exact_laws(detector):
     assert len(times) / span == pytest.approx(recorded, rel=5 / np.sqrt(recorded * span))
     summary = Periodogram(20.0, 1 / 256, 0.05)
     (power,), _, segments = summary.periodograms(Events((times,), np.array([[0.0, span]])))
-    layout = summary.layout(1)
-    expected = detector.white_noise(layout.axis.values, rate, summary.dt)
-    chi2 = (segments * layout.axis.averaged * (power / expected - 1) ** 2).sum()
+    axis = summary.axis
+    expected = detector.white_noise(axis.values, rate, summary.dt)
+    chi2 = (segments * axis.averaged * (power / expected - 1) ** 2).sum()
     assert stats.chi2.sf(chi2, len(power)) > 1e-4
 
 

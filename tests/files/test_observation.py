@@ -19,6 +19,7 @@ from livetime.files.gti import clean_gti, intersect
 from livetime.files.mission import MISSION_NAMES, MISSIONS
 from livetime.files.observation import read_events
 from livetime.files.writing import write_events
+from livetime.simulate.dead_time_detector import IDEAL
 from livetime.simulate.detector import Events
 from livetime.simulate.periodogram import Periodogram, segment_starts
 
@@ -28,7 +29,7 @@ SEGMENT = 16.0
 
 def get(*paths, segment_size=SEGMENT, **options):
     modules = options.pop("modules", len(paths))
-    names = ("band", "gti", "start", "stop", "hard")
+    names = ("band", "gti", "start", "stop", "energies")
     selection = Selection(**{name: options.pop(name) for name in names if name in options})
     return read_events(paths, selection, modules).in_segments(segment_size, **options)
 
@@ -78,8 +79,8 @@ class TestRoundTrip:
         summary = Periodogram(SEGMENT, 1 / 32)
         write_events(simulated, [tmp_path / "A", tmp_path / "B"], dead_time=0.0)
         np.testing.assert_allclose(
-            summary(get(tmp_path / "A", tmp_path / "B").events),
-            summary(simulated),
+            summary(get(tmp_path / "A", tmp_path / "B").events, IDEAL),
+            summary(simulated, IDEAL),
             rtol=1e-4,
             atol=1e-4,
         )
@@ -679,33 +680,34 @@ class TestRealFiles:
         )
 
 
-# Hard and soft.
+# Energies.
 
 
-def test_hard_events_are_those_from_the_channel_on_whatever_their_order_and_gti(tmp_path):
+def test_energies_are_those_of_their_events_whatever_their_order_and_gti(tmp_path):
     shuffled = np.random.default_rng(2).permutation(640)
     times = uniform()[shuffled]
     path = make(tmp_path / "a.evt", times, gti=[(0, 33), (40, 64)])
-    found = get(path, hard=30)
-    assert found.events.hard is not None
-    expected = {t for t, pi in zip(times, np.arange(640) % 50, strict=True) if pi >= 30}
+    found = get(path, energies=True)
+    energy_of = dict(zip(times, 1.62 + 0.04 * (np.arange(640) % 50), strict=True))
     kept = found.events.times[0] + found.start_time
-    np.testing.assert_array_equal(found.events.hard[0], [t in expected for t in kept])
-    assert get(path).events.hard is None
+    (energies,) = found.events.energies
+    np.testing.assert_allclose(energies, [energy_of[time] for time in kept])
 
 
-def test_hard_and_soft_survive_the_writer(tmp_path):
-    times, hard = uniform(), np.arange(640) % 3 == 0
-    write_events(
-        Events((times,), np.array([[0.0, 64.0]]), (hard,)), [tmp_path / "a.evt"], dead_time=0.0
-    )
-    found = get(tmp_path / "a.evt", hard=210).events
-    np.testing.assert_array_equal(found.hard[0], hard)
+def test_energies_survive_the_writer(tmp_path):
+    times = uniform()
+    energies = np.where(np.arange(640) % 3 == 0, 14.0, 6.0)
+    events = Events((times,), np.array([[0.0, 64.0]]), (energies,))
+    write_events(events, [tmp_path / "a.evt"], dead_time=0.0)
+    np.testing.assert_array_equal(get(tmp_path / "a.evt").events.energies[0], energies)
+    with fits.open(tmp_path / "a.evt") as hdus:
+        assert set(hdus["EVENTS"].data["PI"]) == {110, 310}
 
 
-def test_a_file_without_channels_cannot_tell_hard_from_soft(tmp_path):
+def test_a_file_without_channels_has_no_energies(tmp_path):
     path = make(tmp_path / "a.evt")
     with fits.open(path) as hdus:
         hdus[1].columns.change_name("PI", "PHA")
         hdus.writeto(path, overwrite=True)
-    assert "no column PI" in refused(path, hard=30)
+    assert get(path).events.energies is None
+    assert "no column PI" in refused(path, energies=True)

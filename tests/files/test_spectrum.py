@@ -76,7 +76,7 @@ def test_what_is_written_is_read(written):
     assert seen.mismatches(SIMULATOR.detector) == ()
     assert seen.background is None
     _, x = read_observation(SIMULATOR, ObservationFiles(spectrum=str(written / "source.pha")))
-    assert (x == SIMULATOR.summary(events, SIMULATOR.detector.response, TRUTH["exposure"])).all()
+    assert (x == SIMULATOR.summary(events, SIMULATOR.detector, TRUTH["exposure"])).all()
 
 
 @pytest.mark.parametrize(("brightness", "warned"), [(0.001, False), (1.0, True)])

@@ -32,7 +32,7 @@ PARAMETERS = {
 def simulator(detector):
     covariates = {
         "segments": Range(2.0, 6.0, "log"),
-        **{name: KNOWN[name] for name in detector.parameters},
+        **{name: KNOWN[name] for name in detector.covariates},
     }
     return TimingSimulator(
         Prior(PARAMETERS, covariates),
@@ -88,7 +88,7 @@ def test_the_missions_numbers_unless_others_are_given(tmp_path):
     }
     assert (
         given.notes[-1]
-        == "the detector, taken to have dead time 0.001 s, detectors 3, background share 0.25, counted 0.5"
+        == "the detector, taken to have dead time 0.001 s, detectors 3, background share 0.25, kept fraction 0.5"
     )
 
 
