@@ -79,7 +79,7 @@ def table(summary: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from livetime.report.page import interval
+    from livetime.report.words import interval
 
     columns = {
         **{name.replace("_", " "): rows for name, rows in summary["references"].items()},

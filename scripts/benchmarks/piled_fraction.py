@@ -100,9 +100,9 @@ def _cell(simulator, share: float, alpha: float) -> dict[str, float]:
 
 
 def _row(one: dict, share: float, n: int) -> dict:
-    from livetime.report.plot import LABELS
+    from livetime.report.style import label
 
-    at = f"{share:.2g} piled (norm {one['cell']['powerlaw_norm']:.3g}): {LABELS[one['method']]}"
+    at = f"{share:.2g} piled (norm {one['cell']['powerlaw_norm']:.3g}): {label(one['method'])}"
     unit = f"+- {one['bias_error']:.4f}"
     return row(
         at,
@@ -131,7 +131,7 @@ def _paired(fits: dict, names: list[str]) -> list[dict]:
 def _figure(table: list[dict], shares: np.ndarray):
     from matplotlib.figure import Figure
 
-    from livetime.report.plot import COLOURS, LABELS
+    from livetime.report.style import look
 
     figure = Figure((6.4, 4.4), layout="constrained")
     axes = figure.subplots()
@@ -150,7 +150,7 @@ def _figure(table: list[dict], shares: np.ndarray):
             bias,
             [one["scatter"] for _, one in own],
             fmt="none",
-            ecolor=COLOURS[method],
+            ecolor=look(method).colour,
             alpha=0.25,
             lw=4,
         )
@@ -161,8 +161,8 @@ def _figure(table: list[dict], shares: np.ndarray):
             fmt="o-",
             ms=4,
             lw=1,
-            color=COLOURS[method],
-            label=LABELS[method],
+            color=look(method).colour,
+            label=look(method).label,
         )
     axes.axhline(0, color="black", lw=1)
     axes.axhspan(-0.03, 0.03, color="0.93", lw=0, zorder=0)

@@ -6,7 +6,7 @@ from qpo_noise import RANGES
 
 from livetime.check import coverage_map as cells
 from livetime.check.calibration import Calibration
-from livetime.report.assessment import map_words
+from livetime.report.assessment_posterior import map_words
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
@@ -96,7 +96,7 @@ def test_where_a_posterior_is_overconfident_is_found_though_its_average_hides_it
     assert found.names == (cells.BLIND, cells.RMS)
     assert found.p_value(0.68) < 1e-6
     assert np.unravel_index(np.nanargmin(found.z(0.68)), found.n.shape)[0] == cells.MAX_CELLS - 1
-    assert f"{cells.BLIND} {found.edges[0][-2]:.3g} to" in map_words(found)
+    assert f"events per dead time {found.edges[0][-2]:.3g} to" in map_words(found)
 
 
 def test_cells_of_too_few_are_blank():
@@ -106,7 +106,7 @@ def test_cells_of_too_few_are_blank():
     assert np.isnan(found.coverage(0.68)).tolist() == [[False, True], [True, False]]
     assert found.plain()["coverage"]["0.68"][0][1] is None
     few = cells.coverage_map(calibration(n=20), ("a", "b"), (np.arange(20.0), np.arange(20.0)))
-    assert map_words(few) == "in cells of a and b: too few simulations to tell"
+    assert map_words(few) == "in cells of a and b: too few simulations to judge"
 
 
 def test_a_power_laws_rms_is_that_of_the_summarys_band():

@@ -97,7 +97,7 @@ def test_where_nothing_can_be_simulated_the_words_give_the_number(monkeypatch):
         Run(SIMULATOR), HeldOut(SIMULATOR, theta, np.zeros((9, 3)), 1), "no_qpo", None
     )
     assert robustness_words("no_qpo", told) == [
-        "a source without a QPO: 0 simulations are left, too few to tell"
+        "a source without a QPO: 0 simulations are left, too few to judge"
     ]
     assert robustness_tables({"no_qpo": told}) == {}
 

@@ -1,52 +1,118 @@
-"""Show a comparison of network and references: a table and a figure."""
+"""Show a comparison of network and references: a table, a figure and a page."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from livetime.check.compare import Comparison
 from livetime.outputs import provenance, write_json
 from livetime.progress import say
-from livetime.report import plot
+from livetime.report import words
+from livetime.report.facts import fact_rows
+from livetime.report.figures.comparison import comparison as draw_comparison
+from livetime.report.page import Banner, Page, Table, facts, image
+from livetime.report.style import label, save_figure
+
+CAPTION = (
+    "Bias of the posterior median: thin bars give its standard error, wide pale bars the mean "
+    "half-width of the 68% intervals. The axis is linear inside the grey band."
+)
+ENOUGH = 3.0
+"""Binomial standard deviations by which the coverage may miss 68%."""
 
 
 def save_comparison(comparison: Comparison, folder: Path) -> None:
-    """Write comparison.json, comparison.md and comparison.png; print the table."""
-    pooled = comparison.pooled()
+    """Write comparison.json, .md, .png, .pdf and report.html; print the table.
+
+    Arguments:
+        comparison: of a network with references.
+        folder: that exists.
+    """
     write_json(folder / "comparison.json", {**comparison.numbers(), **provenance()})
-    text = comparison_table(comparison)
-    text += "\n" + "\n".join(
-        f"Pooled, {plot.LABELS[m]}: 68% intervals cover {p['68']:.3f}, 95% intervals {p['95']:.3f}."
-        for m, p in pooled.items()
-    )
+    pooled = list(_pooled_lines(comparison))
+    text = "\n".join([comparison_table(comparison), "", *pooled])
     (folder / "comparison.md").write_text(text + "\n")
     say(text)
+
+    along, by = _axes(comparison)
+    coverage = {method: shares["68"] for method, shares in comparison.pooled().items()}
+    figure = draw_comparison(comparison.rows, comparison.quantity, along, by, coverage)
+    path = save_figure(figure, folder / "comparison")
+    parts = {
+        "Bias and coverage": image(path, CAPTION),
+        "Every cell of the grid": _table(comparison).html,
+        "Settings": facts(fact_rows(dict(comparison.settings))),
+    }
+    banner, verdict = judge(comparison)
+    title = f"livetime: comparison of {words.quantity(comparison.target).words}"
+    Page(title, banner, verdict, parts).write(folder / "report.html")
+
+
+def judge(comparison: Comparison) -> tuple[Banner, str]:
+    """Judge the network by the coverage of its 68% intervals over all cells.
+
+    Arguments:
+        comparison: with the network among its methods.
+
+    Returns: the look and the sentence.
+    """
+    share = comparison.pooled()["network"]["68"]
+    cells = sum(row["method"] == "network" for row in comparison.rows)
+    count = cells * int(comparison.settings.get("n", 1))
+    sigma = (0.68 * 0.32 / count) ** 0.5
+    where = f"The network's 68% intervals cover {share:.1%} of {count} true values"
+    limit = f"{ENOUGH:g} standard deviations are {ENOUGH * sigma:.1%}"
+    if share < 0.68 - ENOUGH * sigma:
+        return Banner.DISTRUST, f"{where}, too few ({limit})."
+    return Banner.TRUST, f"{where} ({limit})."
+
+
+def _axes(comparison: Comparison) -> tuple[str, str | None]:
+    """Choose the parameter of the horizontal axis, and the one with a panel for each value."""
     grid = comparison.grid
-    along = next((name for name in reversed(grid) if name != comparison.target), grid[0])
+    others = [name for name in grid if name != comparison.target]
+    along = others[-1] if others else grid[0]
     by = next((name for name in grid if name != along), None)
-    shares = {m: p["68"] for m, p in pooled.items()}
-    figure = plot.comparison(comparison.rows, comparison.quantity, along, by, shares)
-    figure.savefig(folder / "comparison.png", dpi=110)
+    return along, by
+
+
+def _pooled_lines(comparison: Comparison) -> Iterator[str]:
+    """Word the coverage over all cells, a line for each method."""
+    for method, shares in comparison.pooled().items():
+        cover = f"68% intervals cover {shares['68']:.3f}, 95% intervals {shares['95']:.3f}"
+        yield f"All cells, {label(method)}: {cover}."
 
 
 def comparison_table(comparison: Comparison) -> str:
-    """A row for each cell, with bias (standard error) of a quantity, its 68% half-width and 68% coverage, of each method."""
-    table, methods = comparison.rows, comparison.methods
-    head = [
-        *comparison.grid,
-        *(
-            f"{plot.LABELS[m]}: {what}"
-            for m in methods
-            for what in (f"bias of {comparison.quantity}", "width", "in 68%")
-        ),
+    """Give a row for each cell: bias, half-width and coverage of each method, as Markdown."""
+    return _table(comparison).markdown
+
+
+def _table(comparison: Comparison) -> Table:
+    """Give the table; biases have their standard error in brackets."""
+    methods = comparison.methods
+    bias = f"bias of {comparison.quantity.replace('_', ' ')}"
+    columns = [
+        f"{label(method)}: {what}" for method in methods for what in (bias, "half-width", "in 68%")
     ]
-    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
-    for start in range(0, len(table), len(methods)):
-        cell = table[start : start + len(methods)]
-        values = [f"{v:g}" for v in cell[0]["cell"].values()]
-        for row in cell:
-            values += [
-                f"{row['bias']:+.3f} ({row['bias_error']:.3f})",
-                f"{row['half_width']:.3f}",
-                f"{row['coverage68']:.2f}",
-            ]
-        lines.append(f"| {' | '.join(values)} |")
-    return "\n".join(lines) + "\n"
+    header = [*(words.quantity(name).text for name in comparison.grid), *columns]
+    rows = []
+    for start in range(0, len(comparison.rows), len(methods)):
+        cell = comparison.rows[start : start + len(methods)]
+        rows.append([*_place(cell[0]["cell"]), *_cells(cell)])
+    return Table(header, rows)
+
+
+def _place(cell: Mapping[str, float]) -> list[str]:
+    """Word the values of a cell in the units of the header."""
+    return [f"{words.quantity(name).factor * value:g}" for name, value in cell.items()]
+
+
+def _cells(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Word the numbers of all methods in one cell."""
+    cells = []
+    for row in rows:
+        cells.append(f"{row['bias']:+.3f} ({row['bias_error']:.3f})")
+        cells.append(f"{row['half_width']:.3f}")
+        cells.append(f"{row['coverage68']:.2f}")
+    return cells

@@ -1,41 +1,91 @@
-"""Show an injection: a table and a figure of what the run finds behind its detector."""
+"""Show an injection: what the run finds behind its detector, beside the bright source's answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from livetime.check.inject import Injected
 from livetime.outputs import provenance, write_json
 from livetime.progress import say
-from livetime.report import plot, plot_checks
-from livetime.report.page import interval
+from livetime.report import words
+from livetime.report.facts import fact_rows
+from livetime.report.figures.comparison import injection as draw_injection
+from livetime.report.page import Banner, Page, Table, bullets, facts, image
+from livetime.report.style import label, save_figure
+
+Row = Mapping[str, Any]
+NOTE = "Median (68% interval); * where the median lies within that of the bright source."
+CAPTION = (
+    "Medians and 68% intervals at each rate. The line and the grey band are the bright source's "
+    "own posterior, without dead time."
+)
 
 
 def save_injection(injected: Injected, settings: Mapping[str, Any], folder: Path) -> None:
-    """Write inject.json, inject.md and inject.png; print table, notes, warnings and verdict."""
+    """Write inject.json, .md, .png, .pdf and report.html; print table, notes and verdict.
+
+    Arguments:
+        injected: of a bright source.
+        settings: plain types, for the record.
+        folder: that exists.
+    """
     rows = injected.rows
     write_json(folder / "inject.json", {**injected.numbers(), **settings, **provenance()})
     lines = [
         injection_table(rows),
-        *(f"note: {n}" for n in injected.notes),
-        *(f"warning: {w}" for w in injected.warnings),
+        *(f"note: {note}" for note in injected.notes),
+        *(f"warning: {warning}" for warning in injected.warnings),
         injected.verdict,
     ]
     (folder / "inject.md").write_text("\n".join(lines) + "\n")
-    plot_checks.injection(rows).savefig(folder / "inject.png", dpi=110)
     say("\n".join(lines))
 
+    path = save_figure(draw_injection(rows), folder / "inject")
+    parts = {
+        "Figure": image(path, CAPTION),
+        "Every rate": _table(rows).html,
+        "Warnings": bullets(injected.warnings),
+        "What was done to the data": bullets(injected.notes),
+        "Settings": facts(fact_rows(dict(settings))),
+    }
+    banner = Banner.DISTRUST if _contradicts(injected) else Banner.TRUST
+    title = f"livetime: injection of {Path(injected.original.path).name}"
+    Page(title, banner, injected.verdict, parts).write(folder / "report.html")
 
-def injection_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A row for each rate and quantity: medians and 68% intervals, `*` where the median lies within the original's."""
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    head = ["counts/s", "", *(plot.LABELS[m] for m in methods)]
-    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
-    for rate in dict.fromkeys(row["rate"] for row in rows):
-        for name in dict.fromkeys(row["quantity"] for row in rows):
-            own = [row for row in rows if (row["rate"], row["quantity"]) == (rate, name)]
-            cells = [interval(row) + (" *" if row.get("inside68") else "") for row in own]
-            lines.append(f"| {' | '.join([f'{rate:g}', name, *cells])} |")
-    return "\n".join(
-        [*lines, "", "Median (68% interval); * where the median lies within that of the original."]
-    )
+
+def _contradicts(injected: Injected) -> bool:
+    """Say whether there is any reason to doubt the network's answers."""
+    return bool(injected.warnings) or "contradicts" in injected.verdict
+
+
+def injection_table(rows: Sequence[Row]) -> str:
+    """Give a row for each rate and quantity, with what `*` means, as Markdown.
+
+    Arguments:
+        rows: one for each rate, method and quantity.
+    """
+    return f"{_table(rows).markdown}\n\n{NOTE}"
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    """Give medians and 68% intervals of every method."""
+    methods = dict.fromkeys(row["method"] for row in rows)
+    header = ["counts/s", "quantity", *map(label, methods)]
+    cells = []
+    for rate, name, group in _groups(rows):
+        quantity = words.quantity(name)
+        each = [_interval(row, quantity.factor) for row in group]
+        cells.append([f"{rate:g}", quantity.text, *each])
+    return Table(header, cells)
+
+
+def _groups(rows: Sequence[Row]) -> Iterator[tuple[float, str, list[Row]]]:
+    """List the rows of all methods for every rate and quantity."""
+    places = dict.fromkeys((row["rate"], row["quantity"]) for row in rows)
+    for rate, name in places:
+        yield rate, name, [row for row in rows if (row["rate"], row["quantity"]) == (rate, name)]
+
+
+def _interval(row: Row, factor: float) -> str:
+    star = " *" if row.get("inside68") else ""
+    return f"{words.interval(row, factor)}{star}"

@@ -1,68 +1,143 @@
-"""The page that a person reads: self-contained HTML."""
+"""Write the page that a person reads: self-contained HTML, words with units, a verdict first."""
 
 import base64
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
-td:first-child, th:first-child { text-align: left } img { max-width: 100% } .verdict { padding: .8rem 1rem; border-left: 6px solid }
-.yes { border-color: #009e73; background: #eefaf5 } .no { border-color: #d55e00; background: #fdf3ec }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
+       padding: 0 1rem; color: #222 }
+h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto }
+td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
+td:first-child, th:first-child { text-align: left }
+table.facts td { text-align: left; overflow-wrap: anywhere }
+figure { margin: 1rem 0 } img { max-width: 100%; height: auto }
+figcaption { color: #555; font-size: .9rem; max-width: 45rem }
+.verdict { padding: .8rem 1rem; margin: 1rem 0 }
+.verdict strong { display: block; font-size: 1.1rem }
+.trust { border-left: 8px solid #009e73; background: #eefaf5 }
+.information { border: 2px dashed #0072b2; background: #eef5fb }
+.distrust { border: 4px solid #d55e00; background: #fdf3ec }
 """
 
 
-def interval(row: Mapping[str, Any]) -> str:
-    """Median and 68% interval.
+class Banner(Enum):
+    """Choose the look of a verdict; each differs in colour, border, sign and first words."""
 
-    >>> interval({"median": 1001.2, "lo68": 4.0, "hi68": 5.066})
-    '1001 (4.00 to 5.07)'
-    """
-    return f"{digits(row['median'])} ({digits(row['lo68'])} to {digits(row['hi68'])})"
+    TRUST = ("trust", "✓", "No reason for distrust was found")
+    INFORMATION = ("information", "ⓘ", "Regular statistics can do it")
+    DISTRUST = ("distrust", "✗", "Do not trust this as it is")
 
+    @property
+    def kind(self) -> str:
+        """Name the class of the style sheet."""
+        return self.value[0]
 
-def digits(value: float) -> str:
-    """Three significant digits, and no exponent where none is needed.
-
-    >>> digits(999.7)
-    '1000'
-    """
-    return f"{value:.0f}" if 999.5 <= value < 1e6 else f"{value:#.3g}".removesuffix(".")
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
+    @property
+    def heading(self) -> str:
+        """Give the sign and the first words."""
+        _, sign, words = self.value
+        return f"{sign} {words}"
 
 
-def figure(path: Path) -> str:
-    return f'<img alt="{html.escape(path.stem)}" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}">'
-
-
-def page(title: str, trust: bool, verdict: str, parts: Sequence[tuple[str, str]]) -> str:
-    """HTML of a page.
+@dataclass(frozen=True)
+class Table:
+    """Keep a table of words, as a page and a terminal show it.
 
     Arguments:
-        title: plain text.
-        trust: the colour of the verdict.
-        verdict: plain text, the first thing that is read.
-        parts: headings and their HTML.
+        header: the words over each column.
+        rows: as many cells as the header has.
+
+    >>> Table(("", "rate"), (("network", "3"),)).html.count("<td>")
+    2
     """
-    sections = "".join(f"<h2>{html.escape(heading)}</h2>{content}" for heading, content in parts)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>'
-        f'<h1>{html.escape(title)}</h1><p class="verdict {"yes" if trust else "no"}">{html.escape(verdict)}</p>{sections}</html>'
-    )
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    @property
+    def html(self) -> str:
+        """Give the table as HTML."""
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in self.header)
+        return f"<table><tr>{head}</tr>{_rows(self.rows)}</table>"
+
+    @property
+    def markdown(self) -> str:
+        """Give the table as Markdown."""
+        lines = [self.header, ["---"] * len(self.header), *self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _rows(rows: Sequence[Sequence[str]]) -> str:
+    cells = [[f"<td>{html.escape(cell)}</td>" for cell in row] for row in rows]
+    return "".join(f"<tr>{''.join(row)}</tr>" for row in cells)
+
+
+def facts(rows: Mapping[str, str]) -> str:
+    """Give names and what they are as a table without a header."""
+    return f'<table class="facts">{_rows(list(rows.items()))}</table>'
+
+
+def image(path: Path, caption: str = "") -> str:
+    """Embed a PNG.
+
+    Arguments:
+        path: of the PNG.
+        caption: one or two sentences under it, which also serve readers who see no image.
+    """
+    data = base64.b64encode(path.read_bytes()).decode()
+    words = html.escape(caption or path.stem.replace("_", " "))
+    below = f"<figcaption>{words}</figcaption>" if caption else ""
+    source = f"data:image/png;base64,{data}"
+    return f'<figure><img alt="{words}" src="{source}">{below}</figure>'
 
 
 def bullets(lines: Sequence[str]) -> str:
-    return (
-        "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
-        if lines
-        else "<p>None.</p>"
-    )
+    """Give sentences as a list."""
+    if not lines:
+        return "<p>None.</p>"
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Keep what a page shows.
+
+    Arguments:
+        title: plain text.
+        banner: the look of the verdict.
+        verdict: plain text, the first thing that is read.
+        parts: headings and their HTML.
+
+    >>> page = Page("Cyg X-1", Banner.TRUST, "Calibrated.", {"Notes": bullets([])})
+    >>> page.html.startswith("<!doctype html>")
+    True
+    """
+
+    title: str
+    banner: Banner
+    verdict: str
+    parts: Mapping[str, str]
+
+    @property
+    def html(self) -> str:
+        """Give the whole page."""
+        title = html.escape(self.title)
+        sections = [f"<h2>{html.escape(name)}</h2>{part}" for name, part in self.parts.items()]
+        head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+        body = f"<h1>{title}</h1>{self._verdict()}{''.join(sections)}"
+        return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>'
+
+    def _verdict(self) -> str:
+        heading = html.escape(self.banner.heading)
+        words = html.escape(self.verdict)
+        return f'<p class="verdict {self.banner.kind}"><strong>{heading}</strong>{words}</p>'
+
+    def write(self, path: Path) -> None:
+        """Write the page to a file."""
+        path.write_text(self.html, encoding="utf-8")

@@ -1,24 +1,42 @@
-"""What a person sees of an answer: printed words, figures, tables and a page."""
+"""Show a person an answer: printed words, figures, tables and a page."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import arviz
-import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Grid
 
 from livetime.infer.ask_class import ClassResult
 from livetime.infer.ask_posterior import PosteriorResult
 from livetime.outputs import write_json
-from livetime.progress import say
-from livetime.reference.spectral import SpectralReference
-from livetime.report import page as report
-from livetime.report import plot
-from livetime.simulate.spectral import draws_spectra
+from livetime.progress import progress, say
+from livetime.report import words
+from livetime.report.facts import fact_rows
+from livetime.report.figures.classes import class_probabilities, class_words
+from livetime.report.figures.corner import corner as draw_corner
+from livetime.report.figures.predictive import energy_spectra, power_spectra
+from livetime.report.observables import channels
+from livetime.report.page import Banner, Page, Table, bullets, facts, image
+from livetime.report.style import label, save_figure
+from livetime.simulate.prior import Prior
+
+TRUTH = "truth.json"
+"""File beside simulated event files with the parameters that they were made with."""
+RUN_FACTS = ("run", "seed", "git_commit", "versions", "date")
+CORNER_CAPTION = (
+    "Marginal posteriors and pairs of parameters. Contours enclose 68% and 95% of each posterior "
+    "and end at the prior's edges; thin grey lines are the prior."
+)
+PREDICTIVE_CAPTION = (
+    "Data with one standard deviation; bands contain 68% and 95% of simulations with draws of the "
+    "network's posterior; curves are what each reference expects at its medians. Residuals are "
+    "data less the median simulation, in standard deviations of the simulations."
+)
 
 
 def save(result: Any, folder: Path) -> None:
@@ -39,134 +57,141 @@ def print_result(result: Any) -> None:
     """
     for note in result.notes:
         say(f"note: {note}")
-    _PRINTERS[result.question](result)
+    table = answer_table(result)
+    grid = Grid(*table.header)
+    for row in table.rows:
+        grid.add_row(*row)
+    Console(width=130).print(grid)
+
     for warning in result.verdict.reasons:
         say(f"warning: {warning}")
     say(result.verdict.sentence)
 
 
-def corner(result: PosteriorResult) -> Figure:
-    """Draw the marginals and pairs of all posteriors of an answer."""
-    return plot.corner_plot(result.samples)
+def answer_table(result: Any) -> Table:
+    """Give what each method answers, with units.
+
+    Arguments:
+        result: of a question.
+    """
+    return _TABLES[result.question](result)
+
+
+def corner(result: PosteriorResult, truth: Mapping[str, float] | None = None) -> Figure:
+    """Draw the marginals and pairs of all posteriors of an answer.
+
+    Arguments:
+        result: an answer.
+        truth: parameter -> physical value; None for what stands beside simulated files.
+    """
+    return draw_corner(result.samples, truth or known_truth(result))
 
 
 def predictive(result: PosteriorResult) -> Figure:
-    """Draw the data, what the network's posterior predicts, and what each reference expects."""
-    simulator, known = result.run.simulator, result.observation.covariates
-    powers, spectra = {}, {}
-    for name, reference in result.references.items():
-        params = {
-            **known,
-            **{k: row["median"] for k, row in result.samples[name].intervals().items()},
-        }
-        if isinstance(reference, SpectralReference):
-            spectra[name] = np.ravel(reference.expected(params, params["exposure"]))
-        else:
-            powers[name] = {
-                channel: np.ravel(power) for channel, power in reference.power(params).items()
-            }
-    if not draws_spectra(simulator):
-        predicted = np.array([simulator.raw(row) for row in result.predicted])
-        return plot.predictive(simulator.raw(result.x), simulator.layout, predicted, powers)
-    rows = (result.x, *result.predicted)
-    counts = np.array(
-        [simulator.summary.counts(row, simulator.layout)[0] for row in rows], dtype=np.float64
-    )
-    return plot.spectrum(
-        simulator.summary.energies(simulator.detector.response),
-        counts[0],
-        counts[1:],
-        spectra,
-        known["exposure"],
-    )
+    """Draw data, what the network's posterior predicts, and what each reference expects."""
+    found = channels(result)
+    energies = bool(found) and found[0].edges is not None
+    return energy_spectra(found) if energies else power_spectra(found)
+
+
+def known_truth(result: PosteriorResult) -> dict[str, float] | None:
+    """Find the true parameters of a simulated observation, or None for a real one.
+
+    They stand in `truth.json` beside the event files that a simulation wrote.
+    """
+    names = result.run.simulator.prior.names
+    path = Path(result.observation.info["files"][0]).parent / TRUTH
+    try:
+        values = json.loads(path.read_text())
+        truth = {name: float(values[name]) for name in names}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return truth if all(map(math.isfinite, truth.values())) else None
+
+
+def parameter_table(
+    methods: Mapping[str, Mapping[str, Mapping[str, Any]]], prior: Prior
+) -> Table:
+    """Give medians and 68% intervals with units, a row for each parameter.
+
+    Arguments:
+        methods: method -> parameter -> `median`, `lo68`, `hi68`.
+        prior: names the units.
+    """
+    units = {name: bounds.unit for name, bounds in prior.ranges.items()}
+    rows = []
+    for name in prior.names:
+        quantity = words.quantity(name, units)
+        cells = [words.interval(each[name], quantity.factor) for each in methods.values()]
+        rows.append([quantity.text, *cells])
+    return Table(["median (68% interval)", *map(label, methods)], rows)
+
+
+def _posterior_table(result: PosteriorResult) -> Table:
+    return parameter_table(result.intervals(), result.run.simulator.prior)
 
 
 def _save_posterior(result: PosteriorResult, folder: Path) -> None:
+    """Write the draws, the figures and the page of a posterior."""
     physical = result.samples["network"].physical()
-    posterior = arviz.from_dict(posterior={name: values[None] for name, values in physical.items()})
-    posterior.to_netcdf(str(folder / "posterior.nc"), engine="h5netcdf")
-    summary = result.summary()
-    write_json(folder / "summary.json", summary)
-    corner(result).savefig(folder / "corner.png", dpi=90)
-    predictive(result).savefig(folder / "predictive.png", dpi=110)
+    draws = {name: values[None] for name, values in physical.items()}
+    arviz.from_dict(posterior=draws).to_netcdf(str(folder / "posterior.nc"), engine="h5netcdf")
 
-    methods = {"network": summary["parameters"], **summary["references"]}
+    with progress("draw figures", 2, "figures") as bar:
+        corner_image = save_figure(corner(result), folder / "corner")
+        bar.advance()
+        predictive_image = save_figure(predictive(result), folder / "predictive")
+        bar.advance()
+    parts = {
+        "Parameters": _posterior_table(result).html,
+        "Posterior": image(corner_image, CORNER_CAPTION),
+        "Does the model describe the data?": image(predictive_image, PREDICTIVE_CAPTION),
+    }
+    _write_page(result, folder, parts)
+
+
+def _class_table(result: ClassResult) -> Table:
+    """Give the probability of each class by every method."""
+    methods = result.probabilities
     rows = [
-        [
-            name.replace("_", " "),
-            row["unit"],
-            *(report.interval(intervals[name]) for intervals in methods.values()),
-        ]
-        for name, row in summary["parameters"].items()
+        [class_words(name), *(f"{each[name]:.4f}" for each in methods.values())]
+        for name in methods["network"]
     ]
-    header = ["median (68% interval)", "unit", *(plot.LABELS[name] for name in methods)]
-    parts = [
-        ("Parameters", report.table(header, rows)),
-        ("Posterior", report.figure(folder / "corner.png")),
-        ("Does the model describe the data?", report.figure(folder / "predictive.png")),
-    ]
-    _write_page(folder, summary, parts)
+    return Table(["probability of the class", *map(label, methods)], rows)
 
 
 def _save_class(result: ClassResult, folder: Path) -> None:
+    """Write the figure and the page of a classification."""
+    bars = save_figure(class_probabilities(result.probabilities), folder / "classes")
+    parts = {
+        "Classes": _class_table(result).html,
+        "Probabilities": image(bars, "All classes are equally probable beforehand (dotted)."),
+    }
+    if result.test:
+        numbers = {
+            "statistic": f"{result.test['statistic']:.4g}",
+            "p-value without a QPO": f"{result.test['p_value']:.3g}",
+        }
+        parts["Likelihood-ratio test"] = facts(numbers)
+    _write_page(result, folder, parts)
+
+
+def _write_page(result: Any, folder: Path, parts: Mapping[str, str]) -> None:
+    """Write summary.json, and the page with the observation and the run at its end."""
     summary = result.summary()
     write_json(folder / "summary.json", summary)
-    plot.class_probabilities(result.probabilities).savefig(folder / "classes.png", dpi=110)
-    header, rows = _class_rows(result)
-    parts = [
-        ("Classes", report.table(header, rows)),
-        ("Probabilities", report.figure(folder / "classes.png")),
-    ]
-    if result.test:
-        numbers = [[k, f"{v:.4g}"] for k, v in result.test.items()]
-        parts.append(("Likelihood-ratio test", report.table(["", ""], numbers)))
-    _write_page(folder, summary, parts)
-
-
-def _write_page(folder: Path, summary: Mapping[str, Any], parts: list[tuple[str, str]]) -> None:
-    observation = [[str(k), json.dumps(v)] for k, v in summary["observation"].items()]
-    run = [[k, json.dumps(summary.get(k))] for k in ("run", "seed", "git_commit", "versions")]
-    end = [
-        ("Warnings", report.bullets(summary["warnings"])),
-        ("What was done to the data", report.bullets(summary["notes"])),
-        ("Observation", report.table(["", ""], observation)),
-        ("Run", report.table(["", ""], run)),
-    ]
-    title = "livetime: " + ", ".join(Path(file).name for file in summary["observation"]["files"])
-    page = report.page(title, summary["trust"], summary["verdict"], [*parts, *end])
-    (folder / "report.html").write_text(page)
-
-
-def _class_rows(result: ClassResult) -> tuple[list[str], list[list[str]]]:
-    methods = result.probabilities
-    rows = [
-        [name.replace("_", " "), *(f"{p[name]:.4f}" for p in methods.values())]
-        for name in methods["network"]
-    ]
-    return ["class", *(name.replace("_", " ") for name in methods)], rows
-
-
-def _print_posterior(result: PosteriorResult) -> None:
-    table = Table("parameter", *(plot.LABELS[name] for name in result.samples))
-    intervals = result.intervals()
-    for parameter, row in intervals["network"].items():
-        table.add_row(
-            f"{parameter} {row['unit']}",
-            *(report.interval(rows[parameter]) for rows in intervals.values()),
-        )
-    Console(width=130).print(table)
-
-
-def _print_class(result: ClassResult) -> None:
-    header, rows = _class_rows(result)
-    table = Table(*header)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=130).print(table)
-    if result.test:
-        statistic, p_value = result.test["statistic"], result.test["p_value"]
-        say(f"likelihood-ratio test: statistic {statistic:.2f}, p = {p_value:.3g} without a QPO")
+    run = {name: summary[name] for name in RUN_FACTS if name in summary}
+    sections = {
+        **parts,
+        "Warnings": bullets(summary["warnings"]),
+        "What was done to the data": bullets(summary["notes"]),
+        "Observation": facts(fact_rows(summary["observation"])),
+        "Run": facts(fact_rows(run)),
+    }
+    files = ", ".join(Path(file).name for file in summary["observation"]["files"])
+    banner = Banner.TRUST if summary["trust"] else Banner.DISTRUST
+    Page(f"livetime: {files}", banner, summary["verdict"], sections).write(folder / "report.html")
 
 
 _WRITERS = {"posterior": _save_posterior, "class": _save_class}
-_PRINTERS = {"posterior": _print_posterior, "class": _print_class}
+_TABLES = {"posterior": _posterior_table, "class": _class_table}

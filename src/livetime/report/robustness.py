@@ -1,88 +1,121 @@
-"""Words and tables of a run's robustness: what it makes of sources that it was not trained on."""
+"""Word a run's robustness: its answers for sources that it was not trained on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from livetime.check.calibration import LEVELS
 from livetime.check.robustness import SOURCES
+from livetime.report import words
+from livetime.report.page import Table
+
+Numbers = Mapping[str, Any]
 
 
-def robustness_words(name: str, told: Mapping[str, Any]) -> list[str]:
-    """What is printed of one source."""
-    if name == "no_qpo" and not told["qpos"]:
-        return [f"{SOURCES[name]}: {told['n']} simulations are left, too few to tell"]
-    if name == "no_qpo":
-        return [
-            f"{SOURCES[name]}: one of {parameter} above {row['threshold']:.3g} (95%) is detected in {row['detected']:.4f} of {told['n']} "
-            f"simulations, and in {row['detected_where_present']:.3f} of those with one from the prior; its 95% upper limit is "
-            + ", ".join(
-                f"{r['upper_limit95']:.3f} at {r['low']:.0f} to {r['high']:.0f} counts/s"
-                for r in row["by_rate"]
-            )
-            for parameter, row in told["qpos"].items()
-        ]
-    left = (
-        f" ({told['left_out']:.1%} of the realisations are negative, and left out)"
-        if told["left_out"]
-        else ""
-    )
-    if "coverage" not in told:
-        return [f"{SOURCES[name]}: {told['n']} simulations are left, too few to tell{left}"]
-    shares = ", ".join(
-        f"{float(level):.0%} regions cover "
-        + ", ".join(f"{k} {v:.3f} ({told['own_coverage'][level][k]:.3f})" for k, v in row.items())
-        for level, row in told["coverage"].items()
-    )
-    bias = ", ".join(
-        f"{k} {v:+.3f} ({told['own_mean_z'][k]:+.3f})" for k, v in told["mean_z"].items()
-    )
-    return [
-        f"{SOURCES[name]}{left}, and in brackets of the run's own with the same parameters: {shares}; mean z: {bias}"
-    ]
+def robustness_words(name: str, numbers: Numbers) -> list[str]:
+    """Word what a run finds for one other source, a line for each QPO or one in all.
+
+    Arguments:
+        name: of the source, see `livetime.check.robustness.SOURCES`.
+        numbers: as that module gives them.
+    """
+    source = SOURCES[name]
+    left_out = numbers.get("left_out", 0.0)
+    if left_out:
+        source += f" ({left_out:.1%} of the realisations are negative and left out)"
+    if name == "no_qpo" and numbers["qpos"]:
+        rows = numbers["qpos"].items()
+        return [_detection_line(source, qpo, row, numbers["n"]) for qpo, row in rows]
+    if "coverage" not in numbers:
+        return [f"{source}: {numbers['n']} simulations are left, too few to judge"]
+    return [_coverage_line(source, numbers)]
 
 
-def robustness_tables(
-    stressed: Mapping[str, Mapping[str, Any]],
-) -> dict[str, tuple[list[str], list[list[str]]]]:
-    """For the page: heading -> (header, rows)."""
-    out = {}
-    for name, told in stressed.items():
+def _detection_line(source: str, qpo: str, row: Numbers, count: int) -> str:
+    """Word how often a QPO is detected, and the upper limits on its rms."""
+    quantity = words.quantity(qpo)
+    edge = _amount(quantity, row["threshold"])
+    false = f"{row['detected']:.4f} of {count} simulations without one"
+    true = f"{row['detected_where_present']:.3f} of those with one"
+    limits = [f"{_amount(quantity, r['upper_limit95'])} at {_rates(r)}" for r in row["by_rate"]]
+    detection = f"{quantity.words} above {edge} (95%) is detected in {false} and {true}"
+    return f"{source}: {detection}; its 95% upper limit is {', '.join(limits)}"
+
+
+def _amount(quantity: words.Quantity, value: float) -> str:
+    """Word a value with its unit."""
+    text = f"{quantity.factor * value:.3g}"
+    return f"{text}{quantity.unit}" if quantity.unit == "%" else f"{text} {quantity.unit}".rstrip()
+
+
+def _rates(row: Numbers) -> str:
+    return f"{row['low']:.0f} to {row['high']:.0f} counts/s"
+
+
+def _coverage_line(source: str, numbers: Numbers) -> str:
+    """Word coverage and bias, with those of the run's own source in brackets."""
+    parts = []
+    for level, row in numbers["coverage"].items():
+        own = numbers["own_coverage"][level]
+        each = [f"{_name(key)} {share:.3f} ({own[key]:.3f})" for key, share in row.items()]
+        parts.append(f"{float(level):.0%} regions cover {', '.join(each)}")
+    own = numbers["own_mean_z"]
+    each = [f"{_name(key)} {z:+.3f} ({own[key]:+.3f})" for key, z in numbers["mean_z"].items()]
+    brackets = "in brackets of the run's own source with the same parameters"
+    return f"{source}, {brackets}: {', '.join(parts)}; mean z: {', '.join(each)}"
+
+
+def _name(parameter: str) -> str:
+    return "joint" if parameter == "joint" else words.quantity(parameter).words
+
+
+def robustness_tables(robustness: Mapping[str, Numbers]) -> dict[str, Table]:
+    """List the tables of all other sources by heading.
+
+    Arguments:
+        robustness: source -> its numbers.
+    """
+    tables = {}
+    for name, numbers in robustness.items():
+        source = f"Robustness: {SOURCES[name]}"
         if name == "no_qpo":
-            for parameter, row in told["qpos"].items():
-                header = [
-                    "incident counts/s",
-                    f"detected above {row['threshold']:.3g}",
-                    "95% upper limit, median (68%)",
-                ]
-                limit = [
-                    f"{r['upper_limit95']:.3f} ({r['lo68']:.3f} to {r['hi68']:.3f})"
-                    for r in row["by_rate"]
-                ]
-                cells = [
-                    [f"{r['low']:.0f} to {r['high']:.0f}", f"{r['detected']:.4f}"]
-                    for r in row["by_rate"]
-                ]
-                out[f"{SOURCES[name]}: {parameter}"] = (
-                    header,
-                    [[*c, text] for c, text in zip(cells, limit, strict=True)],
-                )
-        elif "coverage" in told:
-            header = [
-                "own in brackets",
-                *(f"{level:.0%} regions cover" for level in LEVELS),
-                "mean z",
-            ]
-            rows = []
-            for key in told["coverage"][f"{LEVELS[0]:g}"]:
-                pairs = [
-                    (told["coverage"][f"{level:g}"][key], told["own_coverage"][f"{level:g}"][key])
-                    for level in LEVELS
-                ]
-                bias = (
-                    f"{told['mean_z'][key]:+.3f} ({told['own_mean_z'][key]:+.3f})"
-                    if key in told["mean_z"]
-                    else ""
-                )
-                rows.append([key, *(f"{a:.3f} ({b:.3f})" for a, b in pairs), bias])
-            out[f"{SOURCES[name]} ({told['n']} simulations)"] = (header, rows)
-    return out
+            for qpo, row in numbers["qpos"].items():
+                tables[f"{source}: {words.quantity(qpo).words}"] = _detection_table(qpo, row)
+        elif "coverage" in numbers:
+            tables[f"{source} ({numbers['n']} simulations)"] = _coverage_table(numbers)
+    return tables
+
+
+def _detection_table(qpo: str, row: Numbers) -> Table:
+    """Give false detections and upper limits by rate."""
+    quantity = words.quantity(qpo)
+    edge = _amount(quantity, row["threshold"])
+    limit = f"95% upper limit, median (68%), {quantity.unit or 'fraction'}"
+    header = ["incident counts/s", f"detected above {edge}", limit]
+    return Table(header, [_detection_cells(quantity, each) for each in row["by_rate"]])
+
+
+def _detection_cells(quantity: words.Quantity, row: Numbers) -> Sequence[str]:
+    rates = f"{row['low']:.0f} to {row['high']:.0f}"
+    limit = {"median": row["upper_limit95"], "lo68": row["lo68"], "hi68": row["hi68"]}
+    return [rates, f"{row['detected']:.4f}", words.interval(limit, quantity.factor)]
+
+
+def _coverage_table(numbers: Numbers) -> Table:
+    """Give coverage and bias of every parameter."""
+    regions = [f"coverage of {level:.0%} regions" for level in LEVELS]
+    header = ["in brackets: own source", *regions, "mean z"]
+    rows = []
+    for key in numbers["coverage"][f"{LEVELS[0]:g}"]:
+        shares = [_pair(numbers, "coverage", f"{level:g}", key) for level in LEVELS]
+        bias = ""
+        if key in numbers["mean_z"]:
+            bias = f"{numbers['mean_z'][key]:+.3f} ({numbers['own_mean_z'][key]:+.3f})"
+        rows.append([_name(key), *shares, bias])
+    return Table(header, rows)
+
+
+def _pair(numbers: Numbers, what: str, level: str, key: str) -> str:
+    """Word a share, and in brackets that of the run's own source."""
+    share = numbers[what][level][key]
+    own = numbers[f"own_{what}"][level][key]
+    return f"{share:.3f} ({own:.3f})"

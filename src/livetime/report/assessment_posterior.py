@@ -1,0 +1,156 @@
+"""Show how well a run's posteriors are calibrated: sentences, figures, tables."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from livetime.check.assess_posterior import TERCILES, PosteriorAssessment
+from livetime.check.calibration import LEVELS
+from livetime.check.coverage_map import CoverageMap
+from livetime.report import words
+from livetime.report.figures import calibration as draw
+from livetime.report.page import Table
+from livetime.report.robustness import robustness_tables, robustness_words
+
+
+def posterior_lines(found: PosteriorAssessment) -> list[str]:
+    """Word coverage, bias, terciles, maps and robustness, a line each."""
+    numbers = found.numbers()
+    error = numbers["log_prob_standard_error"]
+    score = f"{numbers['log_prob']:.3f} ± {error:.3f}"
+    lines = [f"held-out log probability {score} nats on {numbers['n']} simulations"]
+    for level, shares in numbers["coverage"].items():
+        each = [f"{_name(found, name)} {share:.3f}" for name, share in shares.items()]
+        lines.append(f"{float(level):.0%} regions cover: {', '.join(each)}")
+
+    biases = numbers["parameters"].items()
+    each = [f"{_name(found, name)} {row['mean_z']:+.3f}" for name, row in biases]
+    lines.append(f"mean z: {', '.join(each)}")
+    lines += [_tercile_line(found, numbers, level) for level in numbers["coverage"]]
+    lines += [map_words(one) for one in found.coverage_maps]
+    for name, row in found.robustness.items():
+        lines += robustness_words(name, row)
+    return lines
+
+
+def _name(found: PosteriorAssessment, name: str) -> str:
+    """Word a parameter or covariate of an assessment."""
+    ranges = found.calibration.prior.ranges
+    units = {key: bounds.unit for key, bounds in ranges.items()}
+    return "joint" if name == "joint" else words.quantity(name, units).words
+
+
+def _tercile_line(found: PosteriorAssessment, numbers: Mapping[str, Any], level: str) -> str:
+    """Word the least and greatest joint coverage of the terciles at one level."""
+    shares = {
+        where: row["coverage"][level]["joint"] for where, _, row in _terciles(found, numbers)
+    }
+    least = min(shares, key=shares.__getitem__)
+    most = max(shares, key=shares.__getitem__)
+    region = f"joint {float(level):.0%} regions"
+    lowest = f"{shares[least]:.3f} (where {least})"
+    return f"in terciles, {region} cover: {lowest} to {shares[most]:.3f} (where {most})"
+
+
+def _terciles(
+    found: PosteriorAssessment, numbers: Mapping[str, Any]
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """List words, name and numbers of every tercile."""
+    for name, rows in numbers["terciles"].items():
+        for place, row in zip(TERCILES, rows, strict=True):
+            yield f"{_name(found, name)} is {place}", name, row
+
+
+def map_words(found: CoverageMap) -> str:
+    """Word a coverage map at its first level: its range, and its lowest cell.
+
+    Arguments:
+        found: a map.
+    """
+    level = next(iter(found.inside))
+    names = " and ".join(words.quantity(name).words for name in found.names)
+    share = found.coverage(level)
+    sigma = found.z(level)
+    if np.isnan(sigma).all():
+        return f"in cells of {names}: too few simulations to judge"
+
+    lowest = np.unravel_index(np.nanargmin(sigma), sigma.shape)
+    places = []
+    for name, edges, i in zip(found.names, found.edges, lowest, strict=True):
+        quantity = words.quantity(name)
+        low, high = (words.digits(quantity.factor * float(edge)) for edge in edges[i : i + 2])
+        places.append(f"{quantity.text} {low} to {high}")
+    below = max(0.0, -sigma[lowest])
+    cells = f"in {np.isfinite(sigma).sum()} cells of {names}"
+    regions = f"joint {level:.0%} regions cover {np.nanmin(share):.3f} to {np.nanmax(share):.3f}"
+    where = f"lowest, by {below:.1f} standard deviations: {', '.join(places)}"
+    return f"{cells}, {regions}; {where} (chi2 of all cells: p = {found.p_value(level):.2g})"
+
+
+def posterior_figures(found: PosteriorAssessment) -> dict[str, Callable[[], Figure]]:
+    """List the figures of a calibration, each to be drawn when called."""
+    calibration = found.calibration
+    figures: dict[str, Callable[[], Figure]] = {
+        "coverage": partial(draw.coverage, calibration),
+        "coverage_of_terciles": partial(draw.terciles, calibration),
+        "sbc_ranks": partial(draw.sbc_ranks, calibration),
+    }
+    if found.coverage_maps:
+        figures["coverage_map"] = partial(draw.coverage_map, found.coverage_maps)
+    return figures
+
+
+def posterior_tables(found: PosteriorAssessment) -> dict[str, Table]:
+    """List the tables of a calibration by heading."""
+    numbers = found.numbers()
+    return {
+        "Calibration on held-out simulations": _overall(found, numbers),
+        "Coverage in terciles, by posterior mean or covariate": _by_tercile(found, numbers),
+        **robustness_tables(found.robustness),
+    }
+
+
+def _overall(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> Table:
+    """Give coverage, bias and contraction of every parameter."""
+    regions = [f"coverage of {level:.0%} regions" for level in LEVELS]
+    header = ["", *regions, "mean z", "SBC p-value", "contraction", "R²"]
+    rows = []
+    for name in ("joint", *numbers["parameters"]):
+        shares = [f"{share[name]:.3f}" for share in numbers["coverage"].values()]
+        scores = _scores(numbers["parameters"].get(name))
+        rows.append([_name(found, name), *shares, *scores])
+    return Table(header, rows)
+
+
+def _scores(row: Mapping[str, float] | None) -> list[str]:
+    """Word bias, p-value, contraction and R^2; the joint region has none of them."""
+    if row is None:
+        return [""] * 4
+    numbers = (f"{row['mean_z']:+.3f}", f"{row['sbc_p_value']:.2g}")
+    return [*numbers, f"{row['contraction']:.3f}", f"{row['r2']:.3f}"]
+
+
+def _by_tercile(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> Table:
+    """Give the coverage of joint regions and of the lowest interval in every tercile."""
+    regions = [f"{level:.0%} {what}" for level in LEVELS for what in ("joint", "lowest marginal")]
+    rows = []
+    for where, name, row in _terciles(found, numbers):
+        quantity = words.quantity(name)
+        low, high = (words.digits(quantity.factor * row[edge]) for edge in ("low", "high"))
+        unit = words.unit_text(quantity.unit)
+        rows.append([where, f"{low} to {high} {unit}".rstrip(), *_coverages(found, row)])
+    return Table(["", "range", *regions], rows)
+
+
+def _coverages(found: PosteriorAssessment, row: Mapping[str, Any]) -> list[str]:
+    """Word joint and lowest marginal coverage at each level."""
+    cells = []
+    for level in LEVELS:
+        shares = dict(row["coverage"][f"{level:g}"])
+        cells.append(f"{shares.pop('joint'):.3f}")
+        least = min(shares, key=shares.__getitem__)
+        cells.append(f"{shares[least]:.3f} ({_name(found, least)})")
+    return cells

@@ -1,0 +1,1 @@
+"""Draw figures: each function takes numbers and returns a `matplotlib.figure.Figure`."""

@@ -1,0 +1,193 @@
+"""Draw how well a posterior is calibrated: coverage, terciles, ranks, and a map of coverage."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import stats
+
+from livetime.check.calibration import Calibration
+from livetime.check.coverage_map import CoverageMap
+from livetime.report import words
+from livetime.report.style import BAND, BLACK, BLUE, COLUMN, PAGE, PALETTE, styled
+
+Floats = NDArray[np.floating[Any]]
+RANK_BINS = 20
+MAP_LIMIT = 4
+"""Binomial standard deviations at the ends of the colour scale of a coverage map."""
+
+def parameter_words(calibration: Calibration) -> dict[str, str]:
+    """Give the words of each parameter of a calibration, and of the joint region."""
+    units = {name: bounds.unit for name, bounds in calibration.prior.ranges.items()}
+    names = {name: words.quantity(name, units).words for name in calibration.names}
+    return {"joint": "joint (HPD)", **names}
+
+
+def _stroke(name: str, calibration: Calibration) -> dict[str, Any]:
+    """Give the line of a parameter, or of the joint region."""
+    if name == "joint":
+        return {"color": BLACK, "lw": 1.8, "zorder": 3}
+    return {"color": PALETTE[calibration.names.index(name) % (len(PALETTE) - 1)], "lw": 0.9}
+
+
+@styled
+def coverage(calibration: Calibration) -> Figure:
+    """Draw coverage over credibility, of the joint HPD region and of each marginal interval.
+
+    The grey band contains 95% of the curves of an exact posterior (binomial).
+    """
+    figure = Figure((COLUMN, 3.9))
+    ax = figure.subplots()
+    levels = np.linspace(0, 1, 101)
+    simulations = len(calibration.hpd)
+    low, high = stats.binom.interval(0.95, simulations, levels)
+    label = f"exact posterior, 95% of {simulations} simulations"
+    ax.fill_between(levels, low / simulations, high / simulations, color=BAND, lw=0, label=label)
+
+    curves = {"joint": (calibration.hpd[:, None] <= levels).mean(axis=0)}
+    for i, name in enumerate(calibration.names):
+        distance = np.abs(calibration.ranks[:, i, None] - 0.5)
+        curves[name] = (distance <= levels / 2).mean(axis=0)
+    for name, text in parameter_words(calibration).items():
+        ax.plot(levels, curves[name], label=text, **_stroke(name, calibration))
+    _unit_square(ax)
+    ax.set_xlabel("credibility of the region")
+    ax.set_ylabel("coverage (fraction of true values inside)")
+    ax.text(0.03, 0.95, "too wide", transform=ax.transAxes, va="top")
+    ax.text(0.97, 0.05, "overconfident", transform=ax.transAxes, ha="right")
+    figure.legend(loc="outside lower center", ncols=2, columnspacing=1.0)
+    return figure
+
+
+def _unit_square(ax: Axes) -> None:
+    """Set both axes from 0 to 1 and draw the diagonal."""
+    ax.plot([0, 1], [0, 1], color=BLACK, ls=":", lw=0.7)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    ax.set_aspect("equal")
+
+
+@styled
+def terciles(calibration: Calibration) -> Figure:
+    """Draw coverage in terciles of the simulations, by posterior mean or covariate.
+
+    The grey band contains 95% of what an exact posterior gives (binomial).
+    """
+    found = calibration.terciles()
+    levels = list(next(iter(found.values()))[0]["coverage"])
+    figure = Figure((max(COLUMN, min(PAGE, 0.75 * len(found) + 0.9)), 4.6))
+    axes = figure.subplots(len(levels), 1, sharex=True)
+    for ax, level in zip(axes, levels, strict=True):
+        for place, rows in enumerate(found.values()):
+            _tercile(ax, 4 * place + np.arange(3), rows, (level, calibration))
+        ax.axhline(float(level), color=BLACK, ls=":", lw=0.7)
+        ax.set_ylabel(f"coverage of {float(level):.0%} regions")
+
+    bottom = axes[-1]
+    units = {name: bounds.unit for name, bounds in calibration.prior.ranges.items()}
+    labels = [words.quantity(name, units).words for name in found]
+    bottom.set_xticks(4 * np.arange(len(found)) + 1, labels, rotation=35, ha="right")
+    bottom.tick_params(axis="x", length=0)
+    bottom.set_xlabel("terciles (low, middling, high) by posterior mean or covariate")
+    handles, texts = bottom.get_legend_handles_labels()
+    count = len(calibration.names) + 1
+    figure.legend(handles[:count], texts[:count], loc="outside upper center", ncols=4)
+    return figure
+
+
+def _tercile(
+    ax: Axes,
+    places: NDArray[np.int64],
+    rows: Sequence[Mapping[str, Any]],
+    which: tuple[str, Calibration],
+) -> None:
+    """Draw three terciles of one quantity at one level."""
+    level, calibration = which
+    sizes = np.array([row["n"] for row in rows])
+    low, high = stats.binom.interval(0.95, sizes, float(level))
+    ax.fill_between(places, low / sizes, high / sizes, color=BAND, lw=0)
+    for name, text in parameter_words(calibration).items():
+        shares = [row["coverage"][level][name] for row in rows]
+        ax.plot(places, shares, "o-", ms=2.5, label=text, **_stroke(name, calibration))
+
+
+@styled
+def sbc_ranks(calibration: Calibration) -> Figure:
+    """Draw histograms of the ranks of the true values (Talts et al. 2018).
+
+    The grey band contains 95% of the bins of a uniform distribution, which an exact posterior
+    has. The number is the p-value of a Kolmogorov-Smirnov test.
+    """
+    count = len(calibration.names)
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    figure = Figure((PAGE if columns > 1 else COLUMN, 1.55 * rows + 0.35))
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    band = stats.binom.interval(0.95, len(calibration.hpd), 1 / RANK_BINS)
+    texts = list(parameter_words(calibration).values())[1:]
+    for i, ax in enumerate(axes):
+        if i >= count:
+            ax.set_visible(False)
+            continue
+        ax.axhspan(*band, color=BAND, lw=0)
+        ranks = calibration.ranks[:, i]
+        ax.hist(ranks, bins=RANK_BINS, range=(0, 1), histtype="step", color=BLUE)
+        p_value = float(stats.kstest(ranks, "uniform").pvalue)
+        ax.set_title(f"{texts[i]}: $p$ = {p_value:.2g}")
+        ax.set_xlim(0, 1)
+        ax.set_ylim(bottom=0)
+    figure.supxlabel("rank of the true value (fraction of draws below it)", fontsize=8)
+    figure.supylabel("simulations", fontsize=8)
+    return figure
+
+
+@styled
+def coverage_map(maps: Sequence[CoverageMap]) -> Figure:
+    """Draw coverage of the joint regions in cells of two quantities.
+
+    Colours give the distance from the nominal coverage in binomial standard deviations.
+
+    Arguments:
+        maps: a row of panels for each, with a column for each level.
+    """
+    levels = list(maps[0].inside)
+    figure = Figure((PAGE, 3.0 * len(maps)))
+    axes = figure.subplots(len(maps), len(levels), squeeze=False)
+    for row, found in zip(axes, maps, strict=True):
+        for ax, level in zip(row, levels, strict=True):
+            mesh = _cells(ax, found, level)
+    label = "coverage less nominal (binomial standard deviations)"
+    figure.colorbar(mesh, ax=axes, label=label, shrink=0.8, pad=0.02)
+    return figure
+
+
+def _cells(ax: Axes, found: CoverageMap, level: float) -> Any:
+    """Draw one map at one level, each cell with its coverage and number of simulations."""
+    share = found.coverage(level)
+    places = [np.arange(len(edge)) for edge in found.edges]
+    values = np.ma.masked_invalid(found.z(level)).T
+    limits = {"cmap": "RdBu", "vmin": -MAP_LIMIT, "vmax": MAP_LIMIT}
+    mesh = ax.pcolormesh(*places, values, edgecolors="white", **limits)
+    for i, j in np.argwhere(np.isfinite(share)):
+        dark = abs(found.z(level)[i, j]) > 0.7 * MAP_LIMIT
+        style = {"ha": "center", "va": "center", "fontsize": 5.5}
+        text = f"{share[i, j]:.2f}\n({found.n[i, j]})"
+        ax.text(i + 0.5, j + 0.5, text, color="white" if dark else "black", **style)
+
+    _cell_axis(ax.xaxis, found.names[0], found.edges[0])
+    _cell_axis(ax.yaxis, found.names[1], found.edges[1])
+    ax.tick_params(axis="x", rotation=35)
+    ax.set_title(f"coverage of joint {level:.0%} regions (simulations)")
+    return mesh
+
+
+def _cell_axis(axis: Axis, name: str, edges: Floats) -> None:
+    """Label the edges of the cells along one axis."""
+    quantity = words.quantity(name)
+    texts = [words.digits(quantity.factor * float(edge)) for edge in edges]
+    axis.set_ticks(np.arange(len(edges)), texts)
+    axis.set_label_text(quantity.text)

@@ -1,0 +1,318 @@
+"""Word numbers and parameters for people: names, symbols, units, uncertainties."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Word a parameter, a covariate or an entry of a summary.
+
+    Arguments:
+        words: its name in running text.
+        symbol: its symbol in mathtext, without dollars; empty for none.
+        unit: its unit as a prior writes it, such as `counts/s`; empty for none.
+        factor: by which a physical value is multiplied to have this unit.
+
+    >>> rms = Quantity("QPO rms", r"\\sigma", "%", 100.0)
+    >>> rms.text
+    'QPO rms (%)'
+    >>> rms.axis
+    '$\\\\sigma$ (%)'
+    """
+
+    words: str
+    symbol: str = ""
+    unit: str = ""
+    factor: float = 1.0
+
+    @property
+    def text(self) -> str:
+        """Give name and unit in plain text."""
+        return f"{self.words} ({unit_text(self.unit)})" if self.unit else self.words
+
+    @property
+    def axis(self) -> str:
+        """Give the label of an axis: the symbol, or else the name, and the unit."""
+        name = f"${self.symbol}$" if self.symbol else self.words
+        return f"{name} ({unit_math(self.unit)})" if self.unit else name
+
+    @property
+    def long_axis(self) -> str:
+        """Give the label of an axis that has room: name, symbol and unit."""
+        if not self.symbol:
+            return self.axis
+        return f"{self.words} {self.axis}"
+
+
+_FIELDS = {
+    "rms": Quantity("rms", r"\mathrm{rms}", "%", 100.0),
+    "frequency": Quantity("frequency", r"\nu", "Hz"),
+    "quality": Quantity("quality factor", "Q"),
+    "norm": Quantity("norm", "K"),
+    "index": Quantity("index", r"\beta"),
+    "temperature": Quantity("temperature", "kT", "keV"),
+}
+"""What a component of a power spectrum or photon spectrum has."""
+_COMPONENTS = {"qpo": "QPO", "powerlaw": "power-law", "blackbody": "black-body"}
+_SHORT = {"powerlaw": "PL", "blackbody": "BB"}
+
+_KNOWN = {
+    "n_h": Quantity("absorbing column", r"N_\mathrm{H}", "1e22/cm^2"),
+    "alpha": Quantity("grade migration", r"\alpha"),
+    "psf_fraction": Quantity("PSF fraction", r"f_\mathrm{PSF}"),
+    "rate": Quantity("incident rate", "r", "counts/s"),
+    "hardness": Quantity("hardness ratio", "H"),
+    "noise_level": Quantity("noise level", r"P_\mathrm{noise}", "Leahy"),
+    "noise_frequency": Quantity("noise half-width", r"\nu_\mathrm{noise}", "Hz"),
+    "dead_time": Quantity("dead time", r"\tau", "s"),
+    "detectors": Quantity("detectors", "n"),
+    "background_share": Quantity("background share", r"f_\mathrm{bkg}"),
+    "kept_fraction": Quantity("kept fraction", r"f_\mathrm{kept}"),
+    "segments": Quantity("segments averaged", "M"),
+    "exposure": Quantity("exposure", "T", "s"),
+    "live_fraction": Quantity("live-time fraction", r"f_\mathrm{live}"),
+    "incident_rate": Quantity("incident rate", "r", "counts/s"),
+    "joint": Quantity("joint region"),
+    "rms": Quantity("total rms", r"\mathrm{rms}", "%", 100.0),
+    "rate x dead time": Quantity("events per dead time", r"r\,\tau"),
+}
+
+
+def quantity(name: str, units: Mapping[str, str] | None = None) -> Quantity:
+    """Word a parameter or covariate by its name.
+
+    Arguments:
+        name: such as `qpo_frequency`, `n_h`.
+        units: name -> unit of everything in the prior: units win over the usual ones, and a
+            norm in photons makes `powerlaw_index` the photon index.
+
+    >>> quantity("qpo_frequency").axis
+    '$\\\\nu_\\\\mathrm{QPO}$ (Hz)'
+    >>> quantity("powerlaw_index", {"powerlaw_norm": "photons/cm^2/s/keV"}).words
+    'photon index'
+    """
+    units = units or {}
+    photons = any("keV" in unit for unit in units.values())
+    found = _KNOWN.get(name) or _component(name, photons)
+    own = units.get(name, "")
+    if own and found.factor == 1:
+        return replace(found, unit=own)
+    return found
+
+
+def _component(name: str, photons: bool) -> Quantity:
+    """Word `<component>_<field>`, or any other name as it is."""
+    component, _, field = name.rpartition("_")
+    if not component or field not in _FIELDS:
+        return Quantity(name.replace("_", " "))
+    if field == "index" and photons:
+        return Quantity("photon index", r"\Gamma")
+
+    found = _FIELDS[field]
+    words = _COMPONENTS.get(component, component.replace("_", " "))
+    if field == "norm":
+        words += " norm at 1 keV" if photons else " norm at 1 Hz"
+        return Quantity(words, f"{found.symbol}_{_subscript(component)}", "")
+    return replace(
+        found, words=f"{words} {found.words}", symbol=f"{found.symbol}_{_subscript(component)}"
+    )
+
+
+def _subscript(component: str) -> str:
+    short = _SHORT.get(component) or _COMPONENTS.get(component) or component.replace("_", r"\ ")
+    return rf"\mathrm{{{short}}}"
+
+
+# Units.
+
+
+def _factors(unit: str) -> tuple[str, list[tuple[str, int]]]:
+    """Split `1e22/cm^2` into a power of ten, `22`, and factors with their exponents."""
+    ten = ""
+    factors: list[tuple[str, int]] = []
+    for place, part in enumerate(unit.split("/")):
+        base, _, power = part.partition("^")
+        exponent = int(power or 1) * (1 if place == 0 else -1)
+        match = re.fullmatch(r"1e(\d+)", base)
+        if match:
+            ten = match[1]
+        elif base != "1":
+            factors.append((base, exponent))
+    return ten, factors
+
+
+def unit_text(unit: str) -> str:
+    """Word a unit in plain text.
+
+    >>> unit_text("1e22/cm^2"), unit_text("counts/s"), unit_text("%")
+    ('10²² cm⁻²', 'counts s⁻¹', '%')
+    """
+    ten, factors = _factors(unit)
+    words = [f"10{ten.translate(SUPERSCRIPTS)}"] if ten else []
+    for base, exponent in factors:
+        power = "" if exponent == 1 else str(exponent).translate(SUPERSCRIPTS)
+        words.append(base + power)
+    return " ".join(words)
+
+
+def unit_math(unit: str) -> str:
+    r"""Word a unit for the label of an axis.
+
+    >>> unit_math("1/Hz")
+    '$\\mathrm{Hz}^{-1}$'
+    """
+    ten, factors = _factors(unit)
+    if not ten and all(exponent == 1 for _, exponent in factors):
+        return unit
+
+    words = [f"10^{{{ten}}}"] if ten else []
+    for base, exponent in factors:
+        power = "" if exponent == 1 else f"^{{{exponent}}}"
+        words.append(rf"\mathrm{{{base}}}{power}")
+    joined = r"\,".join(words)
+    return f"${joined}$"
+
+
+# Numbers.
+
+
+def digits(value: float) -> str:
+    """Word a number with three significant digits, with a power of ten only where it needs one.
+
+    >>> digits(999.7), digits(0.0321), digits(3.2e-6), digits(0.0)
+    ('1000', '0.0321', '3.20 × 10⁻⁶', '0')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    exponent = _exponent(value)
+    if _needs_power(exponent):
+        return f"{value / 10.0**exponent:.2f} × {power_of_ten(exponent)}"
+    return f"{value:.{max(0, 2 - exponent)}f}"
+
+
+def interval(row: Mapping[str, Any], factor: float = 1.0) -> str:
+    """Word a median and its 68% interval, with two significant digits of the uncertainty.
+
+    Arguments:
+        row: has `median`, `lo68` and `hi68`.
+        factor: by which all three are multiplied.
+
+    >>> interval({"median": 1001.2, "lo68": 990.4, "hi68": 1015.2})
+    '1001 (990 to 1015)'
+    >>> interval({"median": 3.12e-5, "lo68": 3.0e-5, "hi68": 3.3e-5})
+    '3.12 (3.00 to 3.30) × 10⁻⁵'
+    """
+    values = [factor * float(row[key]) for key in ("median", "lo68", "hi68")]
+    exponent = _exponent(values[0])
+    end = ""
+    if _needs_power(exponent):
+        values = [value / 10.0**exponent for value in values]
+        end = f" × {power_of_ten(exponent)}"
+    places = decimals(*values)
+    median, low, high = (f"{value:.{places}f}" for value in values)
+    return f"{median} ({low} to {high}){end}"
+
+
+def decimals(median: float, low: float, high: float) -> int:
+    """Count the decimals that show two significant digits of the smaller half of an interval.
+
+    >>> decimals(0.203, 0.191, 0.216)
+    3
+    """
+    halves = [half for half in (median - low, high - median) if half > 0]
+    smallest = min(halves, default=abs(median) / 100)
+    if smallest == 0 or not math.isfinite(smallest):
+        return 2
+    return min(8, max(0, 1 - _exponent(smallest)))
+
+
+def power_of_ten(exponent: int) -> str:
+    """Word a power of ten in plain text, `10⁻³`.
+
+    >>> power_of_ten(-3)
+    '10⁻³'
+    """
+    return f"10{str(exponent).translate(SUPERSCRIPTS)}"
+
+
+def _exponent(value: float) -> int:
+    """Find the power of ten of the first of three significant digits."""
+    if value == 0 or not math.isfinite(value):
+        return 0
+    return int(f"{abs(value):.2e}".partition("e")[2])
+
+
+def _needs_power(exponent: int) -> bool:
+    return not -3 <= exponent <= 5
+
+
+def count(n: int, noun: str) -> str:
+    """Word a number of things.
+
+    >>> count(1, "event"), count(3, "event")
+    ('1 event', '3 events')
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def listing(words: list[str]) -> str:
+    """Join words as a sentence does.
+
+    >>> listing(["a", "b", "c"])
+    'a, b and c'
+    """
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def median_math(median: float, low: float, high: float) -> str:
+    r"""Word a median and its 68% interval in mathtext.
+
+    >>> median_math(3.12, 2.87, 3.33)
+    '$3.12^{+0.21}_{-0.25}$'
+    >>> median_math(3.1e-5, 3e-5, 3.3e-5)
+    '$3.10^{+0.20}_{-0.10}\\times10^{-5}$'
+    """
+    exponent = _exponent(median)
+    end = ""
+    if _needs_power(exponent):
+        scale = 10.0**-exponent
+        median, low, high = (scale * value for value in (median, low, high))
+        end = rf"\times10^{{{exponent}}}"
+    places = decimals(median, low, high)
+    upper = f"{high - median:.{places}f}"
+    lower = f"{median - low:.{places}f}"
+    return f"${median:.{places}f}^{{+{upper}}}_{{-{lower}}}{end}$"
+
+
+# Entries of a summary.
+
+
+_BLOCKS = {
+    "sum": "A+B",
+    "difference": "A−B",
+    "rate_a": "recorded rate, module A",
+    "rate_b": "recorded rate, module B",
+    "rate_outer": "rate, outer annulus",
+    "outer": "outer annulus",
+    "bad": "share of bad grades",
+    "gain": "response over noise",
+}
+
+
+def entry(name: str) -> str:
+    """Word an entry, or a group of entries, of a summary.
+
+    >>> entry("sum 0.25 to 1 Hz"), entry("rate_a"), entry("power_colour_1")
+    ('A+B 0.25 to 1 Hz', 'recorded rate, module A', 'power colour 1')
+    """
+    block, space, rest = name.partition(" ")
+    words = _BLOCKS.get(block) or quantity(block).words
+    return f"{words}{space}{rest}"
