@@ -8,6 +8,7 @@ kept: what was stopped goes on, and the next network is held against the same on
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
     import torch
 
     from livetime.check import compare
+    from livetime.check.truths import Truths
     from livetime.infer.run import Run
     from livetime.simulate.spectral import SpectralSimulator
 
@@ -60,14 +62,11 @@ def rows(args: argparse.Namespace) -> list[dict]:
             f"--n is {args.n} and --fits {n_fits}, but a bias takes 2 observations or more, and fits are of some of them"
         )
     cells = [_cell(simulator, share, alpha) for share, alpha in ALPHA.items()]
-    kept = run.folder.resolve().parents[1] / "references"
-    fits = compare.fit(run, cells, n_fits, ("naive", "davis"), args.seed, args.processes, kept)
-    network = (
-        compare.fit(run, cells, args.n, (), args.seed, args.processes, kept)
-        if n_fits < args.n
-        else {}
-    )
-    table = compare.rows(run, cells, ["powerlaw_norm", "alpha"], {**fits, **network}, TARGET)
+    truths = Truths(cells, ("powerlaw_norm", "alpha"), n_fits, args.seed)
+    fits = compare.fit_quantiles(run, truths, ("naive", "davis"), args.processes)
+    every = replace(truths, n=args.n)
+    network = compare.fit_quantiles(run, every, ()) if n_fits < args.n else {}
+    table = compare.comparison_rows(simulator.prior, truths, {**fits, **network}, TARGET)
     shares, numbers = (
         np.repeat(list(ALPHA), len(fits)),
         [args.n if one["method"] == "network" else n_fits for one in table],

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -123,7 +122,8 @@ def compare(
     Returns:
         a row for each cell and method, with bias, scatter, half-width and coverage.
     """
-    from livetime.check import compare as comparison
+    from livetime.check.compare import compare_methods
+    from livetime.check.truths import Truths
     from livetime.infer.ask_posterior import chosen_references
     from livetime.infer.question import AnswerSettings
 
@@ -131,12 +131,8 @@ def compare(
     run.expect("posterior")
     names = None if references is None else tuple(references)
     chosen = chosen_references(AnswerSettings(references=names), run.simulator)
-    cells = [
-        {**fixed, **dict(zip(grid, values, strict=True))} for values in product(*grid.values())
-    ]
-    folder = run.folder.resolve().parents[1] / "references"
-    fits = comparison.fit(run, cells, n, chosen, seed, None, folder)
-    return comparison.rows(run, cells, list(grid), fits, target or next(iter(grid)))
+    truths = Truths.on_grid(run.simulator.prior, grid, fixed, n, seed)
+    return compare_methods(run, truths, target or next(iter(grid)), chosen).rows
 
 
 @dataclass(frozen=True, repr=False)

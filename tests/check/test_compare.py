@@ -1,11 +1,10 @@
-"""What a comparison tells of quantiles: on the prior's own scale, and finite where a parameter is zero."""
-
-from types import SimpleNamespace
+"""A bias is on the prior's own scale, and finite where a parameter is zero."""
 
 import numpy as np
 import pytest
 
-from livetime.check import compare
+from livetime.check.compare import compared_quantity, comparison_rows
+from livetime.check.truths import Truths
 from livetime.simulate.prior import Prior, Range
 
 PRIOR = Prior(
@@ -15,8 +14,8 @@ PRIOR = Prior(
         "tau": Range(0.0, 4.0, "sqrt"),
     }
 )
-RUN = SimpleNamespace(simulator=SimpleNamespace(prior=PRIOR))
 CELL = {"rate": 100.0, "alpha": 0.0, "tau": 1.0}
+TRUTHS = Truths([CELL], ("rate",))
 
 
 def rows(target, low, middle, high):
@@ -25,20 +24,20 @@ def rows(target, low, middle, high):
     physical = {name: np.full((2, 5), value) for name, value in CELL.items()} | {
         target: np.array([0.8, 1.2])[:, None] * levels
     }
-    return compare.rows(RUN, [CELL], ["rate"], {"network": PRIOR.theta(physical)[None]}, target)[0]
+    return comparison_rows(PRIOR, TRUTHS, {"network": PRIOR.theta(physical)[None]}, target)[0]
 
 
-def test_a_log_parameter_is_told_as_its_logarithm():
+def test_a_log_parameter_is_compared_by_its_logarithm():
     row = rows("rate", 50, 110, 200)
-    assert compare.quantity(PRIOR, "rate") == "ln rate"
+    assert compared_quantity(PRIOR, "rate") == "ln rate"
     assert row["bias"] == pytest.approx(np.log([0.88, 1.32]).mean())
     assert row["half_width"] == pytest.approx(np.log(200 / 50) / 2)
 
 
 @pytest.mark.parametrize(("target", "truth"), [("alpha", 0.0), ("tau", 1.0)])
-def test_others_are_told_as_they_are(target, truth):
+def test_others_are_compared_as_they_are(target, truth):
     row = rows(target, 0.1, 0.3, 0.7)
-    assert compare.quantity(PRIOR, target) == target
+    assert compared_quantity(PRIOR, target) == target
     assert row["bias"] == pytest.approx(0.3 - truth)
     assert row["half_width"] == pytest.approx(0.3)
     assert row["scatter"] == pytest.approx(0.3 * 0.4 / np.sqrt(2))

@@ -1,6 +1,7 @@
 """The table of a comparison names its quantity."""
 
 from livetime.check.compare import Comparison
+from livetime.check.truths import Truths
 from livetime.report.comparison import comparison_table
 
 ROW = {
@@ -16,6 +17,8 @@ ROW = {
 
 
 def test_the_table_names_what_the_bias_is_of():
-    table = comparison_table(Comparison([ROW], ["rate"], "alpha", "alpha", {}))
+    table = comparison_table(
+        Comparison([ROW], Truths([ROW["cell"]], ("rate",)), "alpha", "alpha", "run")
+    )
     assert "bias of alpha |" in table
     assert "+0.100 (0.010)" in table

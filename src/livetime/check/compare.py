@@ -1,196 +1,62 @@
-"""Network and references on simulations with known truth, on a grid: bias, coverage and width of each."""
+"""Compare a network and references on simulations with known truth, on a grid of parameters."""
 
-import hashlib
-import inspect
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.infer.build import build_simulator
+from livetime.check.kept_fits import QUANTILES, KeptFits
+from livetime.check.truths import Truths
 from livetime.infer.run import Run
-from livetime.processes import process_pool
-from livetime.progress import progress, say
-from livetime.reference import exact, sampler
-from livetime.reference import expected_power as source_power
-from livetime.reference import spectral as spectral_reference
-from livetime.reference import whittle as reference
-from livetime.reference.whittle import Answering, references
+from livetime.progress import progress
 from livetime.simulate.prior import Prior
 
 Floats = NDArray[np.floating[Any]]
-QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
-MAX_STEPS = 2000
-"""Of a chain: medians and 68% intervals need no more, and there are many chains."""
-BLOCK = 50
-"""Fits that are written at a time."""
-Cell = Mapping[str, float]
-
-
-def fit(
-    run: Run,
-    cells: Sequence[Cell],
-    n: int,
-    names: Sequence[str],
-    seed: int,
-    processes: int | None,
-    kept: Path,
-) -> dict[str, Floats]:
-    """Quantiles of every posterior.
-
-    What the references say does not depend on the network: their fits are kept, in blocks, in a folder named by what shapes them (the
-    simulator, the cells, n, the seed and the references' own source code), so that a comparison which was stopped goes on where it was and
-    the next network is compared with the same ones.
-
-    Arguments:
-        run: a finished run.
-        cells: physical values of all parameters and covariates.
-        n: simulations in each.
-        names: of the references.
-        seed: of simulations and draws.
-        processes: in which the references are fitted; None for one a core.
-        kept: folder of folders of fits, beside the banks.
-
-    Returns: method -> (cells, n, 5, D) in sampling coordinates, at QUANTILES.
-    """
-    simulator = run.simulator
-    summaries, network = [], []
-    with progress("simulate and infer", len(cells) * n, "observations") as bar:
-        for i, cell in enumerate(cells):
-            theta = simulator.prior.theta({name: np.full(n, value) for name, value in cell.items()})
-            summaries.append(simulator.draw(theta, seed, start=i * n))
-            draws = run.posterior(summaries[-1]).sample(4000, seed + i)
-            network.append(np.quantile(draws, QUANTILES, axis=0).transpose(1, 0, 2))
-            bar.advance(n)
-    x = np.concatenate(summaries)
-    out: dict[str, Floats] = {"network": np.array(network)}
-    if not names:
-        return out
-    key = {
-        "identity": simulator.identity(),
-        "cells": [dict(cell) for cell in cells],
-        "n": n,
-        "seed": seed,
-        "steps": MAX_STEPS,
-    }
-    sources = "".join(
-        inspect.getsource(module)
-        for module in (reference, source_power, sampler, exact, spectral_reference)
-    )
-    folder = (
-        kept / hashlib.sha256((json.dumps(key, sort_keys=True) + sources).encode()).hexdigest()[:16]
-    )
-    blocks = [(name, start) for name in names for start in range(0, len(x), BLOCK)]
-    found = sum(
-        len(x[start : start + BLOCK])
-        for name, start in blocks
-        if _block(folder, name, start).exists()
-    )
-    workers = process_pool(processes, _start, (run.config, tuple(names)))
-    with workers as pool, progress("references", len(x) * len(names), "fits", done=found) as bar:
-        for name, start in blocks:
-            path = _block(folder, name, start)
-            if path.exists():
-                continue
-            tasks = [
-                (name, row, seed + start + k) for k, row in enumerate(x[start : start + BLOCK])
-            ]
-            rows = []
-            for row in pool.map(_fit, tasks):
-                rows.append(row)
-                bar.advance()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_name(f".{path.name}")
-            np.savez(
-                aside,
-                quantiles=np.array([q for q, _ in rows]),
-                lost=np.array([bool(complaints) for _, complaints in rows]),
-            )
-            aside.rename(path)
-    for name in names:
-        parts = [np.load(_block(folder, name, start)) for start in range(0, len(x), BLOCK)]
-        if lost := sum(int(part["lost"].sum()) for part in parts):
-            say(
-                f"{lost} of {len(x)} chains of the {name.replace('_', ' ')} posterior did not converge in {MAX_STEPS} steps"
-            )
-        out[name] = np.concatenate([part["quantiles"] for part in parts]).reshape(
-            len(cells), n, len(QUANTILES), -1
-        )
-    return out
-
-
-def _block(folder: Path, name: str, start: int) -> Path:
-    return folder / f"{name}_{start:06d}.npz"
-
-
-_references: dict[str, Answering] = {}
-
-
-def _start(config: Mapping[str, Any], names: Sequence[str]) -> None:
-    _references.update(references(build_simulator(config), names, max_steps=MAX_STEPS))
-
-
-def _fit(task: tuple[str, Floats, int]) -> tuple[Floats, tuple[str, ...]]:
-    name, x, seed = task
-    samples = _references[name].fit(x, seed)
-    return np.quantile(samples.theta, QUANTILES, axis=0), samples.notes
-
-
-def rows(
-    run: Run, cells: Sequence[Cell], grid: Sequence[str], fits: Mapping[str, Floats], target: str
-) -> list[dict[str, Any]]:
-    """One row for each cell and method, of what `quantity` says: bias of the median and its standard error, scatter of the median, mean
-    half-width of the 68% interval, and the share of the 68% and 95% intervals that hold the truth."""
-    prior = run.simulator.prior
-    column, out = prior.names.index(target), []
-    scale = prior.parameters[target]
-    for i, cell in enumerate(cells):
-        for method, quantiles in fits.items():
-            values = scale.to_physical(quantiles[i, :, :, column])
-            off = np.log(values / cell[target]) if scale.scale == "log" else values - cell[target]
-            lo95, lo68, median, hi68, hi95 = off.T
-            scatter = float(median.std(ddof=1))
-            out.append(
-                {
-                    "cell": {name: cell[name] for name in grid},
-                    "method": method,
-                    "bias": float(median.mean()),
-                    "bias_error": scatter / len(median) ** 0.5,
-                    "scatter": scatter,
-                    "half_width": float((hi68 - lo68).mean() / 2),
-                    "coverage68": float(((lo68 <= 0) & (hi68 >= 0)).mean()),
-                    "coverage95": float(((lo95 <= 0) & (hi95 >= 0)).mean()),
-                }
-            )
-    return out
-
-
-def quantity(prior: Prior, target: str) -> str:
-    """What a bias is of: the natural logarithm of a parameter that the prior has on a log scale, else the parameter, which may be zero."""
-    return f"ln {target}" if prior.parameters[target].scale == "log" else target
+NETWORK_DRAWS = 4000
+"""Draws from each of the network's posteriors."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Compare a network and references on a grid of truths.
+    """Keep how a network and references compare.
 
     Arguments:
-        rows: one for each cell and method, see `rows`.
-        grid: names of the parameters and covariates that vary over the cells.
+        rows: one for each cell and method, see `comparison_rows`.
+        truths: the cells.
         target: the parameter that is compared.
-        quantity: the target, or its logarithm.
-        settings: what else was asked for, in plain types.
+        quantity: the target, or its logarithm, see `compared_quantity`.
+        run: folder of the network.
+
+    Example:
+        >>> row = {"method": "network", "coverage68": 0.7, "coverage95": 0.94}
+        >>> truths = Truths([{"rate": 50.0}], ("rate",))
+        >>> Comparison([row], truths, "rate", "ln rate", "outputs/demo/1").pooled()
+        {'network': {'68': 0.7, '95': 0.94}}
     """
 
     rows: list[dict[str, Any]]
-    grid: list[str]
+    truths: Truths
     target: str
     quantity: str
-    settings: Mapping[str, Any]
+    run: str
+
+    @property
+    def grid(self) -> list[str]:
+        """Names of what varies over the cells."""
+        return list(self.truths.varied)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Fixed values, simulations in a cell, seed and run, in plain types."""
+        first = self.truths.cells[0]
+        return {
+            "fixed": {name: v for name, v in first.items() if name not in self.truths.varied},
+            "n": self.truths.n,
+            "seed": self.truths.seed,
+            "run": self.run,
+        }
 
     @property
     def methods(self) -> list[str]:
@@ -199,14 +65,14 @@ class Comparison:
 
     def pooled(self) -> dict[str, dict[str, float]]:
         """Find the coverage of the 68% and 95% intervals of each method over all cells."""
-        out = {}
+        pooled = {}
         for method in self.methods:
             own = [row for row in self.rows if row["method"] == method]
-            out[method] = {
+            pooled[method] = {
                 level: float(np.mean([row[f"coverage{level}"] for row in own]))
                 for level in ("68", "95")
             }
-        return out
+        return pooled
 
     def numbers(self) -> dict[str, Any]:
         """List all numbers in plain types."""
@@ -217,3 +83,119 @@ class Comparison:
             "rows": self.rows,
             "pooled": self.pooled(),
         }
+
+
+def compare_methods(
+    run: Run,
+    truths: Truths,
+    target: str,
+    names: Sequence[str],
+    processes: int | None = None,
+) -> Comparison:
+    """Compare bias, scatter, width and coverage of a network and references.
+
+    Arguments:
+        run: of a posterior estimator.
+        truths: where they are compared.
+        target: the parameter that is compared.
+        names: of the references.
+        processes: that fit the references; None for one a core.
+    """
+    fits = fit_quantiles(run, truths, names, processes)
+    prior = run.simulator.prior
+    rows = comparison_rows(prior, truths, fits, target)
+    return Comparison(rows, truths, target, compared_quantity(prior, target), str(run.folder))
+
+
+def compared_quantity(prior: Prior, target: str) -> str:
+    """Name what a bias is measured in: the logarithm of a parameter on a log scale, else itself."""
+    return f"ln {target}" if prior.parameters[target].scale == "log" else target
+
+
+def comparison_rows(
+    prior: Prior, truths: Truths, fits: Mapping[str, Floats], target: str
+) -> list[dict[str, Any]]:
+    """Summarise the quantiles of each cell and method.
+
+    Arguments:
+        prior: names the columns of the fits.
+        truths: the cells.
+        fits: method -> quantiles, see `fit_quantiles`.
+        target: the parameter that is compared.
+
+    Returns:
+        rows with the bias of the median and its standard error, the scatter of the median, the
+        mean half-width of the 68% interval, and the coverage of the 68% and 95% intervals.
+    """
+    column = prior.names.index(target)
+    scale = prior.parameters[target]
+    rows = []
+    for i, cell in enumerate(truths.cells):
+        for method, quantiles in fits.items():
+            values = scale.to_physical(quantiles[i, :, :, column])
+            truth = cell[target]
+            error = np.log(values / truth) if scale.scale == "log" else values - truth
+            varied = {name: cell[name] for name in truths.varied}
+            rows.append({"cell": varied, "method": method, **_summary(error)})
+    return rows
+
+
+def _summary(error: Floats) -> dict[str, float]:
+    """Summarise quantiles minus truth, (n, 5)."""
+    low95, low68, median, high68, high95 = error.T
+    scatter = float(median.std(ddof=1))
+    return {
+        "bias": float(median.mean()),
+        "bias_error": scatter / len(median) ** 0.5,
+        "scatter": scatter,
+        "half_width": float((high68 - low68).mean() / 2),
+        "coverage68": float(((low68 <= 0) & (high68 >= 0)).mean()),
+        "coverage95": float(((low95 <= 0) & (high95 >= 0)).mean()),
+    }
+
+
+def fit_quantiles(
+    run: Run, truths: Truths, names: Sequence[str], processes: int | None = None
+) -> dict[str, Floats]:
+    """Find the quantiles of every posterior of a network and of references.
+
+    The fits of references are kept beside the banks. A comparison that was stopped continues,
+    and the next network is compared with the same fits.
+
+    Arguments:
+        run: of a posterior estimator.
+        truths: parameters of the simulations.
+        names: of the references.
+        processes: that fit the references; None for one a core.
+
+    Returns:
+        method -> (cells, n, 5, D) in sampling coordinates, at `QUANTILES`.
+    """
+    x, network = _network_quantiles(run, truths)
+    fits = {"network": network}
+    if not names:
+        return fits
+
+    kept = KeptFits.open(run, truths)
+    kept.fit(run, x, names, processes)
+    shape = (len(truths.cells), truths.n, len(QUANTILES), -1)
+    for name in names:
+        fits[name] = kept.load(name).reshape(shape)
+    return fits
+
+
+def _network_quantiles(run: Run, truths: Truths) -> tuple[Floats, Floats]:
+    """Simulate all summaries, and find the quantiles of the network's posteriors."""
+    simulator = run.simulator
+    n = truths.n
+    summaries = []
+    quantiles = []
+    with progress("simulate and infer", len(truths.cells) * n, "observations") as bar:
+        for i, cell in enumerate(truths.cells):
+            params = {name: np.full(n, value) for name, value in cell.items()}
+            x = simulator.draw(simulator.prior.theta(params), truths.seed, start=i * n)
+            draws = run.posterior(x).sample(NETWORK_DRAWS, truths.seed + i)
+            summaries.append(x)
+            quantiles.append(np.quantile(draws, QUANTILES, axis=0).transpose(1, 0, 2))
+            bar.advance(n)
+    return np.concatenate(summaries), np.array(quantiles)

@@ -1,0 +1,139 @@
+"""Fit references to many simulations, and keep the fits for the next network."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livetime import reference
+from livetime.check.truths import Truths
+from livetime.infer.build import build_simulator
+from livetime.infer.run import Run
+from livetime.processes import process_pool
+from livetime.progress import Progress, progress, say
+from livetime.reference.whittle import Answering, references
+
+Floats = NDArray[np.floating[Any]]
+QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
+"""Edges of the 95% and 68% intervals, and the median."""
+MAX_STEPS = 2000
+"""Steps of a chain. Medians and 68% intervals need no more, and there are many chains."""
+BLOCK = 50
+"""Fits that are written at a time."""
+
+
+@dataclass(frozen=True)
+class KeptFits:
+    """Keep the quantiles of references in a folder, in blocks.
+
+    The folder is named by what shapes a fit: simulator, cells, n, seed, and the source code of
+    the references. The network does not.
+
+    Arguments:
+        folder: of this simulator, these truths and this code.
+        n: number of observations.
+        seed: of the draws.
+
+    Example:
+        >>> [part.start for part in KeptFits(Path("references"), 120, 1).blocks()]
+        [0, 50, 100]
+    """
+
+    folder: Path
+    n: int
+    seed: int
+
+    @classmethod
+    def open(cls, run: Run, truths: Truths) -> "KeptFits":
+        """Find the folder of a comparison, `references/` beside the banks."""
+        key = {
+            "identity": run.simulator.identity(),
+            **truths.plain(),
+            "steps": MAX_STEPS,
+        }
+        code = sorted(Path(reference.__path__[0]).glob("*.py"))
+        text = json.dumps(key, sort_keys=True) + "".join(path.read_text() for path in code)
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        folder = run.folder.resolve().parents[1] / "references" / name
+        return cls(folder, len(truths.cells) * truths.n, truths.seed)
+
+    def blocks(self) -> list[slice]:
+        """Divide the observations into blocks."""
+        starts = range(0, self.n, BLOCK)
+        return [slice(start, min(start + BLOCK, self.n)) for start in starts]
+
+    def path(self, name: str, block: slice) -> Path:
+        """Name the file of a block of a reference."""
+        return self.folder / f"{name}_{block.start:06d}.npz"
+
+    def fit(self, run: Run, x: Floats, names: Sequence[str], processes: int | None) -> None:
+        """Fit every block that is not there, in processes of their own.
+
+        Arguments:
+            run: its config builds the references in each process.
+            x: summaries (n, X).
+            names: of the references.
+            processes: their number; None for one a core.
+        """
+        everything = [(name, block) for name in names for block in self.blocks()]
+        missing = [part for part in everything if not self.path(*part).exists()]
+        left = sum(block.stop - block.start for _, block in missing)
+        total = self.n * len(names)
+
+        workers = process_pool(processes, _start, (run.config, tuple(names)))
+        with workers as pool, progress("references", total, "fits", done=total - left) as bar:
+            for name, block in missing:
+                rows = enumerate(x[block], self.seed + block.start)
+                tasks = [(name, row, seed) for seed, row in rows]
+                self._save(name, block, pool.map(_fit, tasks), bar)
+
+    def _save(
+        self,
+        name: str,
+        block: slice,
+        fitted: Iterator[tuple[Floats, bool]],
+        bar: Progress,
+    ) -> None:
+        quantiles = []
+        lost = []
+        for found, not_converged in fitted:
+            quantiles.append(found)
+            lost.append(not_converged)
+            bar.advance()
+
+        # A file with its final name is always whole.
+        path = self.path(name, block)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}")
+        np.savez(aside, quantiles=np.array(quantiles), lost=np.array(lost))
+        aside.rename(path)
+
+    def load(self, name: str) -> Floats:
+        """Read the quantiles of a reference, (n, 5, D), and count chains that did not converge."""
+        parts = [np.load(self.path(name, block)) for block in self.blocks()]
+        lost = sum(int(part["lost"].sum()) for part in parts)
+        if lost:
+            words = name.replace("_", " ")
+            say(f"{lost} of {self.n} {words} chains did not converge in {MAX_STEPS} steps")
+        return np.concatenate([part["quantiles"] for part in parts])
+
+
+_references: dict[str, Answering] = {}
+"""References of a process that fits."""
+
+
+def _start(config: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Build the references, once in each process."""
+    _references.update(references(build_simulator(config), names, max_steps=MAX_STEPS))
+
+
+def _fit(task: tuple[str, Floats, int]) -> tuple[Floats, bool]:
+    """Find the quantiles of one posterior, and whether its chains did not converge."""
+    name, x, seed = task
+    samples = _references[name].fit(x, seed)
+    return np.quantile(samples.theta, QUANTILES, axis=0), bool(samples.notes)

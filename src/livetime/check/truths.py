@@ -1,0 +1,112 @@
+"""Choose known truths for a comparison: cells of a grid, inside the prior of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from livetime.errors import UserError, hint
+from livetime.simulate.prior import Prior
+from livetime.simulate.simulator import WHOLE
+
+Cell = Mapping[str, float]
+"""Physical values of all parameters and covariates."""
+
+
+@dataclass(frozen=True)
+class Truths:
+    """Choose the parameters at which network and references are compared.
+
+    Arguments:
+        cells: physical values of all parameters and covariates.
+        varied: names that distinguish the cells.
+        n: simulations in each cell, at least 2.
+        seed: of the simulations and of all draws.
+
+    Example:
+        >>> from livetime.simulate.prior import Range
+        >>> prior = Prior({"rate": Range(10.0, 1000.0), "qpo_rms": Range(0.01, 0.5)})
+        >>> truths = Truths.on_grid(prior, {"rate": [50.0, 500.0]}, {"qpo_rms": 0.1}, n=10)
+        >>> truths.cells[1]
+        {'qpo_rms': 0.1, 'rate': 500.0}
+    """
+
+    cells: Sequence[Cell]
+    varied: tuple[str, ...]
+    n: int = 100
+    seed: int = 2
+
+    @classmethod
+    def on_grid(
+        cls,
+        prior: Prior,
+        grid: Mapping[str, Sequence[float]],
+        fixed: Cell,
+        n: int = 100,
+        seed: int = 2,
+    ) -> "Truths":
+        """Take every combination of the values of a grid.
+
+        Arguments:
+            prior: of the run; grid and fixed together give all its names.
+            grid: name -> physical values.
+            fixed: name -> physical value, the same in all cells.
+            n: simulations in each cell.
+            seed: of the simulations and of all draws.
+
+        Raises:
+            UserError: see `check_grid`.
+        """
+        check_grid(prior, grid, fixed)
+        combinations = product(*(np.atleast_1d(values).tolist() for values in grid.values()))
+        cells = [{**fixed, **dict(zip(grid, values, strict=True))} for values in combinations]
+        return cls(cells, tuple(grid), n, seed)
+
+    def plain(self) -> dict[str, Any]:
+        """List what shapes the simulations in plain types."""
+        return {"cells": [dict(cell) for cell in self.cells], "n": self.n, "seed": self.seed}
+
+
+def check_grid(prior: Prior, grid: Mapping[str, Sequence[float]], fixed: Cell) -> None:
+    """Check that a grid and fixed values together cover a prior, inside its ranges.
+
+    Arguments:
+        prior: of the run.
+        grid: name -> physical values.
+        fixed: name -> physical value.
+
+    Raises:
+        UserError: for a name that is unknown, missing or given twice, and for a value outside.
+    """
+    for name, values in grid.items():
+        _check_values(prior, "grid", name, np.atleast_1d(values))
+    for name, value in fixed.items():
+        _check_values(prior, "fixed", name, np.atleast_1d(value))
+        if name in grid:
+            raise UserError(f"fixed.{name}", "stands both in grid and in fixed", "remove one")
+
+    missing = [name for name in prior.ranges if name not in grid and name not in fixed]
+    if missing:
+        problem = "is missing, and not in grid"
+        raise UserError(f"fixed.{missing[0]}", problem, "give one value, or a grid")
+    if not grid:
+        raise UserError("grid", "is empty", "give values of one or two parameters")
+
+
+def _check_values(prior: Prior, place: str, name: str, given: Any) -> None:
+    """Refuse values that the run does not know."""
+    key = f"{place}.{name}"
+    if name not in prior.ranges:
+        raise UserError(key, "is not in the prior", hint(name, prior.ranges))
+    if len(given) == 0:
+        raise UserError(key, "is empty", "give one value or more")
+
+    values = np.asarray(given, dtype=np.float64)
+    known = prior.ranges[name]
+    if not ((values >= known.low) & (values <= known.high)).all():
+        limits = f"the run knows {known.low:g} to {known.high:g}"
+        raise UserError(key, f"is {values.tolist()}, but {limits}", "stay inside")
+    if name in WHOLE and (values % 1).any():
+        raise UserError(key, f"is {values.tolist()}, but must be whole", "round it")
