@@ -10,8 +10,9 @@ FIGURES = "visuals"
 """Group of the figures; TensorBoard sorts groups by name, and the losses come first."""
 TESTS = "verify"
 """Group of the test metrics, likewise; their columns are named `test/...`."""
-LOSSES = ("val/loss", "train/loss")
-"""The first metrics of the HPARAMS tab, from the curves of the first member."""
+PLUGIN = "hparams"
+VALUE_FIELDS = {bool: "bool_value", int: "number_value", float: "number_value", str: "string_value"}
+"""Field of a protobuf value for each plain type."""
 
 
 def write_tensorboard(
@@ -59,18 +60,39 @@ def _last_epoch(assessment: Assessment) -> int:
 
 def _hparams_summaries(assessment: Assessment, hparams: Mapping[str, Any]) -> list[Any]:
     """Give the summaries of one row: its columns, its values, its end."""
-    from tensorboard.plugins.hparams import api_pb2, summary
+    from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
     plain = (bool, int, float, str)
     flat = {name: v if isinstance(v, plain) else str(v) for name, v in hparams.items()}
     columns = [api_pb2.HParamInfo(name=name) for name in flat]
     infos = [_metric("val/loss", "val/loss"), _metric("train/loss", "train/loss", "member_0")]
     infos += [_metric(_tag(name), name) for name in assessment.metrics()]
+    experiment = api_pb2.Experiment(hparam_infos=columns, metric_infos=infos)
+
+    start = plugin_data_pb2.SessionStartInfo()
+    for name, value in flat.items():
+        kind = VALUE_FIELDS[type(value)]
+        setattr(start.hparams[name], kind, value)
+    end = plugin_data_pb2.SessionEndInfo(status=api_pb2.Status.Value("STATUS_SUCCESS"))
     return [
-        summary.experiment_pb(hparam_infos=columns, metric_infos=infos),
-        summary.session_start_pb(hparams=flat),
-        summary.session_end_pb(api_pb2.STATUS_SUCCESS),
+        _summary("experiment", experiment=experiment),
+        _summary("session_start_info", session_start_info=start),
+        _summary("session_end_info", session_end_info=end),
     ]
+
+
+def _summary(name: str, **content: Any) -> Any:
+    """Wrap a message for the HPARAMS plugin."""
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.plugins.hparams.metadata import NULL_TENSOR, PLUGIN_DATA_VERSION
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    data = HParamsPluginData(version=PLUGIN_DATA_VERSION, **content)
+    plugin = SummaryMetadata.PluginData(plugin_name=PLUGIN, content=data.SerializeToString())
+    metadata = SummaryMetadata(plugin_data=plugin)
+    tag = f"_hparams_/{name}"
+    value = Summary.Value(tag=tag, metadata=metadata, tensor=NULL_TENSOR)
+    return Summary(value=[value])
 
 
 def _metric(tag: str, words: str, group: str = "") -> Any:
