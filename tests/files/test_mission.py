@@ -30,6 +30,7 @@ def test_rows_are_complete(mission):
     ("telescope", "instrument"),
     [
         (None, None),
+        ("NONE", "unknown"),
         ("", ""),
         ("babasone", "INSTRUMO"),
         ("XTE", "HEXTE"),
@@ -64,3 +65,13 @@ def test_energies_of_channels_are_stingrays(name, stingrays):
         rtol=1e-12,
         atol=1e-12,
     )
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [("AXAF", "CHANDRA"), ("CXC", "Chandra"), ("RXTE", "XTE"), ("FERMI", "GLAST")],
+)
+def test_other_names_of_a_telescope_are_the_same(alias, name):
+    for mission in MISSIONS:
+        instrument = mission.instrume[0]
+        assert find_mission(alias, instrument) is find_mission(name, instrument)

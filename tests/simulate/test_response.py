@@ -8,7 +8,8 @@ from astropy.io import fits
 from scipy.sparse import csr_array
 
 from livetime.simulate.photon_spectrum import PhotonSpectrum
-from livetime.simulate.response import Response, analytic_response, read_response
+from livetime.simulate.response import Response, analytic_response
+from livetime.simulate.response_files import read_response
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "chandra_ngc4258"
 REAL = pytest.mark.skipif(not DATA.exists(), reason="the data folder ../shared/data is not there")
@@ -185,8 +186,8 @@ def test_one_sentence_for_what_is_wrong_with_a_file(tmp_path):
     matrix = dense(np.random.default_rng(1))
     arf, rmf, _ = write(tmp_path, matrix)
     assert "nothing.arf does not exist" in sentence(tmp_path / "nothing.arf", rmf)
-    assert "a.rmf has no extension SPECRESP" in sentence(rmf, rmf)
-    assert "a.arf has no extension MATRIX" in sentence(arf, arf)
+    assert "a.rmf has no table SPECRESP" in sentence(rmf, rmf)
+    assert "a.arf has no table MATRIX" in sentence(arf, arf)
     (tmp_path / "text.arf").write_text("no FITS file")
     assert "text.arf cannot be read as a FITS file" in sentence(tmp_path / "text.arf", rmf)
     (tmp_path / "cut.rmf").write_bytes(rmf.read_bytes()[:9000])
@@ -202,7 +203,7 @@ def test_files_that_do_not_match_are_refused(tmp_path):
     assert "take an ARF that was made for this RMF" in sentence(shorter, rmf)
     with fits.open(rmf, mode="update") as hdus:
         hdus["EBOUNDS"].data = hdus["EBOUNDS"].data[:40]
-    assert "groups of channels that its EBOUNDS of 40 channels does not hold" in sentence(arf, rmf)
+    assert "groups of channels beyond the 40 of its EBOUNDS" in sentence(arf, rmf)
     with fits.open(rmf, mode="update") as hdus:
         hdus["EBOUNDS"].columns.del_col("E_MIN")
     assert "lacks the column E_MIN" in sentence(arf, rmf)
@@ -266,7 +267,7 @@ def replaced(path, table, name, values, kind):
             "D",
             "a.rmf has groups of channels that are no numbers",
         ),
-        (1, "MATRIX", "N_CHAN", np.full((40, 2), 2**31 - 1), "2J", "does not hold: it is damaged"),
+        (1, "MATRIX", "N_CHAN", np.full((40, 2), 2**31 - 1), "2J", "beyond the 64 of its EBOUNDS"),
     ],
 )
 def test_a_column_that_cannot_be_is_named(tmp_path, file, table, name, values, kind, said):
@@ -278,7 +279,7 @@ def test_a_column_that_cannot_be_is_named(tmp_path, file, table, name, values, k
 def test_a_keyword_that_is_no_number_is_named(tmp_path):
     arf, rmf = write(tmp_path, dense(np.random.default_rng(2)))[:2]
     fits.setval(rmf, "TLMIN4", value="one", ext=1)
-    assert "a.rmf: the keyword TLMIN4 is 'one', which is no number" in sentence(arf, rmf)
+    assert "a.rmf has the keyword TLMIN4 = 'one', which is no number" in sentence(arf, rmf)
 
 
 def test_a_response_must_fit_together():

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from livetime.simulate.telescope import canonical_name
+
 
 @dataclass(frozen=True)
 class Mission:
@@ -85,7 +87,7 @@ MISSIONS = (
     ),
     Mission(
         "RXTE/PCA",
-        ("XTE", "RXTE"),
+        ("XTE",),
         ("PCA",),
         "Jahoda et al. 2006 (about 10 microseconds per event of a PCU, more for very large ones)",
         detector="PCUID",
@@ -125,7 +127,7 @@ MISSIONS = (
     ),
     Mission(
         "Chandra/ACIS",
-        ("CHANDRA", "AXAF"),
+        ("CHANDRA",),
         ("ACIS",),
         "Chandra Proposers' Observatory Guide, chapter 6 (TIMEDEL is the frame time)",
         kev=(-0.0146, 0.0146),
@@ -150,7 +152,7 @@ MISSIONS = (
     ),
     Mission(
         "Fermi/GBM",
-        ("GLAST", "FERMI"),
+        ("GLAST",),
         ("GBM",),
         "Meegan et al. 2009 (2.6 microseconds per event, 10 in the overflow channel)",
         dead_time=2.6e-6,
@@ -181,8 +183,8 @@ def find_mission(telescop: str | None, instrume: str | None) -> Mission | None:
         >>> find_mission("NuSTAR", "FPMA").dead_time
         0.0025
     """
-    telescope = (telescop or "").strip().upper()
-    instrument = (instrume or "").strip().upper()
+    telescope = canonical_name(telescop)
+    instrument = canonical_name(instrume)
     found = [mission for mission in MISSIONS if telescope in mission.telescop]
     if instrument:
         found = [mission for mission in found if instrument.startswith(mission.instrume)]

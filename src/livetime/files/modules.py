@@ -10,8 +10,9 @@ from livetime.errors import UserError
 from livetime.files.event_file import EventFile
 from livetime.files.finding import Finding, plural
 from livetime.files.fits import local_file
+from livetime.simulate.telescope import names_differ
 
-SAME_KEYS = ("TELESCOP", "TIMESYS", "TIMEREF")
+SAME_KEYS = ("TIMESYS", "TIMEREF")
 """Keywords that must be the same in all modules."""
 
 MJD_MARGIN = 1e-10
@@ -73,8 +74,11 @@ def compare_modules(parts: Sequence[EventFile], findings: list[Finding]) -> None
         if np.array_equal(first.times, part.times):
             problem = "contain the same events, but modules must be independent"
             raise UserError(both, problem, OWN_FILES)
+        if names_differ(first.word("TELESCOP"), part.word("TELESCOP")):
+            _refuse_difference(both, "TELESCOP", first, part)
         for key in SAME_KEYS:
-            _compare(both, key, first.word(key), part.word(key))
+            if None not in (first.word(key), part.word(key)) and first.word(key) != part.word(key):
+                _refuse_difference(both, key, first, part)
         _compare_mjdref(both, first.mjdref, part.mjdref)
 
         name = first.word("INSTRUME")
@@ -84,9 +88,9 @@ def compare_modules(parts: Sequence[EventFile], findings: list[Finding]) -> None
             findings.append(Finding("same_instrument", "note", text, action))
 
 
-def _compare(both: str, key: str, own: str | None, other: str | None) -> None:
-    if own is not None and other is not None and own != other:
-        raise UserError(both, f"differ in {key} ({own} and {other})", ONE_OBSERVATION)
+def _refuse_difference(both: str, key: str, first: EventFile, part: EventFile) -> None:
+    values = f"{first.word(key)} and {part.word(key)}"
+    raise UserError(both, f"differ in {key} ({values})", ONE_OBSERVATION)
 
 
 def _compare_mjdref(both: str, own: float | None, other: float | None) -> None:

@@ -17,8 +17,10 @@ from livetime.files.fits import local_file
 from livetime.files.pha import BAD_QUALITY, PhaFile, read_pha
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.pileup import PileUp
-from livetime.simulate.response import Response, read_response
+from livetime.simulate.response import Response
+from livetime.simulate.response_files import read_response
 from livetime.simulate.spectral import SpectralSimulator
+from livetime.simulate.telescope import names_differ
 
 Floats = NDArray[np.float64]
 
@@ -196,7 +198,10 @@ def read_spectrum(
         )
 
     rate = _background(spectrum, response, background)
-    findings = []
+    effect = "none, where it lies outside the band that is used"
+    findings = [
+        Finding("response_corrected", "note", note, "used so", effect) for note in response.notes
+    ]
     if rate is None:
         text = "no background is named"
         findings.append(Finding("no_background", "note", text, "taken to be zero"))
@@ -242,10 +247,7 @@ def _named(spectrum: PhaFile, key: str, given: str | None, option: str) -> Path 
 def _response(spectrum: PhaFile, arf: str | None, rmf: str | None) -> Response:
     area = _needed(spectrum, "ANCRFILE", arf, "arf")
     matrix = _needed(spectrum, "RESPFILE", rmf, "rmf")
-    try:
-        response = read_response(area, matrix)
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    response = read_response(area, matrix)
     for key, own in (("TELESCOP", response.telescope), ("INSTRUME", response.instrument)):
         _compare_names(spectrum, key, own, f"{matrix}", "give the response of this observation")
     return response
@@ -274,7 +276,7 @@ def _background(spectrum: PhaFile, response: Response, given: str | None) -> Flo
 
 def _compare_names(spectrum: PhaFile, key: str, other: str, file: str, remedy: str) -> None:
     own = spectrum.word(key)
-    if own and other and own.upper() != other.upper():
+    if names_differ(own, other):
         raise UserError(str(spectrum.path), f"is of {key} {own}, but {file} of {other}", remedy)
 
 

@@ -20,7 +20,8 @@ from scipy.sparse import csr_array
 
 from livetime.simulate.detector import check_fractions
 from livetime.simulate.prior import Prior
-from livetime.simulate.response import Response, analytic_response, read_response
+from livetime.simulate.response import Response, analytic_response
+from livetime.simulate.response_files import read_response
 
 if TYPE_CHECKING:
     from livetime.simulate.counts_spectrum import EnergySpectrum

@@ -1,20 +1,13 @@
 """The response of an X-ray instrument: effective area, and the redistribution of photon energies over channels."""
 
 import hashlib
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import ndtr
-
-if TYPE_CHECKING:
-    from astropy.io.fits import Header
 
 Floats = NDArray[np.float64]
 MOST = 2.0
@@ -32,6 +25,7 @@ class Response:
         e_min, e_max: nominal energies of the channels in keV, (C,).
         first_channel: number of the first channel, 0 or 1 in most files.
         telescope, instrument: as in the files, or empty.
+        notes: what was corrected when the files were read.
 
     Raises: ValueError for bins or channels that are not rising and contiguous, shapes that do not match, an area that is negative, not
     finite or zero throughout, or a redistribution of no photons, or of more than there are.
@@ -46,6 +40,7 @@ class Response:
     first_channel: int = 1
     telescope: str = ""
     instrument: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.matrix.shape != (len(self.low), len(self.e_min)) or len(self.area) != len(self.low):
@@ -144,164 +139,3 @@ def analytic_response() -> Response:
     share[share < 1e-7] = 0
     area = 600 * np.exp(-(np.log(energy / 1.6) ** 2) / (2 * 0.8**2))
     return Response(edges[:-1], edges[1:], area, csr_array(share), bounds[:-1], bounds[1:])
-
-
-def read_response(arf: str | Path, rmf: str | Path) -> Response:
-    """The response of two OGIP files.
-
-    Arguments:
-        arf: effective area, extension SPECRESP.
-        rmf: redistribution, extensions MATRIX (or SPECRESP MATRIX) and EBOUNDS; channels start at TLMIN of F_CHAN, else at EBOUNDS' first.
-
-    Raises: ValueError, one sentence, for a file that is missing, no FITS file, lacks an extension or column, holds another instrument's
-    response than the other file, or whose energies or channels do not match.
-
-    Source: George, Arnaud, Pence & Ruamsuwan (1992), OGIP memo CAL/GEN/92-002 and 92-002a.
-    """
-    area = _columns(arf, ("SPECRESP",), ("ENERG_LO", "ENERG_HI", "SPECRESP"))
-    rows = _columns(
-        rmf,
-        ("MATRIX", "SPECRESP MATRIX"),
-        ("ENERG_LO", "ENERG_HI", "N_GRP", "F_CHAN", "N_CHAN", "MATRIX"),
-    )
-    bounds = _columns(rmf, ("EBOUNDS",), ("CHANNEL", "E_MIN", "E_MAX"))
-    for key in ("TELESCOP", "INSTRUME"):
-        mine, other = (str(part.header.get(key) or "").strip() for part in (area, rows))
-        if mine and other and mine.upper() != other.upper():
-            raise ValueError(
-                f"{arf} is of {key} {mine}, but {rmf} of {other}: take an ARF and an RMF of one observation"
-            )
-    low, high = (rows.numbers(name) for name in ("ENERG_LO", "ENERG_HI"))
-    if len(low) != len(area.data) or not np.allclose(
-        area.numbers("ENERG_LO"), low, rtol=1e-3, atol=1e-3
-    ):
-        raise ValueError(
-            f"{arf} has {len(area.data)} energies and {rmf} {len(low)}, or others: take an ARF that was made for this RMF"
-        )
-    if low[0] <= 0:  # a photon spectrum is not defined at zero
-        low[0] = min(1e-5, high[0] / 100)
-    numbers = bounds.numbers("CHANNEL").astype(np.int64)
-    first = rows.keyword("F_CHAN", "TLMIN", int(numbers[0]))
-    e_min, e_max = (bounds.numbers(name) for name in ("E_MIN", "E_MAX"))
-    matrix = _matrix(rows.data, first, len(numbers), rmf)
-    specresp = area.numbers("SPECRESP")
-    names = (str(rows.header.get(key) or "").strip() for key in ("TELESCOP", "INSTRUME"))
-    try:
-        return Response(low, high, specresp, matrix, e_min, e_max, int(numbers[0]), *names)
-    except ValueError as error:
-        raise ValueError(
-            f"{arf} with {rmf}: {error}; take the files that the mission's software made"
-        ) from None
-
-
-@dataclass(frozen=True)
-class _Table:
-    path: str | Path
-    header: "Header"
-    data: Any
-
-    def numbers(self, name: str) -> Floats:
-        """A column of one finite number per row."""
-        try:
-            found = np.array(self.data[name], dtype=np.float64)
-        except ValueError:
-            found = np.full((1, 1), np.nan)
-        if found.ndim != 1 or not np.isfinite(found).all():
-            raise ValueError(
-                f"{self.path} has no single finite number per row in column {name}: it is damaged"
-            )
-        return found
-
-    def keyword(self, column: str, prefix: str, default: int) -> int:
-        """TLMIN and its like of one column."""
-        index = next(
-            i
-            for i in range(1, self.header["TFIELDS"] + 1)
-            if self.header[f"TTYPE{i}"].strip() == column
-        )
-        value = self.header.get(f"{prefix}{index}")
-        if isinstance(value, str) or (value is not None and not np.isfinite(value)):
-            raise ValueError(
-                f"{self.path}: the keyword {prefix}{index} is {value!r}, which is no number: mend the header"
-            )
-        return default if value is None else int(value)
-
-
-def _columns(path: str | Path, extensions: Sequence[str], columns: Sequence[str]) -> _Table:
-    """One table of a FITS file, in memory, with its columns checked."""
-    found = _table(path, extensions)
-    if found is None:
-        raise ValueError(
-            f"{path} has no extension {' or '.join(extensions)}: is it the right kind of file, and whole?"
-        )
-    if missing := [name for name in columns if name not in found.data.names]:
-        raise ValueError(
-            f"{path} lacks the column {missing[0]} in its extension {' or '.join(extensions)}"
-        )
-    if len(found.data) == 0:
-        raise ValueError(f"{path} has no rows in its extension {' or '.join(extensions)}")
-    return found
-
-
-def _table(path: str | Path, extensions: Sequence[str]) -> _Table | None:
-    from astropy.io import fits  # late: most simulations have no response
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(path, memmap=False) as hdus:
-                return next(
-                    (_Table(path, hdu.header, hdu.data) for hdu in hdus if hdu.name in extensions),
-                    None,
-                )
-    except FileNotFoundError:
-        raise ValueError(f"{path} does not exist: give the path of an ARF and of an RMF") from None
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        fits.VerifyError,
-    ):  # what astropy stumbles over, depending on where a file is cut
-        raise ValueError(
-            f"{path} cannot be read as a FITS file: copy or download it again"
-        ) from None
-
-
-def _matrix(data: Any, first: int, channels: int, path: str | Path) -> csr_array:
-    """Groups of consecutive channels, variable in number and length, as a sparse matrix (E, C)."""
-    indices, values, pointer = [], [], [0]
-    damaged = f"{path} has groups of channels that its EBOUNDS of {channels} channels does not hold: it is damaged"
-    for groups, starts, lengths, row in zip(
-        data["N_GRP"], data["F_CHAN"], data["N_CHAN"], data["MATRIX"], strict=True
-    ):
-        try:
-            starts, lengths = (
-                np.atleast_1d(own)[: int(groups)].astype(int) for own in (starts, lengths)
-            )
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"{path} has groups of channels that are no numbers: it is damaged"
-            ) from None
-        if ((lengths < 0) | (lengths > channels)).any():
-            raise ValueError(damaged)
-        index = np.concatenate(
-            [
-                np.zeros(0, dtype=int),
-                *(np.arange(a, a + n) for a, n in zip(starts - first, lengths, strict=True)),
-            ]
-        )
-        row = np.atleast_1d(row)[: len(index)]
-        if len(row) < len(index) or (len(index) and not 0 <= index.min() <= index.max() < channels):
-            raise ValueError(damaged)
-        indices.append(index)
-        values.append(row)
-        pointer.append(pointer[-1] + len(index))
-    flat = np.concatenate(values).astype(np.float64)
-    if not (np.isfinite(flat).all() and flat.min(initial=0) >= 0):
-        raise ValueError(
-            f"{path} has redistribution probabilities that are negative or not finite: it is damaged"
-        )
-    return csr_array(
-        (flat, np.concatenate(indices), np.array(pointer)), shape=(len(pointer) - 1, channels)
-    )

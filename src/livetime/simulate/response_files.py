@@ -1,0 +1,333 @@
+"""Read the response of an instrument from OGIP files.
+
+Source: George, Arnaud, Pence & Ruamsuwan (1992), OGIP memos CAL/GEN/92-002 and 92-002a.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from livetime.errors import UserError
+from livetime.simulate.response import Response
+from livetime.simulate.telescope import names_differ
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+AREA = ("SPECRESP",)
+MATRIX = ("MATRIX", "SPECRESP MATRIX", "RSP_MATRIX")
+BOUNDS = ("EBOUNDS",)
+"""Values of HDUCLAS2, and names of the tables."""
+
+MATRIX_COLUMNS = ("ENERG_LO", "ENERG_HI", "N_GRP", "F_CHAN", "N_CHAN", "MATRIX")
+
+EDGE_MARGIN = 1e-3
+"""Relative and absolute (keV) difference of energies that counts as rounding."""
+
+MAX_NEGATIVE = 1e-3
+"""Share of negative values, of a row's sum or the largest area, that is set to zero."""
+
+MADE_FOR_IT = "take an ARF that was made for this RMF"
+DAMAGED = "copy it again, or take another file"
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of a file, in memory.
+
+    Arguments:
+        path: the file.
+        header: its keywords.
+        data: its rows.
+    """
+
+    path: str
+    header: Any
+    data: Any
+
+    def numbers(self, name: str, unit: str = "") -> Floats:
+        """Read a column of one finite number for each row, converted to a unit."""
+        try:
+            found = np.array(self.data[name], dtype=np.float64)
+        except ValueError:
+            found = np.full((1, 1), np.nan)
+        if found.ndim != 1 or not np.isfinite(found).all():
+            problem = f"has no single finite number per row in column {name}"
+            raise UserError(self.path, problem, DAMAGED)
+        return found * self._factor(name, unit) if unit else found
+
+    def _factor(self, name: str, unit: str) -> float:
+        from astropy import units
+
+        given = str(self.data.columns[name].unit or unit).strip()
+        spelling = {"kev": "keV", "ev": "eV", "mev": "MeV"}.get(given.lower(), given)
+        try:
+            factor = float(units.Unit(spelling).to(units.Unit(unit)))
+        except (ValueError, TypeError, units.UnitConversionError):
+            problem = f"gives column {name} in {given}"
+            raise UserError(self.path, problem, f"convert it to {unit}") from None
+        return 1.0 if np.isclose(factor, 1.0, rtol=1e-12, atol=0) else factor
+
+    def lowest(self, name: str) -> int | None:
+        """Read TLMIN of a column, the lowest number that it may contain; None if missing."""
+        index = [column.upper() for column in self.data.names].index(name) + 1
+        key = f"TLMIN{index}"
+        value = self.header.get(key)
+        if value is None:
+            return None
+        if isinstance(value, (str, bool)) or not np.isfinite(value):
+            problem = f"has the keyword {key} = {value!r}, which is no number"
+            raise UserError(self.path, problem, "correct the header")
+        return int(value)
+
+
+def read_response(arf: str | Path, rmf: str | Path) -> Response:
+    """Read effective area and redistribution of an instrument.
+
+    Tables are found by HDUCLAS2, and by their names if they have none. Energies are converted to
+    keV, areas to cm^2.
+
+    Arguments:
+        arf: effective area, table SPECRESP.
+        rmf: redistribution, tables MATRIX (or SPECRESP MATRIX, RSP_MATRIX) and EBOUNDS.
+
+    Raises:
+        UserError: for a file that is missing or damaged, lacks a table or a column, is of another
+            instrument than the other file, or whose energies or channels do not match.
+    """
+    area = _read_table(arf, AREA, ("ENERG_LO", "ENERG_HI", "SPECRESP"))
+    rows = _read_table(rmf, MATRIX, MATRIX_COLUMNS)
+    bounds = _read_table(rmf, BOUNDS, ("CHANNEL", "E_MIN", "E_MAX"))
+    _compare(area, rows)
+
+    notes: list[str] = []
+    low, high = _energies(area, rows, notes)
+    specresp = _area(area, notes)
+    first = _first_channel(bounds, notes)
+    _compare_channels(rows, first)
+    matrix = _matrix(rows, first, len(bounds.data), notes)
+    e_min = bounds.numbers("E_MIN", "keV")
+    e_max = bounds.numbers("E_MAX", "keV")
+    names = [str(rows.header.get(key) or "").strip() for key in ("TELESCOP", "INSTRUME")]
+    content = (low, high, specresp, matrix, e_min, e_max, first)
+    try:
+        return Response(*content, *names, notes=tuple(notes))
+    except ValueError as error:
+        problem = f"cannot be used: {error}"
+        remedy = "take the files that the mission's software made"
+        raise UserError(f"{arf} with {rmf}", problem, remedy) from None
+
+
+# Tables.
+
+
+def _read_table(path: str | Path, kinds: Sequence[str], columns: Sequence[str]) -> _Table:
+    """Read one table of a FITS file, and check that its columns are there."""
+    name = str(path)
+    table = _find_table(path, kinds)
+    if table is None:
+        raise UserError(
+            name, f"has no table {' or '.join(kinds)}", "check that it is an ARF or RMF, and whole"
+        )
+    present = [column.upper() for column in table.data.names]
+    missing = [column for column in columns if column not in present]
+    if missing:
+        problem = f"lacks the column {missing[0]} in its table {kinds[0]}"
+        raise UserError(name, problem, DAMAGED)
+    if len(table.data) == 0:
+        raise UserError(name, f"has no rows in its table {kinds[0]}", DAMAGED)
+    return table
+
+
+def _find_table(path: str | Path, kinds: Sequence[str]) -> _Table | None:
+    """Find a table by HDUCLAS2, or else by its name."""
+    from astropy.io import fits  # most simulations need no response
+
+    broken = (OSError, ValueError, TypeError, KeyError, fits.VerifyError)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(path, memmap=False) as hdus:
+                tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+                for found in (_declared_kind, _extension_name):
+                    for hdu in tables:
+                        if found(hdu) in kinds:
+                            return _Table(str(path), hdu.header, hdu.data)
+                return None
+    except FileNotFoundError:
+        raise UserError(
+            str(path), "does not exist", "give the path of an ARF and of an RMF"
+        ) from None
+    except broken:
+        problem = "cannot be read as a FITS file"
+        raise UserError(str(path), problem, "copy or download it again") from None
+
+
+def _declared_kind(hdu: Any) -> str:
+    return str(hdu.header.get("HDUCLAS2") or "").strip().upper()
+
+
+def _extension_name(hdu: Any) -> str:
+    return str(hdu.name).upper()
+
+
+def _compare(area: _Table, rows: _Table) -> None:
+    """Compare the instruments, and refuse an RMF that contains the area too."""
+    for key in ("TELESCOP", "INSTRUME"):
+        own = area.header.get(key)
+        other = rows.header.get(key)
+        if names_differ(own, other):
+            problem = f"is of {key} {own}, but {rows.path} of {other}"
+            raise UserError(area.path, problem, "take an ARF and an RMF of one observation")
+    if str(rows.header.get("HDUCLAS3") or "").strip().upper() == "FULL":
+        problem = "contains the effective area itself (HDUCLAS3 = FULL)"
+        raise UserError(rows.path, problem, "take an RMF of redistribution only")
+
+
+# Energies and areas.
+
+
+def _energies(area: _Table, rows: _Table, notes: list[str]) -> tuple[Floats, Floats]:
+    """Read the edges of the energy bins in keV, (E,) each, which both files must share.
+
+    Where only the outermost edges differ, the narrower bin is taken.
+    """
+    low = rows.numbers("ENERG_LO", "keV")
+    high = rows.numbers("ENERG_HI", "keV")
+    if len(low) != len(area.data):
+        problem = f"has {len(area.data)} energies, but {rows.path} has {len(low)}"
+        raise UserError(area.path, problem, MADE_FOR_IT)
+    area_low = area.numbers("ENERG_LO", "keV")
+    area_high = area.numbers("ENERG_HI", "keV")
+
+    for name, own, other, outermost in (
+        ("starts", area_low, low, 0),
+        ("ends", area_high, high, len(low) - 1),
+    ):
+        differs = ~np.isclose(own, other, rtol=EDGE_MARGIN, atol=EDGE_MARGIN)
+        places = np.flatnonzero(differs)
+        if len(places) == 0:
+            continue
+        row = int(places[0])
+        words = (
+            f"row {row + 1} of {area.path} {name} at {own[row]:.6g} keV, "
+            f"that of {rows.path} at {other[row]:.6g} keV"
+        )
+        if len(places) > 1 or row != outermost:
+            problem = f"has {len(places)} of {len(low)} edges that differ: {words}"
+            raise UserError(area.path, problem, MADE_FOR_IT)
+        narrower = max(own[row], other[row]) if name == "starts" else min(own[row], other[row])
+        other[row] = narrower
+        notes.append(f"{words}; {narrower:.6g} keV is used")
+
+    if low[0] <= 0:  # a photon spectrum is not defined at zero
+        low[0] = min(1e-5, high[0] / 100)
+    return low, high
+
+
+def _area(table: _Table, notes: list[str]) -> Floats:
+    """Read the effective area in cm^2, (E,)."""
+    area = table.numbers("SPECRESP", "cm2")
+    lowest = float(area.min())
+    if lowest < 0 and -lowest <= MAX_NEGATIVE * float(area.max()):
+        row = int(area.argmin()) + 1
+        notes.append(f"the area in row {row} of {table.path} is {lowest:.3g} cm^2; 0 is used")
+        area = np.maximum(area, 0)
+    return area
+
+
+# Channels.
+
+
+def _first_channel(bounds: _Table, notes: list[str]) -> int:
+    """Find the number of the first channel: of EBOUNDS, or of TLMIN if that is not consecutive."""
+    numbers = bounds.numbers("CHANNEL").astype(np.int64)
+    if (np.diff(numbers) == 1).all():
+        return int(numbers[0])
+    lowest = bounds.lowest("CHANNEL")
+    declared = bounds.header.get("DETCHANS")
+    if lowest is None or declared != len(numbers):
+        problem = "has channels in EBOUNDS that are not consecutive"
+        raise UserError(bounds.path, problem, DAMAGED)
+    notes.append(
+        f"the channels in EBOUNDS of {bounds.path} are not consecutive; "
+        f"TLMIN and DETCHANS are used: {lowest} to {lowest + len(numbers) - 1}"
+    )
+    return lowest
+
+
+def _compare_channels(rows: _Table, first: int) -> None:
+    """Refuse two numberings of channels, which differ in where each photon is read."""
+    lowest = rows.lowest("F_CHAN")
+    if lowest is not None and lowest != first:
+        raise UserError(
+            rows.path,
+            f"counts channels from {lowest} in F_CHAN (TLMIN), but from {first} in EBOUNDS",
+            "correct the one that is wrong",
+        )
+
+
+def _matrix(table: _Table, first: int, channels: int, notes: list[str]) -> csr_array:
+    """Read groups of consecutive channels, variable in number and length, as a matrix (E, C)."""
+    indices: list[Integers] = []
+    values: list[Floats] = []
+    data = table.data
+    columns = (data["N_GRP"], data["F_CHAN"], data["N_CHAN"], data["MATRIX"])
+    for groups, starts, lengths, row in zip(*columns, strict=True):
+        index = _channels_of_row(table.path, (groups, starts, lengths), first, channels)
+        probability = np.atleast_1d(row)[: len(index)].astype(np.float64)
+        if len(probability) < len(index):
+            raise UserError(table.path, "has rows with fewer values than channels", DAMAGED)
+        indices.append(index)
+        values.append(_non_negative(probability, len(values) + 1, table.path, notes))
+    pointer = np.concatenate([[0], np.cumsum([len(index) for index in indices])])
+    flat = (np.concatenate(values), np.concatenate(indices), pointer)
+    return csr_array(flat, shape=(len(indices), channels))
+
+
+def _channels_of_row(
+    path: str, groups: tuple[Any, Any, Any], first: int, channels: int
+) -> Integers:
+    """List the indices of the channels of one energy.
+
+    Arguments:
+        path: for messages.
+        groups: N_GRP, F_CHAN and N_CHAN of the row.
+        first: number of the first channel.
+        channels: number of channels.
+    """
+    number, starts, lengths = groups
+    try:
+        start = np.atleast_1d(starts)[: int(number)].astype(int) - first
+        length = np.atleast_1d(lengths)[: int(number)].astype(int)
+    except (TypeError, ValueError):
+        problem = "has groups of channels that are no numbers"
+        raise UserError(path, problem, DAMAGED) from None
+    outside = (length > 0) & ((start < 0) | (start + length > channels))
+    if (length < 0).any() or outside.any():
+        problem = f"has groups of channels beyond the {channels} of its EBOUNDS"
+        raise UserError(path, problem, DAMAGED)
+    runs = [np.arange(a, a + n) for a, n in zip(start, length, strict=True)]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *runs])
+
+
+def _non_negative(row: Floats, number: int, path: str, notes: list[str]) -> Floats:
+    """Set slightly negative probabilities of one row to zero."""
+    if not np.isfinite(row).all():
+        problem = f"has redistribution probabilities that are not finite, in row {number}"
+        raise UserError(path, problem, DAMAGED)
+    negative = float(-row[row < 0].sum())
+    if negative == 0:
+        return row
+    total = float(row.sum())
+    if negative > MAX_NEGATIVE * total:
+        problem = f"has redistribution probabilities of {-negative:.3g} in row {number}"
+        raise UserError(path, problem, DAMAGED)
+    notes.append(f"row {number} of {path} has probabilities of {-negative:.3g} in sum; 0 is used")
+    return np.maximum(row, 0)
