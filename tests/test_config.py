@@ -19,6 +19,7 @@ from livetime.config import (
     Training,
     build,
     check,
+    target,
 )
 from livetime.errors import UserError, hint
 
@@ -74,7 +75,7 @@ def compose():
 
 
 def test_every_group_is_one_that_these_tests_know():
-    assert set(GROUPS) <= {*PARTS, *SETTINGS, "experiment", "debug", "shared"}, (
+    assert set(GROUPS) <= {*PARTS, *SETTINGS, "simulator", "experiment", "debug", "shared"}, (
         "a new group: say here how it is built"
     )
 
@@ -88,6 +89,14 @@ def test_every_part_composes_and_builds(compose, group, name):
     assert (
         set(node) - {"_target_"} == known
     )  # a file is exactly the keyword arguments of its target
+
+
+@pytest.mark.parametrize("name", [name for _, name in files("simulator")])
+def test_every_simulator_is_exactly_its_arguments(compose, name):
+    node = compose(f"simulator={name}")["simulator"]
+    arguments = inspect.signature(target(node, "simulator")).parameters
+    others = {"prior", "source", "detector", "summary", "threads"}
+    assert set(node) - {"_target_"} == set(arguments) - others
 
 
 @pytest.mark.parametrize("name", [name for _, name in files("estimator/net")])
@@ -159,7 +168,7 @@ def test_the_root_of_a_command_is_its_settings(compose, command):
     settings = getattr(module, f"{command.capitalize()}Settings")
     composed = compose(root=command)
     assert set(composed) == {f.name for f in fields(settings)}
-    groups = {*PARTS, *SETTINGS}
+    groups = {*PARTS, *SETTINGS, "simulator"}
     plain = {key: value for key, value in composed.items() if key not in groups}
     given = asdict(settings())
     assert plain == {key: given[key] for key in plain}
@@ -212,7 +221,7 @@ def test_presets_of_missions_are_what_is_known_of_their_files(compose, name):
         assert (detector.detectors > 1) == (mission.detector is not None)
     else:
         assert detector.frame_time in mission.frames.values()
-    assert detector.parameters == ()
+    assert detector.covariates == ()
 
 
 def test_one_experiment_is_for_any_of_them(compose):

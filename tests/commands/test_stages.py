@@ -220,7 +220,7 @@ def test_a_run_for_any_detector_is_told_of_each(trained, capsys, tmp_path):
     assert "observation.dead_time is missing" in refused(capsys, *infer)
     told = ["observation.dead_time=1e-3", "observation.detectors=3"]
     assert "observation.background" in refused(capsys, *infer, *told, "observation.background=1e5")
-    assert "counted is 1.5" in refused(capsys, *infer, *told, "observation.kept_fraction=1.5")
+    assert "kept_fraction is 1.5" in refused(capsys, *infer, *told, "observation.kept_fraction=1.5")
     answer = run(
         capsys,
         *infer,
@@ -438,7 +438,7 @@ def test_a_source_is_injected_into_a_run_for_any_detector(trained, capsys, tmp_p
         "fixed.kept_fraction=0.5",
     ]
     assert "fixed.kept_fraction is missing" in refused(capsys, *words, *own[:-1])
-    assert "fixed: counted is 2" in refused(capsys, *words, *own[:-1], "fixed.kept_fraction=2")
+    assert "fixed: kept_fraction is 2" in refused(capsys, *words, *own[:-1], "fixed.kept_fraction=2")
     assert "fixed.detectors is 1.5, but must be whole" in refused(
         capsys, *words, *own, "fixed.detectors=1.5"
     )
@@ -545,8 +545,8 @@ def test_a_state_is_told_from_an_event_file_with_energies(trained, capsys, tmp_p
         f"observation.path=[{files}/A.evt,{files}/B.evt]",
         f"output={tmp_path}/answer",
     ]
-    assert "observation.hard" in refused(capsys, *words)
-    answer = Path(run(capsys, *words, "observation.hard=210"))
+    assert "all soft" in refused(capsys, *words, "observation.hard=100")
+    answer = Path(run(capsys, *words, "observation.hard=10"))
     summary = json.loads((answer / "summary.json").read_text())
     assert list(summary["classes"]) == ["hard", "hard_intermediate", "soft_intermediate", "soft"]
     assert sum(summary["references"]["logistic_regression"].values()) == pytest.approx(1)

@@ -189,5 +189,5 @@ def test_rates_that_cannot_be_are_refused():
 )
 def test_where_the_references_apply(change, there):
     detector = replace(DeadTime(1, TAU, detectors=3), **change)
-    covariates = {**SEGMENTS, **{name: KNOWN[name] for name in detector.parameters}}
+    covariates = {**SEGMENTS, **{name: KNOWN[name] for name in detector.covariates}}
     assert len(applicable(simulator(detector, covariates), None)) == there
