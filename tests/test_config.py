@@ -10,18 +10,9 @@ import pytest
 
 from livetime import config as config_module
 from livetime.commands.settings import ExperimentSettings
-from livetime.config import (
-    CONFIGS,
-    Injection,
-    ObservationFiles,
-    Reference,
-    Trainer,
-    Training,
-    build,
-    check,
-    target,
-)
+from livetime.config import CONFIGS, build, check, target_class
 from livetime.errors import UserError, hint
+from livetime.settings import Injection, ObservationFiles, Reference, Trainer, Training
 
 NAN, INF = float("nan"), float("inf")
 SETTINGS = {
@@ -94,7 +85,7 @@ def test_every_part_composes_and_builds(compose, group, name):
 @pytest.mark.parametrize("name", [name for _, name in files("simulator")])
 def test_every_simulator_is_exactly_its_arguments(compose, name):
     node = compose(f"simulator={name}")["simulator"]
-    arguments = inspect.signature(target(node, "simulator")).parameters
+    arguments = inspect.signature(target_class(node, "simulator")).parameters
     others = {"prior", "source", "detector", "summary", "threads"}
     assert set(node) - {"_target_"} == set(arguments) - others
 
@@ -439,7 +430,7 @@ def test_what_must_be_above_zero(key, value):
         ("trainer", {"processes": 0}, ["processes is 0"]),
         ("trainer", {"acelerator": "cpu"}, ["trainer.acelerator", "did you mean accelerator?"]),
         ("reference", {"name": ["naive"]}, ["reference.name", "did you mean names?"]),
-        ("reference", {"names": ["naïve"]}, ["reference.names", "naive"]),
+        ("reference", {"names": "naive"}, ["reference.names", "a list in brackets"]),
         ("observation", {"gti": "none"}, ["observation.gti", "full", "none"]),
         ("observation", {"path": 3}, ["observation.path"]),
         ("observation", {"start": "now"}, ["observation.start", "now"]),

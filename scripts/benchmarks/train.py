@@ -72,11 +72,12 @@ def _train(
     import torch
     from lightning.pytorch.callbacks import Callback
 
-    from livetime.config import Trainer, Training, check
+    from livetime.config import check
     from livetime.infer.build import shapes
     from livetime.learn.data import BankDataModule, split
     from livetime.learn.module import LitEstimator
     from livetime.learn.training import on_machine
+    from livetime.settings import Trainer, Training
 
     truth, seen, history = torch.as_tensor(theta, dtype=torch.float32), torch.as_tensor(x), []
 

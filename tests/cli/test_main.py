@@ -273,7 +273,7 @@ OWN = {
         (["observation.path=nothing.evt", "draws=3", "run=half a run"], ["draws is 3"]),
         (["observation.gti=none"], ["observation.gti", "none"]),
         (["+observation.paths=x"], ["observation.paths", "did you mean path?"]),
-        (["reference.names=[naif]"], ["reference.names", "naive"]),
+        (["reference.names=naive"], ["reference.names", "a list"]),
         (["reference=other"], ["reference=other", "default"]),
         (["grid.rate=[1]"], ["grid.rate is a key of compare, not of infer"]),
         (["threads=1"], ["threads is a key of", "not of infer"]),

@@ -8,9 +8,9 @@ from astropy.io import fits
 from event_files import make
 from scipy import stats
 
-from livetime.config import Injection
 from livetime.errors import UserError
 from livetime.files.bright_source import IDEAL_RATE, Curve, EventList, open_bright_source
+from livetime.settings import Injection
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.detector import Events
 from livetime.simulate.light_curve import LightCurve

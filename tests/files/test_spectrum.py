@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from livetime.config import ObservationFiles
 from livetime.errors import UserError
 from livetime.files.spectrum import read_spectrum
 from livetime.files.writing import write_spectrum
 from livetime.infer.instrument import read_observation
+from livetime.settings import ObservationFiles
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.photon_spectrum import PhotonSpectrum
 from livetime.simulate.pileup import PileUp

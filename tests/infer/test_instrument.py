@@ -5,11 +5,11 @@ import pytest
 from astropy.io import fits
 from event_files import make, uniform
 
-from livetime.config import ObservationFiles
 from livetime.errors import UserError
 from livetime.files.events import Selection
 from livetime.files.observation import read_events
 from livetime.infer.instrument import count_files, with_detector
+from livetime.settings import ObservationFiles
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram

@@ -7,13 +7,13 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 from sklearn.linear_model import LogisticRegression
 
-from livetime.config import Trainer, Training
 from livetime.errors import UserError
 from livetime.learn.data import BankDataModule, split
 from livetime.learn.estimators import Classifier, MixtureDensity
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.learn.training import Member, fit, load
+from livetime.settings import Trainer, Training
 from livetime.simulate.bank import MANIFEST, Bank
 
 PERCEPTRON = {"_target_": "livetime.learn.nets.Perceptron"}

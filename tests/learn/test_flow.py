@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from livetime.check.calibration import calibrate
-from livetime.config import Trainer, Training
 from livetime.errors import UserError
 from livetime.infer.posterior import FlowPosterior
 from livetime.learn.flows import Flow
 from livetime.learn.nets import Shapes
 from livetime.learn.training import DONE, Member, fit, fit_ensemble, load
+from livetime.settings import Trainer, Training
 from livetime.simulate.bank import MANIFEST, Bank
 from livetime.simulate.prior import Prior, Range
 

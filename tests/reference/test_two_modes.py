@@ -13,11 +13,11 @@ import pytest
 import torch
 from scipy.optimize import brentq
 
-from livetime.config import Trainer, Training
 from livetime.infer.build import shapes
 from livetime.infer.posterior import FlowPosterior
 from livetime.learn.training import Member, fit, load
 from livetime.reference.spectral import DavisModel
+from livetime.settings import Trainer, Training
 from livetime.simulate.bank import MANIFEST
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.photon_spectrum import PhotonSpectrum

@@ -101,8 +101,8 @@ def _name_files(words: Sequence[str]) -> list[str]:
         return others
     if any(word.startswith("observation.path=") for word in others):
         raise UserError("observation.path", "is given twice", "name each event file once")
-    quoted = ",".join(quoted(file) for file in files)
-    return [*others, f"observation.path=[{quoted}]"]
+    names = ",".join(quoted(file) for file in files)
+    return [*others, f"observation.path=[{names}]"]
 
 
 def _is_bare_file(word: str) -> bool:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from livetime.commands.runs import applicable_references, open_posterior_run
 from livetime.commands.settings import RunSettings, check_count, check_number, result_folder
-from livetime.config import Reference, check
+from livetime.config import check
 from livetime.errors import UserError, hint
 from livetime.outputs import new_folder, stamp
+from livetime.settings import Reference
 
 if TYPE_CHECKING:
     from livetime.simulate.prior import Prior

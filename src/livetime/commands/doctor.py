@@ -4,9 +4,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from livetime.config import ObservationFiles, check
+from livetime.config import check
 from livetime.errors import UserError
 from livetime.outputs import provenance, write_json
+from livetime.settings import ObservationFiles
 
 
 @dataclass

@@ -22,7 +22,7 @@ MIN_SIMULATIONS = 100
 
 @dataclass
 class EvaluateSettings(RunSettings):
-    """Say on how many simulations, and of which sources, a run is checked.
+    """Say on how many simulations, and on what other sources, a run is checked.
 
     Arguments:
         n: held-out simulations.

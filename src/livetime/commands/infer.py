@@ -6,10 +6,11 @@ from typing import Any
 
 from livetime.commands.runs import open_run
 from livetime.commands.settings import RunSettings, check_draws, result_folder
-from livetime.config import ObservationFiles, Reference, check
+from livetime.config import check
 from livetime.errors import UserError
 from livetime.outputs import new_folder, outputs_folder, refuse_existing, stamp
 from livetime.progress import say
+from livetime.settings import ObservationFiles, Reference
 
 
 @dataclass

@@ -6,9 +6,10 @@ from typing import Any
 
 from livetime.commands.runs import applicable_references, open_posterior_run
 from livetime.commands.settings import RunSettings, check_draws, result_folder
-from livetime.config import Injection, Reference, check
+from livetime.config import check
 from livetime.errors import UserError
 from livetime.outputs import new_folder, outputs_folder, refuse_existing, stamp
+from livetime.settings import Injection, Reference
 
 
 @dataclass

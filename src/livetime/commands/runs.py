@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from livetime.config import Reference
 from livetime.errors import UserError
+from livetime.settings import Reference
 
 if TYPE_CHECKING:
     from livetime.infer.run import Run

@@ -13,10 +13,11 @@ from filelock import FileLock, Timeout
 from livetime.commands.settings import TEST_SEED, ExperimentSettings, check_count
 from livetime.commands.simulate import build_bank, check_bank_size
 from livetime.commands.trainable import refuse_untrainable
-from livetime.config import Trainer, Training, check
+from livetime.config import check
 from livetime.errors import UserError
 from livetime.outputs import outputs_folder, provenance, stamp, write_json
 from livetime.progress import progress, say
+from livetime.settings import Trainer, Training
 
 if TYPE_CHECKING:
     from livetime.check.assessment import Assessment

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from livetime.config import Trainer, Training
 from livetime.errors import UserError
+from livetime.settings import Trainer, Training
 
 if TYPE_CHECKING:
     from livetime.commands.train import TrainSettings

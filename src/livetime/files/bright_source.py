@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.config import Injection
 from livetime.errors import UserError
 from livetime.files.events import Selection
 from livetime.files.finding import Finding, noted_sentences
@@ -17,6 +16,7 @@ from livetime.files.gti import in_gti
 from livetime.files.light_curve import LightCurveTable, find_light_curve, read_light_curve
 from livetime.files.observation import read_events
 from livetime.files.segments import choose_part, first_segments, whole_segments
+from livetime.settings import Injection
 from livetime.simulate.dead_time_detector import IDEAL, DeadTime
 from livetime.simulate.detector import Events
 from livetime.simulate.light_curve import Rate

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from livetime.config import ObservationFiles, check
+from livetime.config import check
 from livetime.errors import UserError
 from livetime.files.events import Selection
 from livetime.files.finding import Finding
@@ -13,6 +13,7 @@ from livetime.files.fits import local_file, open_fits
 from livetime.files.observation import Observation, read_events
 from livetime.files.pha import has_spectrum
 from livetime.files.spectrum import read_spectrum
+from livetime.settings import ObservationFiles
 
 SPECTRUM_OPTIONS = ("arf", "rmf", "background_spectrum")
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
-from livetime.config import build, target
+from livetime.config import build, target_class
 from livetime.errors import UserError, hint
 from livetime.simulate.prior import Prior
 from livetime.simulate.simulator import WHOLE, Simulator, check_kinds
@@ -24,7 +24,7 @@ def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Si
     Raises:
         UserError: if a part cannot be built, or the parts do not fit together.
     """
-    cls = cast(type[Simulator], target(config["simulator"], "simulator"))
+    cls = cast(type[Simulator], target_class(config["simulator"], "simulator"))
     takes = inspect.signature(cls).parameters
     if config.get("detector") and "detector" not in takes:
         problem = f"is given, but {cls.__name__} takes none"

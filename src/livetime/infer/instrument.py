@@ -7,13 +7,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.config import ObservationFiles
 from livetime.errors import UserError
 from livetime.files.events import Selection
 from livetime.files.finding import Finding, plural
 from livetime.files.modules import refuse_number
 from livetime.files.observation import EventObservation, Observation, read_events
 from livetime.files.spectrum import SpectrumObservation, read_spectrum
+from livetime.settings import ObservationFiles
 from livetime.simulate.dead_time_detector import COVARIATES, DeadTime
 from livetime.simulate.features import Features
 from livetime.simulate.simulator import Simulator

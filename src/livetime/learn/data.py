@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from livetime.config import Training
 from livetime.errors import UserError
+from livetime.settings import Training
 
 Index = slice | NDArray[np.intp]
 

@@ -6,10 +6,11 @@ import lightning
 import torch
 from torch import Tensor
 
-from livetime.config import Training, build
+from livetime.config import build
 from livetime.errors import UserError
 from livetime.learn.nets import Shapes
 from livetime.learn.standardise import Standardise
+from livetime.settings import Training
 
 SCHEMA = 4
 """Raise it whenever older checkpoints can no longer be read."""

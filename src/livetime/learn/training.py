@@ -17,12 +17,12 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from numpy.typing import NDArray
 
-from livetime.config import Trainer, Training
 from livetime.errors import UserError
 from livetime.learn.data import BankDataModule, split
 from livetime.learn.module import SCHEMA, LitEstimator
 from livetime.outputs import write_json
 from livetime.processes import available_cores, process_pool
+from livetime.settings import Trainer, Training
 from livetime.simulate.bank import Bank
 
 Report = Callable[[int, float], object]

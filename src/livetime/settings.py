@@ -1,0 +1,245 @@
+"""The settings of training, machine, references and observations, with their limits.
+
+Each is the keyword arguments of one group of configs; `livetime.config.check` makes it from
+plain types.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+MIN_TEST = 100
+"""The fewest simulations that show whether a network is calibrated."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Settings of the training that may change its result.
+
+    Arguments:
+        epochs: the most passes over the training split.
+        batch_size: simulations a step: 1 is stochastic gradient descent, null takes all of them.
+        optimizer: `adamw` (Loshchilov & Hutter 2019) or `sgd`.
+        lr: peak learning rate.
+        schedule: `onecycle` (Smith & Topin 2018), `cosine` (from lr to zero) or `constant`.
+        weight_decay: of AdamW.
+        penalty: factor of the sum of |w|^penalty_norm over all weights, added to the mean loss.
+        penalty_norm: 1 is the lasso, 2 is ridge; biases have no penalty.
+        clip: largest norm of the gradient.
+        validation: fraction of the simulations for early stopping and the best checkpoint.
+        patience: epochs without a better validation loss before training stops.
+        members: size of the ensemble, whose members have their own seeds and form a mixture.
+        folds: above 1, k-fold cross-validation with one member a fold, stratified by class.
+        pca: principal components of the standardised summary for the net; null for all entries.
+        test: fresh simulations that test the finished run.
+
+    Raises:
+        ValueError: for a number out of range, or several members a fold.
+
+    Example:
+        >>> Training(folds=5).trainings
+        5
+    """
+
+    epochs: int = 60
+    batch_size: int | None = 1000
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    lr: float = 2e-3
+    schedule: Literal["onecycle", "cosine", "constant"] = "onecycle"
+    weight_decay: float = 1e-4
+    penalty: float = 0.0
+    penalty_norm: float = 2.0
+    clip: float = 5.0
+    validation: float = 0.05
+    patience: int = 20
+    members: int = 1
+    folds: int = 1
+    pca: int | None = None
+    test: int = 1000
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "epochs", "batch_size", "lr", "clip", "patience", "members")
+        _check_positive(self, "folds", "pca", "penalty_norm")
+        _check_range(self, weight_decay=(0, math.inf), penalty=(0, math.inf))
+        if self.folds > 1 and self.members > 1:
+            raise ValueError(
+                f"members is {self.members}, but folds is {self.folds} and each fold has one "
+                "member; set one of them to 1"
+            )
+        if not 0 < self.validation < 1:
+            raise ValueError(
+                f"validation is {self.validation}, but must be a fraction between 0 and 1; "
+                "give one such as 0.05"
+            )
+        if self.test < MIN_TEST:
+            raise ValueError(
+                f"test is {self.test}, but calibration needs {MIN_TEST} simulations; give more"
+            )
+
+    @property
+    def trainings(self) -> int:
+        """Number of networks: members, or folds."""
+        return max(self.members, self.folds)
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Settings of the machine, which must not change the result.
+
+    Arguments:
+        accelerator, precision: as of `lightning.Trainer`.
+        threads: torch threads of each process.
+        processes: members that are trained at the same time; null for one a core.
+
+    Raises:
+        ValueError: for a number below 1.
+
+    Example:
+        >>> Trainer(accelerator="cpu").precision
+        '32-true'
+    """
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
+    precision: Literal["32-true", "64-true", "bf16-true", "16-mixed", "bf16-mixed"] = "32-true"
+    threads: int = 1
+    processes: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_range(self, threads=(1, math.inf), processes=(1, math.inf))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Settings of the answers without a network.
+
+    Arguments:
+        names: of `livetime.reference`; may be empty; null for all that apply to the run.
+
+    Example:
+        >>> Reference(("naive",)).names
+        ('naive',)
+    """
+
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ObservationFiles:
+    """Files of an observation, and what to use of them.
+
+    Arguments:
+        path: event file, or one for each module.
+        spectrum: spectrum of counts (PHA or PI file), for a run of spectra.
+        arf, rmf, background_spectrum: files of a spectrum; null for those that its header names.
+        gti: `file` for the good time intervals of the files; `full` to ignore them.
+        start, stop: s since the start of the first common good time interval; null for all.
+        hard: lowest energy in keV of a hard event, for a hardness; null for that of the run.
+        band: energies in keV that are used, without the second; null for all events.
+        dead_time: s per event of a detector; null for that of the file or its mission.
+        detectors: number of them in the list; null for those that the file names.
+        background: recorded counts/s of each module from elsewhere; null for 0.
+        kept_fraction: fraction of the events that screening kept; null for the live time's.
+
+    The last four are for a run that takes any detector.
+
+    Raises:
+        ValueError: for a number out of range, or both events and a spectrum.
+
+    Example:
+        >>> ObservationFiles(path=("A.evt", "B.evt"), band=(3.0, 10.0)).gti
+        'file'
+    """
+
+    path: tuple[str, ...] = ()
+    spectrum: str | None = None
+    arf: str | None = None
+    rmf: str | None = None
+    background_spectrum: str | None = None
+    gti: Literal["file", "full"] = "file"
+    start: float | None = None
+    stop: float | None = None
+    hard: float | None = None
+    band: tuple[float, float] | None = None
+    dead_time: float | None = None
+    detectors: int | None = None
+    background: float | None = None
+    kept_fraction: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.path and self.spectrum:
+            raise ValueError(
+                "path and spectrum are both given; give events for a run of light curves, or a "
+                "spectrum for one of spectra"
+            )
+        _check_band(self.band)
+        _check_positive(self, "hard")
+        _check_range(self, dead_time=(0, 1), detectors=(1, 1000))
+        _check_range(self, background=(0, 1e9), kept_fraction=(1e-3, 1))
+
+
+@dataclass(frozen=True)
+class Injection:
+    """A bright source whose variability passes through a run's detector.
+
+    Arguments:
+        path: event file, or OGIP light curve (RATE or COUNTS).
+        rates: incident counts/s per module to which it is scaled; null for three in the prior.
+        gti, start, stop, band: as of `ObservationFiles`.
+
+    Raises:
+        ValueError: for no rates, a rate that is not positive or is given twice, or a bad band.
+
+    Example:
+        >>> Injection(path="bright.lc", rates=(300.0, 1000.0)).gti
+        'file'
+    """
+
+    path: str | None = None
+    rates: tuple[float, ...] | None = None
+    gti: Literal["file", "full"] = "file"
+    start: float | None = None
+    stop: float | None = None
+    band: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        _check_band(self.band)
+        if self.rates is None:
+            return
+        positive = all(0 < rate < math.inf for rate in self.rates)
+        if not (self.rates and positive):
+            raise ValueError(
+                f"rates is {list(self.rates)}, but must be positive numbers of counts/s; "
+                "give one or more"
+            )
+        different = {f"{rate:g}" for rate in self.rates}
+        if len(different) < len(self.rates):
+            raise ValueError(f"rates is {list(self.rates)}, with one twice; give each once")
+
+
+def _check_positive(settings: Any, *names: str) -> None:
+    """Raise ValueError for a value that is not above zero and finite; None passes."""
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(
+                f"{name} is {value}, but must be above zero and finite; give a positive number"
+            )
+
+
+def _check_range(settings: Any, **bounds: tuple[float, float]) -> None:
+    """Raise ValueError for a value outside its bounds, or not finite; None passes."""
+    for name, (low, high) in bounds.items():
+        value = getattr(settings, name)
+        if value is None or (low <= value <= high and math.isfinite(value)):
+            continue
+        limit = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        raise ValueError(f"{name} is {value}, but must be {limit}; give such a number")
+
+
+def _check_band(band: tuple[float, float] | None) -> None:
+    """Raise ValueError for a band of energies that does not rise."""
+    if band is not None and not 0 <= band[0] < band[1] < math.inf:
+        raise ValueError(
+            f"band is {band[0]:g} to {band[1]:g}, but must go from one energy in keV to a "
+            "higher one; exchange them"
+        )
