@@ -1,4 +1,4 @@
-"""A leaf: processes that do not outlive what started them, however that ends."""
+"""Processes that end with the process that started them, however that ends."""
 
 import multiprocessing
 import os
@@ -12,45 +12,46 @@ from typing import Any
 
 
 def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager
 def process_pool(
     workers: int | None, start: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()
 ) -> Iterator[ProcessPoolExecutor]:
-    """A pool of new processes, which are killed if what they are for ends by an exception or an interrupt.
+    """Give a pool of new processes, which an exception or an interrupt ends at once.
 
     Arguments:
         workers: their number; None for one a core.
-        start: called with the arguments in each before its first task.
+        start: called with the arguments in each process before its first task.
+        arguments: of `start`.
     """
-    pool = ProcessPoolExecutor(
-        workers or available_cores(),
-        multiprocessing.get_context("spawn"),
-        _start,
-        (start, arguments),
-    )
-    with pool:
+    spawn = multiprocessing.get_context("spawn")
+    count = workers or available_cores()
+    with ProcessPoolExecutor(count, spawn, _start, (start, arguments)) as pool:
         try:
             yield pool
         except BaseException:
+            # Lightning ignores SIGTERM. Nothing is half written: files are written aside.
             for process in list((pool._processes or {}).values()):
-                process.kill()  # Lightning takes SIGTERM for a request; what they write is written aside
+                process.kill()
             raise
 
 
 def _start(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a terminal interrupts all of them; the first one tells of it
+    """Prepare a new process: only its parent reports an interrupt, and it ends with the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     if start:
         start(*arguments)
 
 
 def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
+    """Wait for the end of the parent, and end."""
+    parent = multiprocessing.parent_process()
+    if parent:
         connection.wait([parent.sentinel])
         os._exit(1)

@@ -1,5 +1,6 @@
-"""A leaf: a progress bar on a terminal, one plain line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, one plain line now and then elsewhere."""
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -10,106 +11,114 @@ INTERVAL = 15.0
 
 
 def say(text: str) -> None:
-    """One plain line, at once."""
+    """Print one plain line at once."""
     print(text, flush=True)
 
 
 class Progress:
-    """What a long work reports to; made by `progress`.
+    """Count the steps of long work and print a plain line now and then; `progress` makes it.
 
     Arguments:
-        label: what is being done.
+        label: what is done.
         total: number of steps.
         unit: what a step is.
+        done: steps that were done before; they do not count for the rate.
+
+    Example:
+        >>> work = Progress("simulate", 4, "simulations")
+        >>> work.advance(3)
+        >>> work.done
+        3
     """
 
     def __init__(self, label: str, total: int, unit: str, done: int = 0) -> None:
-        self.label, self.total, self.unit = label, total, unit
-        self.text, self.said_done = "", -1
-        self.done, self.first, self.started, self.said = (
-            done,
-            done,
-            time.monotonic(),
-            time.monotonic(),
-        )
+        self.label = label
+        self.total = total
+        self.unit = unit
+        self.done = done
+        self.text = ""
+        self._first = done
+        self._started = time.monotonic()
+        self._last_line = self._started
+        self._last_done = -1
 
     def advance(self, steps: int = 1, text: str = "") -> None:
-        """Counts steps that are done; the text is what is to be said of them."""
+        """Count steps that are done.
+
+        Arguments:
+            steps: their number.
+            text: a remark, such as the latest loss.
+        """
         self.done += steps
         self.text = text
-        if time.monotonic() - self.said >= INTERVAL:
-            self.said = time.monotonic()
+        self._show()
+
+    def close(self) -> None:
+        """Print the last line, unless it is there already."""
+        if self.done != self._last_done:
             self._line()
 
-    def finish(self) -> None:
-        """Says the last line, unless it was said already."""
-        if self.done != self.said_done:
+    @property
+    def speed(self) -> float:
+        """Steps a second since the start."""
+        seconds = max(time.monotonic() - self._started, 1e-9)
+        return (self.done - self._first) / seconds
+
+    def _show(self) -> None:
+        if time.monotonic() - self._last_line >= INTERVAL:
+            self._last_line = time.monotonic()
             self._line()
 
     def _line(self) -> None:
-        self.said_done = self.done
-        seconds = max(time.monotonic() - self.started, 1e-9)
-        speed = (self.done - self.first) / seconds
-        left = (self.total - self.done) / speed if speed else float("inf")
-        text = f"; {self.text}" if self.text else ""
-        say(
-            f"{self.label}: {self.done}/{self.total} {self.unit}, {speed:.3g}/s, {left:.0f} s left{text}"
-        )
+        self._last_done = self.done
+        speed = self.speed
+        left = (self.total - self.done) / speed if speed else math.inf
+        remark = f"; {self.text}" if self.text else ""
+        count = f"{self.done}/{self.total} {self.unit}"
+        say(f"{self.label}: {count}, {speed:.3g}/s, {left:.0f} s left{remark}")
 
 
 class _Bar(Progress):
+    """Show the same as a bar on a terminal."""
+
     def __init__(self, label: str, total: int, unit: str, done: int = 0) -> None:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-        from rich.progress import Progress as Rich
+        from rich import progress as rich_progress
 
         super().__init__(label, total, unit, done)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(unit + " {task.fields[speed]}"),
-        )
-        self.rich = Rich(
-            *columns,
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+        self.rich = rich_progress.Progress(
+            rich_progress.TextColumn("{task.description}"),
+            rich_progress.BarColumn(),
+            rich_progress.MofNCompleteColumn(),
+            rich_progress.TextColumn(unit + " {task.fields[speed]}"),
+            rich_progress.TimeElapsedColumn(),
+            rich_progress.TextColumn("left"),
+            rich_progress.TimeRemainingColumn(),
             refresh_per_second=4,
         )
-        self.task = self.rich.add_task(label, total=total, completed=done, speed="")
+        self._task = self.rich.add_task(label, total=total, completed=done, speed="")
         self.rich.start()
 
-    def advance(self, steps: int = 1, text: str = "") -> None:
-        self.done += steps
-        speed = (self.done - self.first) / max(time.monotonic() - self.started, 1e-9)
-        self.rich.update(self.task, completed=self.done, speed=f"{speed:.3g}/s {text}")
+    def close(self) -> None:
+        self.rich.stop()
+
+    def _show(self) -> None:
+        speed = f"{self.speed:.3g}/s {self.text}"
+        self.rich.update(self._task, completed=self.done, speed=speed)
 
 
 @contextmanager
 def progress(label: str, total: int, unit: str = "steps", done: int = 0) -> Iterator[Progress]:
-    """A `Progress` to advance: with rate and time left, as a bar on a terminal and as plain lines elsewhere.
+    """Give a `Progress` to advance, which shows rate and time left.
 
     Arguments:
-        label: what is being done.
-        total: number of steps in all.
+        label: what is done.
+        total: number of steps.
         unit: what a step is.
-        done: steps that were done before, and do not count for the rate.
+        done: steps that were done before; they do not count for the rate.
     """
-    bar = (
-        _Bar(label, total, unit, done)
-        if sys.stdout.isatty()
-        else Progress(label, total, unit, done)
-    )
+    kind = _Bar if sys.stdout.isatty() else Progress
+    work = kind(label, total, unit, done)
     try:
-        yield bar
+        yield work
     finally:
-        if isinstance(bar, _Bar):
-            bar.rich.stop()
-        else:
-            bar.finish()
+        work.close()
