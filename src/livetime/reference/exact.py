@@ -1,6 +1,6 @@
-"""The best possible answers, where the likelihood is known: posteriors and class probabilities for `PeriodogramSimulator`."""
+"""The best possible answers, where the likelihood is known: simulated periodograms."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,172 +8,232 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, logsumexp
 
-from livetime.reference.sampler import anneal, log_logistic, posterior
-from livetime.simulate.periodograms import PeriodogramSimulator
+from livetime.reference.annealing import anneal
+from livetime.reference.base import Progress, SampledReference
+from livetime.reference.laws import kind
+from livetime.reference.sampler import Density, log_logistic
+from livetime.reference.whittle import as_arrays
 from livetime.simulate.prior import Samples
+from livetime.simulate.simulator import Simulator, TimingSimulator
 
 Floats = NDArray[np.float64]
-POPULATION = 600
-"""Draws that are annealed from the prior to the posterior, as the start of a chain;"""
-FOR_EVIDENCE = 2000
-"""and for an evidence."""
-DEPTH = 25.0
-"""What is less probable than the best by this many nats is nothing: exp(-25) = 1e-11."""
+
+EVIDENCE_POPULATION = 2000
+"""Draws that are annealed from the prior to the posterior for an evidence."""
+LOG_DEPTH = 25.0
+"""What is less probable than the best by this many nats is neglected: exp(-25) = 1e-11."""
+MAX_GRID_DIM = 3
+"""Most parameters for which the posterior is found by quadrature."""
+BLOCK_SIZE = 20_000
+"""Grid points whose likelihood is computed at once."""
+COARSE_CELLS = 16
+"""Cells along each axis of the grids that search for the posterior."""
+FINE_CELLS = 40
+"""Cells along each axis of the grid that samples it."""
 
 
 @dataclass(frozen=True)
-class Exact:
-    """Whittle's likelihood, of which the simulations were drawn: its posterior is the one that a network can at best find.
-
-    Up to three parameters by quadrature: a grid over the prior box that shrinks to where the posterior is, its last cells
-    a fraction of a standard deviation wide. More by emcee, without a density.
+class Grid:
+    """A regular grid in the prior box, with the log-likelihood at its midpoints.
 
     Arguments:
-        simulator: draws the periodograms.
-        draws: that `fit` hands out.
-        max_steps: of emcee's chain.
+        points: midpoints of the cells in sampling coordinates, (K, D).
+        value: log-likelihood there, (K,).
+        side: sides of a cell, (D,).
 
-    Raises: ValueError for any other simulator.
+    Example:
+        >>> Grid(np.zeros((1, 2)), np.zeros(1), np.ones(2)).side.tolist()
+        [1.0, 1.0]
     """
 
-    simulator: PeriodogramSimulator
-    draws: int = 4000
-    max_steps: int = 12000
+    points: Floats
+    value: Floats
+    side: Floats
+
+
+@dataclass(frozen=True)
+class Exact(SampledReference):
+    """Use the likelihood from which the periodograms were drawn: no network can do better.
+
+    Up to three parameters by quadrature: a grid over the prior box that shrinks to where the
+    posterior is, its last cells a fraction of a standard deviation wide. More by emcee, without a
+    density.
+
+    Arguments:
+        simulator: one that draws periodograms.
+        draws, walkers, steps, max_steps: see `SampledReference`.
+
+    Raises: ValueError for any other simulator.
+
+    Source: Barret & Vaughan 2012 (https://arxiv.org/abs/1112.0535), equation 17.
+    """
+
+    simulator: TimingSimulator
 
     name: ClassVar[str] = "exact"
+    label: ClassVar[str] = "exact"
 
     def __post_init__(self) -> None:
-        if self.simulator.kind != "periodograms":
+        """Refuse a simulator whose likelihood is unknown."""
+        if not self.applies(self.simulator):
             raise ValueError(
-                "the exact posterior is known for simulated periodograms alone; leave `exact` out of reference.names"
+                "the exact posterior is known for simulated periodograms alone; leave `exact` out"
             )
+
+    @classmethod
+    def applies(cls, simulator: Simulator) -> bool:
+        """Say whether the simulator draws periodograms from a known likelihood."""
+        return kind(simulator) == "periodograms"
 
     def given(self, x: ArrayLike) -> tuple[Floats, Floats, float]:
-        """Leahy powers (F,), the shapes of their distributions (F,), and the rate."""
-        layout, values = self.simulator.layout, np.asarray(x, dtype=np.float64)
+        """Return Leahy powers (F,), shapes of their Gamma distributions (F,) and the rate.
+
+        Arguments:
+            x: summary (X,).
+        """
+        layout = self.simulator.layout
+        values = np.asarray(x, dtype=np.float64)
         part = {name: values[s] for name, s in layout.slices.items()}
         segments = round(10 ** part["segments"].item())
-        return (
-            2 * np.exp(part["power"]),
-            segments * layout.axis.averaged.astype(np.float64),
-            float(10 ** part["rate_a"].item()),
-        )
+        power = 2 * np.exp(part["power"])
+        shape = segments * layout.averaged.astype(np.float64)
+        return power, shape, float(10 ** part["rate_a"].item())
 
-    def _expected(self, params: Mapping[str, ArrayLike], rate: float) -> Floats:
-        return np.atleast_2d(self.simulator.expected({**params, "rate": rate}))
+    def expected(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+        """Return the expected Leahy power (n, F) of the one channel, `power`.
 
-    def log_likelihood(self, theta: ArrayLike, x: ArrayLike) -> Floats:
-        """Log density (n,) of x (X,) given theta (n, D) in sampling coordinates, up to a constant that depends on x alone."""
+        Arguments:
+            params: physical, each a number or (n,); the rate one number among them.
+        """
+        values = as_arrays(params)
+        return {"power": self._expected(values, float(values["rate"][0]))}
+
+    def likelihood(self, x: ArrayLike) -> Density:
+        """Return the log-likelihood of a summary x (X,) as a function of theta (n, D)."""
         power, shape, rate = self.given(x)
-        expected = self._expected(self.simulator.prior.physical(np.atleast_2d(theta)), rate)
-        return np.asarray(-(power / expected + np.log(expected)) @ shape)
 
-    def power(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-        """Expected Leahy power (n, F) of the channel; params: physical, each a number or (n,)."""
-        arrays = {
-            name: np.atleast_1d(np.asarray(value, dtype=np.float64))
-            for name, value in params.items()
-        }
-        return {"power": self._expected(arrays, float(arrays["rate"][0]))}
+        def evaluate(theta: Floats) -> Floats:
+            expected = self._expected(self.simulator.prior.physical(theta), rate)
+            return np.asarray(-(power / expected + np.log(expected)) @ shape)
 
-    def _grid(self, x: ArrayLike, low: Floats, high: Floats, n: int) -> tuple[Floats, Floats]:
-        """Midpoints (n^D, D) of the cells of a box, and the log-likelihood there."""
-        axes = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b in zip(low, high, strict=True)]
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low))
-        return points, np.concatenate(
-            [
-                self.log_likelihood(part, x)
-                for part in np.array_split(points, max(1, len(points) // 20_000))
-            ]
-        )
-
-    def _quadrature(
-        self, x: ArrayLike, coarse: int = 16, fine: int = 40
-    ) -> tuple[Floats, Floats, Floats]:
-        """Midpoints, log-likelihoods and the cells' sides (D,) of the grid on which the posterior lies."""
-        low, high = self.simulator.prior.low, self.simulator.prior.high
-        while True:
-            points, value = self._grid(x, low, high, coarse)
-            near, side = points[value > value.max() - DEPTH], (high - low) / coarse
-            new_low, new_high = (
-                np.clip(edge, low, high)
-                for edge in (near.min(axis=0) - 1.5 * side, near.max(axis=0) + 1.5 * side)
-            )
-            shrunk = float(np.prod((new_high - new_low) / (high - low)))
-            low, high = new_low, new_high
-            if shrunk > 0.5:
-                break
-        points, value = self._grid(x, low, high, fine)
-        return points, value, (high - low) / fine
+        return evaluate
 
     def log_prob(self, theta: ArrayLike, x: ArrayLike) -> Floats:
-        """Normalised log density (n,) of the posterior of x (X,) at theta (n, D), in sampling coordinates; at most three parameters."""
-        if self.simulator.prior.dim > 3:
+        """Return the normalised log density of the posterior; for at most three parameters.
+
+        Arguments:
+            theta: (n, D) in sampling coordinates.
+            x: summary (X,).
+
+        Returns: (n,), -inf outside the prior box.
+
+        Raises: ValueError for more than three parameters.
+        """
+        prior = self.simulator.prior
+        if prior.dim > MAX_GRID_DIM:
             raise ValueError(
-                f"quadrature is for at most three parameters, but the prior has {self.simulator.prior.dim}"
+                f"the prior has {prior.dim} parameters, but a density needs at most "
+                f"{MAX_GRID_DIM}; use `fit`, which samples"
             )
-        _, value, side = self._quadrature(x)
-        inside = np.isfinite(self.simulator.prior.log_prob(theta))
-        return np.where(
-            inside, self.log_likelihood(theta, x) - logsumexp(value) - np.log(side).sum(), -np.inf
-        )
+        grid = self._quadrature(x)
+        relative = self.log_likelihood(theta, x) - logsumexp(grid.value)
+        inside = np.isfinite(prior.log_prob(theta))
+        return np.where(inside, relative - np.log(grid.side).sum(), -np.inf)
 
     def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
-        """Draws from the posterior of x (X,); the same for the same seed."""
-        prior, rng = self.simulator.prior, np.random.default_rng(seed)
-        if prior.dim <= 3:
-            points, value, side = self._quadrature(x)
-            chosen = rng.choice(len(points), self.draws, p=np.exp(value - logsumexp(value)))
-            return Samples(
-                points[chosen] + side * (rng.random((self.draws, prior.dim)) - 0.5), prior
-            )
-        place = rng.random((POPULATION, prior.dim))
-        return posterior(
-            self.name,
-            lambda theta: self.log_likelihood(theta, x),
-            prior,
-            place,
-            rng,
-            40,
-            500,
-            self.max_steps,
-            self.draws,
-        )
+        """Draw from the posterior of a summary x (X,); the same draws for the same seed."""
+        prior = self.simulator.prior
+        if prior.dim > MAX_GRID_DIM:
+            return super().fit(x, seed)
+        rng = np.random.default_rng(seed)
+        grid = self._quadrature(x)
+        probability = np.exp(grid.value - logsumexp(grid.value))
+        chosen = rng.choice(len(grid.points), self.draws, p=probability)
+        within = rng.random((self.draws, prior.dim)) - 0.5
+        return Samples(grid.points[chosen] + grid.side * within, prior)
 
     def log_evidence(self, x: ArrayLike, box: Floats, rng: np.random.Generator) -> float:
-        """ln p(x | class) of one summary (X,), up to what `log_likelihood` leaves out; box (D, 2) as `Prior.box` gives it."""
-        free = box[:, 0] < box[:, 1]
-        low, width = box[free, 0], box[free, 1] - box[free, 0]
+        """Return ln p(x | class) of one summary, by sequential Monte Carlo.
 
-        def log_likelihood(u: Floats) -> Floats:
+        Arguments:
+            x: summary (X,).
+            box: edges of the class (D, 2), as `Prior.box` gives them.
+            rng: source of all randomness.
+
+        Returns: the evidence without the constant that `log_likelihood` leaves out.
+        """
+        free = box[:, 0] < box[:, 1]
+        low = box[free, 0]
+        width = box[free, 1] - low
+        likelihood = self.likelihood(x)
+
+        def of_logits(u: Floats) -> Floats:
             theta = np.tile(box[:, 0], (len(u), 1))
             theta[:, free] = low + width * expit(u)
-            return self.log_likelihood(theta, x)
+            return likelihood(theta)
 
         if not free.any():
-            return float(log_likelihood(np.zeros((1, 0)))[0])
-        return anneal(
-            log_likelihood,
-            log_logistic,
-            logit(rng.random((FOR_EVIDENCE, len(low)))),
-            rng,
-            sweeps=4,
-            last=0,
-        )[1]
+            return float(of_logits(np.zeros((1, 0)))[0])
+        start = logit(rng.random((EVIDENCE_POPULATION, len(low))))
+        return anneal(of_logits, log_logistic, start, rng, sweeps=4, last=0)[1]
 
     def class_probabilities(
-        self, x: ArrayLike, seed: int = 0, progress: Callable[[int], object] | None = None
+        self, x: ArrayLike, seed: int = 0, progress: Progress | None = None
     ) -> Floats:
-        """p(class | x) (B, K) of summaries (B, X), the classes being equally probable: no classifier can do better on average.
+        """Return p(class | x) for equally probable classes: no classifier can do better on average.
 
-        Each class's evidence comes from sequential Monte Carlo, good to about .2 in its logarithm.
+        The evidence of each class comes from sequential Monte Carlo, good to about 0.2 in its
+        logarithm.
+
+        Arguments:
+            x: summaries (B, X).
+            seed: with the number of a summary, the seed of its Monte Carlo.
+            progress: receives the number of summaries done since its last call.
+
+        Returns: (B, K).
         """
         rows = np.atleast_2d(np.asarray(x))
-        boxes = [self.simulator.prior.box(name) for name in self.simulator.prior.classes]
-        out = np.empty((len(rows), len(boxes)))
+        prior = self.simulator.prior
+        boxes = [prior.box(name) for name in prior.classes]
+        evidence = np.empty((len(rows), len(boxes)))
         for i, row in enumerate(rows):
             rng = np.random.default_rng([seed, i])
-            out[i] = [self.log_evidence(row, box, rng) for box in boxes]
+            evidence[i] = [self.log_evidence(row, box, rng) for box in boxes]
             if progress:
                 progress(1)
-        return np.asarray(np.exp(out - logsumexp(out, axis=1, keepdims=True)))
+        total = logsumexp(evidence, axis=1, keepdims=True)
+        return np.asarray(np.exp(evidence - total))
+
+    def _expected(self, params: Mapping[str, ArrayLike], rate: float) -> Floats:
+        """Return the expected powers (n, F) of a source at a rate in counts/s."""
+        detector = self.simulator.detector
+        spectrum = self.simulator.source.spectrum
+        source = np.atleast_2d(spectrum.power(self.simulator.layout.frequency, params))
+        return detector.expected(source, {**params, "rate": np.full(len(source), rate)})
+
+    def _quadrature(self, x: ArrayLike) -> Grid:
+        """Return the fine grid on which the posterior lies."""
+        prior = self.simulator.prior
+        low = prior.low
+        high = prior.high
+        shrunk = 0.0
+        while shrunk <= 0.5:
+            grid = self._grid(x, low, high, COARSE_CELLS)
+            near = grid.points[grid.value > grid.value.max() - LOG_DEPTH]
+            margin = 1.5 * grid.side
+            new_low = np.clip(near.min(axis=0) - margin, low, high)
+            new_high = np.clip(near.max(axis=0) + margin, low, high)
+            shrunk = float(np.prod((new_high - new_low) / (high - low)))
+            low = new_low
+            high = new_high
+        return self._grid(x, low, high, FINE_CELLS)
+
+    def _grid(self, x: ArrayLike, low: Floats, high: Floats, n: int) -> Grid:
+        """Return the grid of n^D cells of a box."""
+        place = np.arange(n) + 0.5
+        axes = [a + (b - a) * place / n for a, b in zip(low, high, strict=True)]
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low))
+        blocks = max(1, len(points) // BLOCK_SIZE)
+        likelihood = self.likelihood(x)
+        value = [likelihood(part) for part in np.array_split(points, blocks)]
+        return Grid(points, np.concatenate(value), (high - low) / n)

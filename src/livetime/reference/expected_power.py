@@ -1,6 +1,6 @@
-"""The source's power as a segment of finite length shows it, on average."""
+"""The mean power of a source as a segment of finite length shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -9,136 +9,238 @@ from math import factorial, prod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livetime.simulate.power_spectrum import POWER_SHAPES, PowerSpectrum
+from livetime.simulate.power_spectrum import SHAPES, Spectrum
 
 Floats = NDArray[np.float64]
-Lines = tuple[Floats, Floats, Floats]
+Singles = NDArray[np.float32]
+
 ORDER = 3
-"""Of the series for a log-normal rate: the fourth adds less than what the Lorentzians' mirror images are neglected by."""
+"""Order of the series for a log-normal rate; the fourth adds less than what is neglected anyway."""
+BLOCK_SIZE = 50_000
+"""Numbers that are summed at once: as many as stay in a processor's cache."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """List the Lorentzian lines that QPOs and band-limited noises are made of.
+
+    Arguments:
+        variance: of each line, in (fractional rms)^2, (n, L).
+        width: half width at half maximum in Hz, (n, L).
+        centre: in Hz, negative for the mirror image of a QPO, (n, L).
+
+    Example:
+        >>> zero = np.zeros((1, 1))
+        >>> Lines(zero + 0.01, zero + 1.0, zero).total.tolist()
+        [0.01]
+    """
+
+    variance: Floats
+    width: Floats
+    centre: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Return the variance (n,) of all lines together."""
+        return np.asarray(self.variance.sum(axis=1))
 
 
 @dataclass(frozen=True)
 class ExpectedPower:
-    """The source's power as a segment of finite length shows it, on average; one-sided, (fractional rms of the rate)^2/Hz.
+    """Compute the mean periodogram of a source in segments of a finite length, without noise.
 
-    A segment's expected periodogram is the spectrum convolved with the Fejer kernel of width 1/T: at T = 16 s a QPO of .5 Hz and Q = 20
-    loses half of its peak. For a Lorentzian, whose autocovariance is a damped cosine, `z = 2 pi (w + i (f - nu))` gives
-    `Re[1/z - (1 - exp(-z T))/(z^2 T)]` in place of `Re[1/z]`. Where w T is large that is a Lorentzian of half width w + 1/(2 pi T), which
-    serves for all but the QPOs themselves. A power law is left as it is.
+    One-sided, in (fractional rms of the rate)^2/Hz. A segment's expected periodogram is the
+    spectrum convolved with the Fejer kernel of width 1/T: at T = 16 s a QPO of 0.5 Hz and Q = 20
+    loses half of its peak. The autocovariance of a Lorentzian is a damped cosine, so that with
+    `z = 2 pi (w + i (f - nu))` its power is
 
-    For a log-normal rate the series of `psd.log_normal_power` is summed, here for any number of components.
+        Re[1/z - (1 - exp(-z T))/(z^2 T)]    in place of    Re[1/z].
+
+    Where w T is large that is a Lorentzian of half width w + 1/(2 pi T), which is used for all
+    lines except the QPOs themselves. A power law is left as it is.
+
+    For a log-normal rate the series of `power_spectrum.log_normal_power` is summed, here for any
+    number of components.
 
     Arguments:
-        spectrum: of the log rate, or for `log_normal=False` of the rate.
-        log_normal: as in `LightCurve`.
-        order: of the series.
+        spectrum: of the log rate, or of the rate for `log_normal=False`.
+        log_normal: whether the rate is the exponential of a Gaussian process, as in `LightCurve`.
+        order: highest order of the series.
+
+    Example:
+        >>> power = ExpectedPower(Spectrum({"noise": "noise"}), log_normal=False)
+        >>> params = {"noise_rms": 0.1, "noise_frequency": 1.0}
+        >>> power(np.array([1.0]), params, 1e6).round(6)
+        array([[0.003183]])
     """
 
-    spectrum: PowerSpectrum
+    spectrum: Spectrum
     log_normal: bool = True
     order: int = ORDER
 
-    def of_shape(self, shape: str, params: Mapping[str, ArrayLike]) -> list[list[Floats]]:
-        """Fields (n, 1) of every component of a shape."""
-        return [
-            [
-                np.atleast_1d(np.asarray(params[f"{name}_{x}"], dtype=np.float64))[:, None]
-                for x in POWER_SHAPES[shape].fields
-            ]
-            for name, s in self.spectrum.components.items()
-            if s == shape
-        ]
+    def fields(self, shape: str, params: Mapping[str, ArrayLike]) -> list[list[Floats]]:
+        """Return the parameters (n, 1) of every component of a shape, in the shape's order.
 
-    @cached_property
-    def _products(self) -> tuple[Floats, Floats]:
-        """Exponents (K, L) of the L lines in each product of two to `order` of them, and its weight in the series (K,).
-
-        A QPO is two lines, at its frequency and at minus it; of two products that mirror each other one is kept, with twice the weight.
+        Arguments:
+            shape: a key of `SHAPES`.
+            params: physical, each a number or (n,).
         """
-        shapes = list(self.spectrum.components.values())
-        pairs, lines = shapes.count("qpo"), 2 * shapes.count("qpo") + shapes.count("noise")
-        exponents, weights = [], []
-        for e in product(range(self.order + 1), repeat=lines) if self.log_normal else ():
-            mirror = (*(x for i in range(pairs) for x in (e[2 * i + 1], e[2 * i])), *e[2 * pairs :])
-            if 2 <= sum(e) <= self.order and e >= mirror:
-                exponents.append(e)
-                weights.append((2 if e > mirror else 1) / np.pi / prod(factorial(x) for x in e))
-        return np.array(exponents, dtype=np.float64).reshape(len(weights), lines), np.array(weights)
+        names = [name for name, own in self.spectrum.components.items() if own == shape]
+        keys = SHAPES[shape].fields
+        return [[_column(params[f"{name}_{key}"]) for key in keys] for name in names]
 
     def lines(self, params: Mapping[str, ArrayLike]) -> Lines:
-        """Variance, half width and centre in Hz of the L lines that QPOs and noises are made of, each (n, L)."""
-        rows: list[Lines] = [(np.zeros((1, 0)),) * 3]
-        for rms, nu, q in self.of_shape("qpo", params):
-            variance = rms**2 * (0.5 + np.arctan(2 * q) / np.pi) / 2
-            rows += [(variance, nu / (2 * q), nu), (variance, nu / (2 * q), -nu)]
-        rows += [(rms**2, w, 0 * w) for rms, w in self.of_shape("noise", params)]
-        n = max(len(row[0]) for row in rows)
-        columns = [
-            np.concatenate(
-                [row[i] if len(row[i]) == n else row[i].repeat(n, axis=0) for row in rows], axis=1
-            )
-            for i in range(3)
-        ]
-        return columns[0], columns[1], columns[2]
+        """Return the lines of all QPOs and noises; a QPO is two, at its frequency and at minus it.
+
+        Arguments:
+            params: physical, each a number or (n,).
+        """
+        variances = [np.zeros((1, 0))]
+        widths = [np.zeros((1, 0))]
+        centres = [np.zeros((1, 0))]
+        for rms, frequency, quality in self.fields("qpo", params):
+            above_zero = 0.5 + np.arctan(2 * quality) / np.pi
+            half_width = frequency / (2 * quality)
+            variances += [rms**2 * above_zero / 2] * 2
+            widths += [half_width] * 2
+            centres += [frequency, -frequency]
+        for rms, half_width in self.fields("noise", params):
+            variances.append(rms**2)
+            widths.append(half_width)
+            centres.append(0 * half_width)
+        return Lines(*(_joined(columns) for columns in (variances, widths, centres)))
 
     def __call__(
         self,
-        f: Floats,
+        frequency: Floats,
         params: Mapping[str, ArrayLike],
         duration: float,
         gains: Floats | None = None,
         lines: Lines | None = None,
     ) -> Floats:
-        """The expected power (n, F).
+        """Return the expected power (n, F).
 
         Arguments:
-            f: Hz, (F,).
-            params: physical, numbers or (n,).
-            duration: of a segment in s.
+            frequency: Hz, (F,).
+            params: physical, each a number or (n,).
+            duration: length of a segment in s.
             gains: factor for each order of the series, (n, order) or (1, order); None for 1.
-            lines: of the same params, where they are at hand.
+            lines: those of the same params, if the caller has them.
         """
         gains = np.ones((1, self.order)) if gains is None else gains
-        total = self._first_order(f, params, duration) * gains[:, :1]
-        exponents, weights = self._products
-        variance, width, centre = self.lines(params) if lines is None else lines
-        weight = (
-            weights
-            * np.exp(np.log(variance) @ exponents.T)
-            * gains[:, exponents.sum(axis=1).astype(int) - 1]
-        )
-        w, c = width @ exponents.T + 1 / (2 * np.pi * duration), centre @ exponents.T
-        # weight w [1/((f - c)^2 + w^2) + 1/((f + c)^2 + w^2)] = (factor t + offset)/(t^2 + scale) with t = f^2 + shift;
-        # most of a fit's time goes here, hence float32, in place and in blocks that fit in the cache
-        u = (f**2).astype(np.float32)
-        terms = (w**2 - c**2, 2 * weight * w, 4 * weight * w * c**2, 4 * c**2 * w**2)
-        shift, factor, offset, scale = (a.astype(np.float32)[..., None] for a in terms)
-        block = max(1, 50_000 // total.size)
-        for k in range(0, len(weights), block):
-            part = np.s_[:, k : k + block]
-            t = u + shift[part]
-            low = t * t
-            low += scale[part]
-            t *= factor[part]
-            t += offset[part]
-            t /= low
-            total += t.sum(axis=1)
+        lines = self.lines(params) if lines is None else lines
+        total = self._first_order(frequency, params, duration) * gains[:, :1]
+        self._add_products(total, frequency, lines, gains, duration)
         return total
 
-    def _first_order(self, f: Floats, params: Mapping[str, ArrayLike], duration: float) -> Floats:
-        total: Floats = np.zeros((1, len(f)))
-        for rms, nu, q in self.of_shape("qpo", params):
-            a = np.pi * nu / q
-            c = (
-                1 - np.exp((2j * np.pi * nu - a) * duration)
-            ) / duration  # at Fourier frequencies exp(i f T) = 1
-            delta = 2 * np.pi * (f - nu)
-            d = 1 / (delta**2 + a**2)
-            total = total + 2 * rms**2 * d * (
-                a + c.real - (2 * a * a * c.real + 2 * a * c.imag * delta) * d
-            )
-        for rms, w in self.of_shape("noise", params):
-            total = total + POWER_SHAPES["noise"].power(f, rms, w + 1 / (2 * np.pi * duration))
-        for norm, index in self.of_shape("powerlaw", params):
-            total = total + POWER_SHAPES["powerlaw"].power(f, norm, index)
+    @cached_property
+    def _products(self) -> tuple[Floats, Floats]:
+        """Return the exponents (K, L) of each product of two to `order` lines, and its weight (K,).
+
+        The mirror image of a product has the same power: one of the two is kept, with twice the
+        weight.
+        """
+        exponents = []
+        weights = []
+        for powers, mirrored in self._mirrored_exponents():
+            if 2 <= sum(powers) <= self.order and powers >= mirrored:
+                images = 2 if powers > mirrored else 1
+                exponents.append(powers)
+                weights.append(images / np.pi / prod(factorial(x) for x in powers))
+        shape = (len(weights), self._n_lines)
+        return np.array(exponents, dtype=np.float64).reshape(shape), np.array(weights)
+
+    @property
+    def _n_lines(self) -> int:
+        shapes = list(self.spectrum.components.values())
+        return 2 * shapes.count("qpo") + shapes.count("noise")
+
+    def _mirrored_exponents(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Yield all exponents of the lines, each with those of its mirror image in frequency."""
+        if not self.log_normal:
+            return
+        qpos = list(self.spectrum.components.values()).count("qpo")
+        swapped = [2 * (i // 2) + 1 - i % 2 for i in range(2 * qpos)]
+        order = [*swapped, *range(2 * qpos, self._n_lines)]
+        for powers in product(range(self.order + 1), repeat=self._n_lines):
+            yield powers, tuple(powers[i] for i in order)
+
+    def _add_products(
+        self, total: Floats, frequency: Floats, lines: Lines, gains: Floats, duration: float
+    ) -> None:
+        """Add the power of all products of lines to total (n, F), in place.
+
+        A product has the half width w and the centre c, the sums of those of its lines. Its power
+        and its mirror image's are, with t = f^2 + w^2 - c^2,
+
+            weight w [1/((f - c)^2 + w^2) + 1/((f + c)^2 + w^2)]
+                = (2 weight w t + 4 weight w c^2)/(t^2 + 4 c^2 w^2).
+        """
+        exponents, series_weight = self._products
+        orders = exponents.sum(axis=1).astype(int)
+        variance = np.exp(np.log(lines.variance) @ exponents.T)
+        weight = series_weight * variance * gains[:, orders - 1]
+        w = lines.width @ exponents.T + 1 / (2 * np.pi * duration)
+        c = lines.centre @ exponents.T
+
+        shift = _single(w**2 - c**2)
+        factor = _single(2 * weight * w)
+        offset = _single(4 * weight * w * c**2)
+        scale = _single(4 * c**2 * w**2)
+        squared = (frequency**2).astype(np.float32)
+
+        # most of a fit's time goes here, hence float32, in place and in blocks
+        block = max(1, BLOCK_SIZE // total.size)
+        for k in range(0, len(series_weight), block):
+            part = np.s_[:, k : k + block]
+            t = squared + shift[part]
+            below = t * t
+            below += scale[part]
+            t *= factor[part]
+            t += offset[part]
+            t /= below
+            total += t.sum(axis=1)
+
+    def _first_order(
+        self, frequency: Floats, params: Mapping[str, ArrayLike], duration: float
+    ) -> Floats:
+        """Return the power (n, F) of the components themselves, as a segment shows it."""
+        total: Floats = np.zeros((1, len(frequency)))
+        for rms, centre, quality in self.fields("qpo", params):
+            total = total + _finite_lorentzian(frequency, rms, centre, quality, duration)
+        for rms, half_width in self.fields("noise", params):
+            broadened = half_width + 1 / (2 * np.pi * duration)
+            total = total + SHAPES["noise"].power(frequency, rms, broadened)
+        for norm, index in self.fields("powerlaw", params):
+            total = total + SHAPES["powerlaw"].power(frequency, norm, index)
         return total
+
+
+def _finite_lorentzian(
+    frequency: Floats, rms: Floats, centre: Floats, quality: Floats, duration: float
+) -> Floats:
+    """Return the power (n, F) of a QPO in segments of a duration in s: see `ExpectedPower`."""
+    a = np.pi * centre / quality
+    # at Fourier frequencies exp(i f T) = 1, so that the phase is the QPO's alone
+    c = (1 - np.exp((2j * np.pi * centre - a) * duration)) / duration
+    delta = 2 * np.pi * (frequency - centre)
+    d = 1 / (delta**2 + a**2)
+    edge = 2 * a * a * c.real + 2 * a * c.imag * delta
+    return np.asarray(2 * rms**2 * d * (a + c.real - edge * d))
+
+
+def _column(values: ArrayLike) -> Floats:
+    """Return a number or (n,) as a column (n, 1)."""
+    return np.atleast_1d(np.asarray(values, dtype=np.float64))[:, None]
+
+
+def _joined(columns: list[Floats]) -> Floats:
+    """Return columns (1 or n, 1) side by side, (n, L)."""
+    n = max(len(column) for column in columns)
+    full = [column if len(column) == n else column.repeat(n, axis=0) for column in columns]
+    return np.concatenate(full, axis=1)
+
+
+def _single(values: Floats) -> Singles:
+    """Return (n, K) in single precision, with an axis for frequency."""
+    return values.astype(np.float32)[..., None]

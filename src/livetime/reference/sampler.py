@@ -1,43 +1,137 @@
-"""An emcee chain that starts where the posterior is, and says so if it did not converge."""
+"""An emcee chain that starts where the posterior is and reports whether it converged."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logit
 
+from livetime.reference.annealing import anneal
 from livetime.simulate.prior import Prior, Samples
 
 Floats = NDArray[np.float64]
 Density = Callable[[Floats], Floats]
+"""Points (n, D) -> the logarithm of a density at each, (n,)."""
+
+MIN_AUTOCORRELATION_TIMES = 50.0
+"""A converged chain spans at least as many autocorrelation times."""
+MAX_WALKER_SCATTER = 0.3
+"""The means of a converged chain's walkers scatter by less, in standard deviations."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Set the size of an emcee ensemble and the number of draws that are kept of it.
+
+    Arguments:
+        walkers: number of walkers of the ensemble.
+        steps: first length of the chain; it grows until it spans 50 autocorrelation times.
+        max_steps: greatest length; a chain that ends there unconverged is noted.
+        draws: number of draws, spread evenly over the chain.
+
+    Example:
+        >>> Chain(draws=100).walkers
+        40
+    """
+
+    walkers: int = 40
+    steps: int = 500
+    max_steps: int = 12000
+    draws: int = 4000
 
 
 def log_logistic(u: Floats) -> Floats:
-    """Log density (n,) of the logits u (n, D) of places that are even in a box."""
+    """Return the log density of the logits of places that are uniform in a unit box.
+
+    Arguments:
+        u: logits, (n, D).
+
+    Returns: sum over D of `ln expit(u) + ln expit(-u)`, (n,).
+
+    Example:
+        >>> log_logistic(np.zeros((1, 1))).round(4)
+        array([-1.3863])
+    """
     return np.asarray((log_expit(u) + log_expit(-u)).sum(axis=1))
 
 
-def sample(
+def sample_posterior(
+    label: str,
     log_likelihood: Density,
-    start: Floats,
+    prior: Prior,
+    place: Floats,
     rng: np.random.Generator,
-    walkers: int,
-    steps: int,
-    max_steps: int,
-) -> tuple[Floats, str]:
-    """A chain of emcee's (Foreman-Mackey et al. 2013) from an annealed start, grown until it spans 50 autocorrelation times.
+    chain: Chain,
+) -> Samples:
+    """Draw from the posterior of parameters whose prior is a box; note a chain that failed.
 
     Arguments:
-        log_likelihood: (n, D) -> (n,), of logits of places in a box, over which the prior is even; finite everywhere.
-        start: (n, D), draws from the prior or nearer to the posterior, as such logits.
-        walkers: of the ensemble.
-        steps, max_steps: first and greatest length.
+        label: human name of the model, for the note.
+        log_likelihood: theta (n, D) in sampling coordinates -> (n,), finite everywhere.
+        prior: the box.
+        place: starting points in units of the box, (n, D) from 0 to 1: draws from the prior, or
+            nearer to the posterior.
+        rng: source of all randomness.
+        chain: size of the ensemble and number of draws.
 
-    Returns: chain (T, walkers, D), less its first fifth; and what is wrong with it, empty if it converged.
+    Returns: `chain.draws` samples in sampling coordinates.
     """
+    width = prior.high - prior.low
+
+    def of_logits(u: Floats) -> Floats:
+        return log_likelihood(prior.low + width * expit(u))
+
+    logits, complaint = sample_chain(of_logits, logit(place), rng, chain)
+    theta = (prior.low + width * expit(logits)).reshape(-1, prior.dim)
+    spaced = np.linspace(0, len(theta) - 1, chain.draws)
+    chosen = spaced.round().astype(int)
+    notes = (f"{label}: {complaint}",) if complaint else ()
+    return Samples(theta[chosen], prior, notes)
+
+
+def sample_chain(
+    log_likelihood: Density, start: Floats, rng: np.random.Generator, chain: Chain
+) -> tuple[Floats, str]:
+    """Run emcee from an annealed start until the chain spans 50 autocorrelation times.
+
+    Arguments:
+        log_likelihood: logits (n, D) of places in a box, over which the prior is uniform -> (n,),
+            finite everywhere.
+        start: such logits (n, D), draws from the prior or nearer to the posterior.
+        rng: source of all randomness; numpy's global state stays as it is.
+        chain: size of the ensemble.
+
+    Returns: the chain (T, walkers, D) without its first fifth; and one sentence on what is wrong
+        with it, empty if it converged.
+
+    Source: Foreman-Mackey et al. 2013 (emcee, https://arxiv.org/abs/1202.3665).
+    """
+    sampler, state = _ensemble(log_likelihood, start, rng, chain)
+    length = min(chain.steps, chain.max_steps)
+    while True:
+        missing = length - sampler.iteration
+        state = sampler.run_mcmc(state, missing, skip_initial_state_check=True)
+        kept: Floats = sampler.get_chain(discard=length // 5)
+        time, scatter = _convergence(kept)
+
+        long_enough = len(kept) >= MIN_AUTOCORRELATION_TIMES * time
+        if long_enough and scatter < MAX_WALKER_SCATTER:
+            return kept, ""
+        if length == chain.max_steps:
+            return kept, _complaint(len(kept), time, scatter)
+
+        # 70 rather than 50: a fifth of the chain is discarded
+        wanted = max(length + chain.steps, 70 * time)
+        length = int(min(chain.max_steps, wanted))
+
+
+def _ensemble(
+    log_likelihood: Density, start: Floats, rng: np.random.Generator, chain: Chain
+) -> tuple[Any, Floats]:
+    """Return an emcee sampler and the walkers' first places, (walkers, D)."""
     from emcee import EnsembleSampler
-    from emcee.autocorr import integrated_time
     from emcee.moves import DEMove, MHMove
 
     def log_prob(u: Floats) -> Floats:
@@ -45,161 +139,81 @@ def sample(
 
     population, _ = anneal(log_likelihood, log_logistic, start, rng)
     bulk = population[: int(0.9 * len(population))]
-    moves = [
-        (MHMove(_Kernels(bulk, population)), 0.6),
-        (DEMove(), 0.35),
-        (DEMove(gamma0=1.0), 0.05),
-    ]
-    sampler = EnsembleSampler(walkers, start.shape[1], log_prob, moves=moves, vectorize=True)
-    sampler.random_state = np.random.RandomState(rng.integers(2**32)).get_state()
-    state, length = rng.permutation(bulk)[:walkers], min(steps, max_steps)
-    while True:
-        state = sampler.run_mcmc(state, length - sampler.iteration, skip_initial_state_check=True)
-        chain: Floats = sampler.get_chain(discard=length // 5)
-        place = expit(chain)
-        with np.errstate(invalid="ignore"):  # a walker that never moved
-            tau = float(np.nan_to_num(integrated_time(place, tol=0), nan=np.inf).max())
-        apart = float(
-            np.sqrt(place.mean(axis=0).var(axis=0) / place.var(axis=0).mean(axis=0)).max()
-        )
-        if len(chain) >= 50 * tau and apart < 0.3:
-            return chain, ""
-        if length == max_steps:
-            break
-        length = int(min(max_steps, max(length + steps, 70 * tau)))
-    return chain, (
-        f"the chain did not converge, do not trust its intervals: {len(chain)} steps are {len(chain) / tau:.0f} autocorrelation times "
-        f"(50 are wanted), the walkers' means scatter by {apart:.2f} standard deviations (less than .3 is wanted)"
+
+    # kernels find all modes, differential evolution finds the scale, gamma0 = 1 jumps between modes
+    kernels = MHMove(_Kernels(bulk, population))
+    moves = [(kernels, 0.6), (DEMove(), 0.35), (DEMove(gamma0=1.0), 0.05)]
+    dim = start.shape[1]
+    sampler = EnsembleSampler(chain.walkers, dim, log_prob, moves=moves, vectorize=True)
+    seeded = np.random.RandomState(rng.integers(2**32))
+    sampler.random_state = seeded.get_state()
+    return sampler, rng.permutation(bulk)[: chain.walkers]
+
+
+def _convergence(chain: Floats) -> tuple[float, float]:
+    """Return the longest autocorrelation time and the scatter of the walkers' means, in sigma."""
+    from emcee.autocorr import integrated_time
+
+    place = expit(chain)
+    with np.errstate(invalid="ignore"):  # a walker that never moved has no time
+        times = integrated_time(place, tol=0)
+    time = float(np.nan_to_num(times, nan=np.inf).max())
+
+    between = place.mean(axis=0).var(axis=0)
+    within = place.var(axis=0).mean(axis=0)
+    return time, float(np.sqrt(between / within).max())
+
+
+def _complaint(length: int, time: float, scatter: float) -> str:
+    """Say why a chain of so many steps did not converge."""
+    return (
+        "the chain did not converge, do not trust its intervals: "
+        f"{length} steps are {length / time:.0f} autocorrelation times (50 are wanted), "
+        f"the walkers' means scatter by {scatter:.2f} standard deviations (limit 0.30)"
     )
-
-
-def posterior(
-    name: str,
-    log_likelihood: Density,
-    prior: Prior,
-    place: Floats,
-    rng: np.random.Generator,
-    walkers: int,
-    steps: int,
-    max_steps: int,
-    draws: int,
-) -> Samples:
-    """So many draws from the posterior of parameters whose prior is a box; a note says so if the chain did not converge.
-
-    Arguments:
-        name: of the model, for the note.
-        log_likelihood: theta (n, D) in sampling coordinates -> (n,), finite everywhere.
-        place: in the box, (n, D) from 0 to 1, of draws from the prior or nearer to the posterior, from which to start.
-        walkers, steps, max_steps: see `sample`.
-    """
-    width = prior.high - prior.low
-    chain, complaint = sample(
-        lambda u: log_likelihood(prior.low + width * expit(u)),
-        logit(place),
-        rng,
-        walkers,
-        steps,
-        max_steps,
-    )
-    theta = (prior.low + width * expit(chain)).reshape(-1, prior.dim)
-    chosen = np.linspace(0, len(theta) - 1, draws).round().astype(int)
-    return Samples(theta[chosen], prior, (f"{name}: {complaint}",) if complaint else ())
 
 
 class _Kernels:
-    """Proposes from a Gaussian kernel estimate of a population's density, whatever the present place.
+    """Propose from a Gaussian kernel estimate of a population's density, from any place.
 
     Arguments:
-        bulk: (m, D), gives the kernels' covariance.
-        population: (n, D), their centres.
-        width: of a kernel over that of the bulk.
+        bulk: (m, D), gives the covariance of the kernels.
+        population: (n, D), the centres of the kernels.
+        bandwidth: width of a kernel over that of the bulk.
     """
 
-    def __init__(self, bulk: Floats, population: Floats, width: float = 0.6) -> None:
-        self.mean, self.width = bulk.mean(axis=0), width
-        covariance = np.cov(bulk.T).reshape(bulk.shape[1], bulk.shape[1])
-        self.root = np.linalg.cholesky(covariance + 1e-9 * np.diag(np.diag(covariance) + 1e-9))
-        self.centres = np.linalg.solve(self.root, (population - self.mean).T).T
+    def __init__(self, bulk: Floats, population: Floats, bandwidth: float = 0.6) -> None:
+        dim = bulk.shape[1]
+        covariance = np.cov(bulk.T).reshape(dim, dim)
+        # a tiny ridge keeps the root real where a population has no spread
+        ridge = 1e-9 * np.diag(np.diag(covariance) + 1e-9)
+        self.mean = bulk.mean(axis=0)
+        self.bandwidth = bandwidth
+        self.root = np.linalg.cholesky(covariance + ridge)
+        self.centres = self._whiten(population)
+
+    def _whiten(self, u: Floats) -> Floats:
+        """Return u in units of the bulk's covariance root, (n, D)."""
+        return np.asarray(np.linalg.solve(self.root, (u - self.mean).T).T)
 
     def log_density(self, u: Floats) -> Floats:
-        z = np.linalg.solve(self.root, (u - self.mean).T).T
+        """Return the log of the kernel estimate at u (n, D), without its norm, (n,)."""
+        z = self._whiten(u)
         squared = (
             (z**2).sum(axis=1)[:, None] + (self.centres**2).sum(axis=1) - 2 * z @ self.centres.T
         )
-        squared /= -2 * self.width**2
-        most = squared.max(axis=1)
-        return np.asarray(most + np.log(np.exp(squared - most[:, None]).sum(axis=1)))
+        squared /= -2 * self.bandwidth**2
+        largest = squared.max(axis=1)
+        total = np.exp(squared - largest[:, None]).sum(axis=1)
+        return np.asarray(largest + np.log(total))
 
     def __call__(self, u: Floats, random: Any) -> tuple[Floats, Floats]:
-        z = self.centres[
-            random.randint(len(self.centres), size=len(u))
-        ] + self.width * random.standard_normal(u.shape)
+        """Propose a place for each walker at u (n, D); return it and the log of the ratio."""
+        chosen = random.randint(len(self.centres), size=len(u))
+        noise = random.standard_normal(u.shape)
+        z = self.centres[chosen] + self.bandwidth * noise
         proposal = self.mean + z @ self.root.T
-        old, new = self.log_density(np.concatenate([u, proposal])).reshape(2, len(u))
+
+        both = self.log_density(np.concatenate([u, proposal]))
+        old, new = both.reshape(2, len(u))
         return proposal, old - new
-
-
-def anneal(
-    log_likelihood: Density,
-    log_prior: Density,
-    start: Floats,
-    rng: np.random.Generator,
-    sweeps: int = 3,
-    last: int = 15,
-) -> tuple[Floats, float]:
-    """Carries draws from the prior to the posterior, so that no mode is missed or dwelt on, and tells the evidence.
-
-    The power of the likelihood grows from 0 to 1 (sequential Monte Carlo, Del Moral et al. 2006), each time so far that the weights leave a
-    third of the draws; these are resampled and moved by differential evolution (ter Braak 2006).
-
-    Arguments:
-        log_likelihood, log_prior: (n, D) -> (n,), finite everywhere.
-        start: (n, D), draws from the prior.
-        sweeps, last: moves of every draw at each power, and at the end.
-
-    Returns: (n, D), the most probable first; and ln of the likelihood's mean over the prior.
-    """
-    n, dim = start.shape
-    theta, value, prior, power, evidence = start, log_likelihood(start), log_prior(start), 0.0, 0.0
-    while power < 1:
-        weight, step, gain = _tempered(value, 1 - power)
-        power, evidence = min(1.0, power + step), evidence + gain
-        chosen = np.searchsorted(np.cumsum(weight), (np.arange(n) + rng.random()) / n).clip(
-            max=n - 1
-        )
-        theta, value, prior = theta[chosen], value[chosen], prior[chosen]
-        for _ in range(sweeps if power < 1 else last):
-            gamma = np.where(rng.random((n, 1)) < 0.9, 2.38 / np.sqrt(2 * dim), 1.0)
-            a, b = rng.integers(n, size=(2, n))
-            proposal = theta + gamma * (theta[a] - theta[b])
-            proposed, its_prior = log_likelihood(proposal), log_prior(proposal)
-            accept = np.log(rng.random(n)) < power * (proposed - value) + its_prior - prior
-            theta = np.where(accept[:, None], proposal, theta)
-            value, prior = np.where(accept, proposed, value), np.where(accept, its_prior, prior)
-    return theta[np.argsort(-(value + prior))], evidence
-
-
-def _tempered(value: Floats, most: float) -> tuple[Floats, float, float]:
-    """Weights exp(step value), normalised, the largest step up to `most` that leaves an effective third of them, and ln of their mean."""
-    from scipy.optimize import brentq
-
-    def weights(step: float) -> Floats:
-        w = np.exp(step * (value - value.max()))
-        return np.asarray(w / w.sum())
-
-    def excess(log_step: float) -> float:
-        return float(1 / (weights(np.exp(log_step)) ** 2).sum() - len(value) / 3)
-
-    lowest = (
-        -40.0 if excess(-40.0) >= 0 else -80.0
-    )  # a likelihood of zero is told as a logarithm of -1e30
-    step = (
-        most
-        if excess(np.log(most)) >= 0
-        else float(np.exp(brentq(excess, lowest, np.log(most), xtol=0.01)))
-    )
-    return (
-        weights(step),
-        step,
-        float(step * value.max() + np.log(np.exp(step * (value - value.max())).mean())),
-    )

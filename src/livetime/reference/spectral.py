@@ -1,10 +1,6 @@
-"""Answers without a network to a spectrum of photons, on the same summary vector and under the same prior.
+"""References for a spectrum of photons: the folded model, and Davis's model of pile-up."""
 
-`NaiveSpectrum` folds the model through the response and knows of no pile-up: Poisson counts, whose likelihood is the C-statistic
-(Cash 1979). `DavisModel` has the mean of Davis's (2001) model and, of the core, the multinomial likelihood over frames.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -13,121 +9,148 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlogy
 
-from livetime.reference.sampler import posterior
+from livetime.reference.base import SampledReference
+from livetime.reference.laws import kind
 from livetime.simulate.davis import Davis, log_likelihood
-from livetime.simulate.prior import Samples
+from livetime.simulate.simulator import Simulator
 from livetime.simulate.spectral import SpectralSimulator
 
 Floats = NDArray[np.float64]
-STEP = 0.02
-"""keV; of the grid on which photons' energies are added, well below what a CCD tells apart."""
-POPULATION = 600
-"""Draws in the annealed start of a chain."""
+Density = Callable[[Floats], Floats]
+
+ENERGY_STEP = 0.02
+"""Grid on which the energies of photons are added, in keV; well below a CCD's resolution."""
+IMPOSSIBLE = -1e30
+"""Log-likelihood of what cannot be: finite, so that a chain can start there."""
 
 
 @dataclass(frozen=True)
-class SpectralReference:
-    """A posterior without a network.
+class SpectralReference(SampledReference):
+    """A reference for counts per group of channels.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
-        draws: number of draws that `fit` hands out.
-        walkers, steps, max_steps: see `Reference`.
+        draws, walkers, steps, max_steps: see `SampledReference`.
         background: counts/s expected in each group of the source's region, (G,); None for none.
     """
 
     simulator: SpectralSimulator
-    draws: int = 4000
-    walkers: int = 40
-    steps: int = 500
-    max_steps: int = 12000
     background: Floats | None = None
 
-    name: ClassVar[str]
+    @classmethod
+    def applies(cls, simulator: Simulator) -> bool:
+        """Say whether the data are a spectrum of photons."""
+        return kind(simulator) == "spectrum"
 
     @cached_property
     def _grouped(self) -> Floats:
-        """The redistribution into groups, (E, G)."""
+        """Return the redistribution into groups, (E, G)."""
         response = self.simulator.detector.response
         return self.simulator.summary.group(response.matrix.toarray(), response)
 
-    def expected(self, params: Mapping[str, ArrayLike], exposure: float) -> Floats:
-        """Counts per group in an exposure in s, (n, G), background included."""
-        raise NotImplementedError
-
-    def log_likelihood(self, theta: ArrayLike, x: ArrayLike) -> Floats:
-        """Log probability (n,) of the counts of x given theta (n, D) in sampling coordinates, up to a constant that depends on x alone."""
-        counts, exposure = self.simulator.summary.counts(np.asarray(x), self.simulator.layout)
-        return self._evaluate(np.atleast_2d(np.asarray(theta, dtype=np.float64)), counts, exposure)
-
-    def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
-        """Draws from the posterior of x by emcee; the same for the same seed. A note says so if the chain did not converge."""
-        prior, rng = self.simulator.prior, np.random.default_rng(seed)
-        counts, exposure = self.simulator.summary.counts(np.asarray(x), self.simulator.layout)
-        place, lengths = (
-            rng.random((POPULATION, prior.dim)),
-            (self.walkers, self.steps, self.max_steps),
-        )
-        return posterior(
-            self.name,
-            lambda theta: self._evaluate(theta, counts, exposure),
-            prior,
-            place,
-            rng,
-            *lengths,
-            self.draws,
-        )
-
-    def _background(self, exposure: float) -> Floats | float:
-        """Counts per group."""
-        return 0.0 if self.background is None else self.background * exposure
-
-    def _evaluate(self, theta: Floats, counts: NDArray[Any], exposure: float) -> Floats:
-        raise NotImplementedError
+    def _background(self, exposure: ArrayLike) -> Floats:
+        """Return the counts per group of the background, (G,) or (n, G); 0 for none."""
+        if self.background is None:
+            return np.zeros(1)
+        return np.asarray(self.background * exposure)
 
 
 @dataclass(frozen=True)
 class NaiveSpectrum(SpectralReference):
-    """The folded model, as if no photons fell together; alpha and PSF fraction are not in it, and keep their prior."""
+    """Fit the folded model with Poisson counts (the C-statistic), as if no photons piled up.
+
+    alpha and the PSF fraction are not in the model, and keep their prior.
+
+    Arguments:
+        simulator: gives source, detector, summary and prior.
+        draws, walkers, steps, max_steps: see `SampledReference`.
+        background: counts/s expected in each group of the source's region, (G,); None for none.
+
+    Source: Cash 1979 (ApJ 228, 939).
+    """
 
     name: ClassVar[str] = "naive"
+    label: ClassVar[str] = "naive"
 
-    def expected(self, params: Mapping[str, ArrayLike], exposure: float) -> Floats:
-        return np.asarray(
-            exposure * (self.simulator.rate(params) @ self._grouped) + self._background(exposure)
-        )
+    def expected(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+        """Return the expected counts (n, G) of each group, background included, as `spectrum`.
 
-    def _evaluate(self, theta: Floats, counts: NDArray[Any], exposure: float) -> Floats:
-        expected = self.expected(self.simulator.prior.physical(theta), exposure)
-        return np.asarray(
-            np.maximum(xlogy(counts, expected) - expected - gammaln(counts + 1), -1e30).sum(axis=-1)
-        )
+        Arguments:
+            params: physical, each a number or (n,); `exposure` in s among them.
+        """
+        exposure = _exposure(params)
+        rate = self.simulator.rate(params) @ self._grouped
+        counts = np.asarray(exposure * rate + self._background(exposure))
+        return {"spectrum": np.atleast_2d(counts)}
+
+    def likelihood(self, x: ArrayLike) -> Density:
+        """Return the Poisson log probability of a summary x (X,) as a function of theta (n, D)."""
+        counts, exposure = self.simulator.summary.counts(np.asarray(x), self.simulator.layout)
+        constant = gammaln(counts + 1)
+
+        def evaluate(theta: Floats) -> Floats:
+            params = {**self.simulator.prior.physical(theta), "exposure": exposure}
+            expected = self.expected(params)["spectrum"]
+            each = xlogy(counts, expected) - expected - constant
+            return np.asarray(np.maximum(each, IMPOSSIBLE).sum(axis=-1))
+
+        return evaluate
 
 
 @dataclass(frozen=True)
 class DavisModel(SpectralReference):
-    """Davis's (2001) model: the core's counts are multinomial over regions and frames, at most one in each; the wings' are Poisson's."""
+    """Fit Davis's model of pile-up: a multinomial core, at most one event per region and frame.
 
-    name: ClassVar[str] = "Davis model"
+    Counts of the wings and of the background are Poisson's.
+
+    Arguments:
+        simulator: gives source, detector, summary and prior.
+        draws, walkers, steps, max_steps: see `SampledReference`.
+        background: counts/s expected in each group of the source's region, (G,); None for none.
+
+    Source: Davis 2001 (ApJ 562, 575).
+    """
+
+    name: ClassVar[str] = "davis"
+    label: ClassVar[str] = "Davis model"
+
+    def expected(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+        """Return the expected counts (n, G) of each group, background included, as `spectrum`.
+
+        Arguments:
+            params: physical, each a number or (n,); `exposure` in s one number among them.
+        """
+        exposure = float(np.ravel(params["exposure"])[0])
+        core, poisson = self._parts(params, exposure)
+        counts = self._davis.trials(exposure) * core + poisson
+        return {"spectrum": np.atleast_2d(counts)}
+
+    def likelihood(self, x: ArrayLike) -> Density:
+        """Return the log probability of a summary x (X,) as a function of theta (n, D)."""
+        counts, exposure = self.simulator.summary.counts(np.asarray(x), self.simulator.layout)
+        trials = self._davis.trials(exposure)
+
+        def evaluate(theta: Floats) -> Floats:
+            params = self.simulator.prior.physical(theta)
+            core, poisson = self._parts(params, exposure)
+            value = log_likelihood(counts, core, poisson, trials)
+            return np.where(np.isfinite(value), value, IMPOSSIBLE)
+
+        return evaluate
 
     @cached_property
     def _davis(self) -> Davis:
-        return Davis(self.simulator.detector, STEP)
-
-    def expected(self, params: Mapping[str, ArrayLike], exposure: float) -> Floats:
-        core, poisson = self._parts(params, exposure)
-        return self._davis.trials(exposure) * core + poisson
+        return Davis(self.simulator.detector, ENERGY_STEP)
 
     def _parts(self, params: Mapping[str, ArrayLike], exposure: float) -> tuple[Floats, Floats]:
-        """Probability that a region reads an event in each group per frame, and Poisson counts expected in the exposure; (n, G) each."""
-        core, wings = self._davis.events(self.simulator.rate(params), params)
-        return core @ self._grouped, exposure * (wings @ self._grouped) + self._background(exposure)
-
-    def _evaluate(self, theta: Floats, counts: NDArray[Any], exposure: float) -> Floats:
-        core, poisson = self._parts(self.simulator.prior.physical(theta), exposure)
-        value = log_likelihood(counts, core, poisson, self._davis.trials(exposure))
-        return np.where(np.isfinite(value), value, -1e30)
+        """Return the core's probability per frame and region, and Poisson's counts, (n, G) each."""
+        rate = self.simulator.rate(params)
+        core, wings = self._davis.events(rate, params)
+        poisson = exposure * (wings @ self._grouped) + self._background(exposure)
+        return core @ self._grouped, poisson
 
 
-SPECTRAL: dict[str, type[SpectralReference]] = {"naive": NaiveSpectrum, "davis": DavisModel}
-"""By the name that a config gives."""
+def _exposure(params: Mapping[str, ArrayLike]) -> Any:
+    """Return the exposure in s as a number, or as a column (n, 1)."""
+    exposure = np.asarray(params["exposure"], dtype=np.float64)
+    return exposure[:, None] if exposure.ndim else float(exposure)

@@ -1,0 +1,127 @@
+"""The dead-time model: exact white noise and response, at the mean rate or averaged over it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livetime.reference.laws import analytic_law
+from livetime.reference.whittle import WEIGHTS, WhittleReference
+from livetime.simulate.detector import DeadTime
+from livetime.simulate.simulator import Simulator
+
+Floats = NDArray[np.float64]
+
+MAX_VARIANCE = 1.0
+"""Greatest variance of the log rate at which noise and gains are tabulated."""
+VARIANCES = 17
+"""Number of tabulated variances, from 0."""
+
+
+@dataclass(frozen=True)
+class DeadTimeModel(WhittleReference):
+    """Fit a periodogram with the exact white noise and response |H|^2 of the detector's dead time.
+
+    Both are taken at the mean rate: first order in the variability, good to an rms of about 0.2.
+    With Phi(f) = E[exp(-2 pi i f tau)] and r the incident rate, H = 1/[1 + r (1 - Phi)/(2 pi i f)]
+    and the noise is 2 (1 - |phi|^2)/|1 - phi|^2, phi = Phi r/(r + 2 pi i f).
+
+    It takes any `DeadTime` detector with three exceptions: paralyzable ones, where two incident
+    rates give the same recorded one; those with frames; and modules of unequal areas, whose sum
+    and difference are not independent.
+
+    Arguments:
+        simulator: gives source, detector, summary and prior.
+        draws, walkers, steps, max_steps: see `SampledReference`.
+    """
+
+    name: ClassVar[str] = "dead_time_model"
+    label: ClassVar[str] = "dead-time model"
+
+    @classmethod
+    def applies(cls, simulator: Simulator) -> bool:
+        """Say whether the summary is a periodogram of events behind a known dead time."""
+        return analytic_law(simulator) == "dead time"
+
+    @cached_property
+    def detector(self) -> DeadTime:
+        """Return the simulator's own detector."""
+        return self.simulator.detector_at({})
+
+
+@dataclass(frozen=True)
+class AveragedDeadTimeModel(DeadTimeModel):
+    """Average the dead-time model over the rate's own distribution.
+
+    It serves any log-normal variability that is slow against the dead time; of a rate that is
+    not log-normal it is the plain dead-time model.
+
+    Arguments:
+        simulator: gives source, detector, summary and prior.
+        draws, walkers, steps, max_steps: see `SampledReference`.
+
+    Source: Price 1958 (IRE Trans. Inf. Theory 4, 69), for memoryless functions of a Gaussian.
+    """
+
+    name: ClassVar[str] = "averaged_dead_time_model"
+    label: ClassVar[str] = "averaged dead-time model"
+
+    @property
+    def _averages(self) -> bool:
+        """Say whether an average differs from the first order."""
+        return self.simulator.source.log_normal and self.detector.mean_dead_time > 0
+
+    def _variance_grid(self) -> Floats:
+        if not self._averages:
+            return super()._variance_grid()
+        return np.linspace(0, MAX_VARIANCE, VARIANCES)
+
+    def noise_and_gains(self, log_rate: Floats, variance: Floats) -> tuple[Floats, Floats]:
+        """Return white noise (m, F), and the power gain (m, order) of each order over a weak one's.
+
+        The noise N is E[R N]/E[R] over the rate's distribution, R being the recorded rate. R is a
+        memoryless function of the Gaussian log rate g, so that the k-th power of g's
+        autocovariance comes through with E[d^k R/dg^k]^2. R is in proportion to the blind fraction
+        u = q/(1 + q) of the time, q incident events per detector and dead time. With the source's
+        share s of the events, u' = u (1 - u) s and s' = s (1 - s), and so on.
+
+        Arguments:
+            log_rate: ln of the source's mean incident counts/s, (m,).
+            variance: of the log rate, (m,).
+        """
+        if not self._averages:
+            return super().noise_and_gains(log_rate, variance)
+        nodes = self._at_nodes(log_rate, variance)
+        blind_fraction, source_share = self._fractions(nodes)
+        mean_blind = blind_fraction @ WEIGHTS
+        weight = WEIGHTS * blind_fraction / mean_blind[:, None]
+        noise_at_nodes = self.tabulated(nodes)[:, :, 0]
+        noise = np.einsum("mi,mif->mf", weight, noise_at_nodes)
+
+        # derivatives over those of a weak variability at the effective rate
+        derivatives = _log_derivatives(blind_fraction, source_share)
+        mean = np.einsum("mi,mik->mk", weight, derivatives)
+        effective = self.effective_log_rate(log_rate, variance)
+        weak_blind, weak_share = self._fractions(effective)
+        weak = ((1 - weak_blind) * weak_share)[:, None]
+        return noise, (mean / weak) ** 2
+
+    def _fractions(self, log_rate: Floats) -> tuple[Floats, Floats]:
+        """Return the blind fraction of the time and the source's share of the events, (...)."""
+        rate = np.exp(log_rate)
+        live_fraction = self.detector.live_fraction(self.detector.recorded(rate))
+        return 1 - live_fraction, self.detector.source_share(rate)
+
+
+def _log_derivatives(blind_fraction: Floats, source_share: Floats) -> Floats:
+    """Return d^k R/dg^k over R for k = 1, 2, 3; (..., 3) for fractions (...)."""
+    u = blind_fraction
+    s = source_share
+    second = s**2 * (1 - 2 * u) + s * (1 - s)
+    cubic = s**3 * (1 - 6 * u + 6 * u**2)
+    mixed = 3 * s**2 * (1 - s) * (1 - 2 * u)
+    linear = s * (1 - s) * (1 - 2 * s)
+    third = cubic + mixed + linear
+    return (1 - u)[..., None] * np.stack([s, second, third], axis=-1)

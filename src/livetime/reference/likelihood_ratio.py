@@ -1,0 +1,299 @@
+"""The likelihood-ratio test for a QPO, and the classifier that simulations make of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from livetime.reference.base import Labels, Progress, ReferenceClassifier
+from livetime.reference.dead_time import DeadTimeModel
+from livetime.reference.exact import Exact
+from livetime.reference.laws import has_qpo_and_noise, single_dead_time
+from livetime.simulate.simulator import Simulator, TimingSimulator
+
+Floats = NDArray[np.floating[Any]]
+
+QUALITIES = (0.15, 0.5, 0.85)
+"""Places in the prior box, from 0 to 1, of the quality factors from which a search starts."""
+AMPLITUDES = (0.1, 0.35, 0.6, 0.85)
+"""Places in the prior box of the rms amplitudes from which a search starts."""
+NAMES = ("qpo_rms", "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency")
+"""Parameters of the fits, the QPO's first."""
+MAX_CALIBRATION = 2000
+"""Most simulations on which the statistic is calibrated."""
+LEARNING_RATE = 0.3
+"""First step of the optimiser, in logits of places in the prior box."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Turn values of a test's statistic into probabilities, by simulations of known class.
+
+    Arguments:
+        statistic: of the simulations, (N,).
+        label: 1 where there is what the test looks for, else 0, (N,).
+
+    Example:
+        >>> threshold = Threshold(np.array([0.0, 1.0, 20.0, 30.0]), np.array([0, 0, 1, 1]))
+        >>> round(threshold.false_alarm(5.0), 3)
+        0.333
+    """
+
+    statistic: Floats
+    label: Labels
+
+    def probabilities(self, statistic: Floats) -> Floats:
+        """Return (B, 2) for values (B,), by logistic regression on ln(1 + statistic)."""
+        from sklearn.linear_model import LogisticRegression
+
+        known = _feature(self.statistic)
+        model = LogisticRegression().fit(known, self.label)
+        return np.asarray(model.predict_proba(_feature(statistic)))
+
+    def false_alarm(self, statistic: float) -> float:
+        """Return the p-value: how often the statistic is as large without what is looked for."""
+        without = self.statistic[self.label == 0]
+        larger = (without >= statistic).sum()
+        return float((larger + 1) / (len(without) + 1))
+
+
+def _feature(statistic: Floats) -> Floats:
+    """Return ln(1 + statistic) as a column (N, 1)."""
+    return np.log1p(np.maximum(statistic, 0))[:, None]
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What the expected power is made of, for B observations: each (B, 1, F).
+
+    Arguments:
+        observed: Leahy power of the channel with the source in it.
+        noise: expected white noise.
+        factor: expected power is `noise + factor S(f)`, S the source's in (fractional rms)^2/Hz.
+        shape: of the Gamma distributions.
+        frequency: Hz, (F,).
+    """
+
+    observed: Tensor
+    noise: Tensor
+    factor: Tensor
+    shape: Tensor
+    frequency: Tensor
+
+    def log_likelihood(self, u: Tensor, edges: Tensor) -> Tensor:
+        """Return the log-likelihood (B, S) less that of the data themselves.
+
+        Arguments:
+            u: logits (B, S, P) of places in the box; P is 2 without a QPO, 5 with one.
+            edges: log10 of the box's edges, (2, P).
+        """
+        power = self._source_power(u, edges)
+        ratio = self.observed / (self.noise + self.factor * power)
+        # less the data's own: the sum is of small numbers, for single precision
+        each = (ratio - 1 - torch.log(ratio)) * self.shape
+        return -each.sum(-1)
+
+    def _source_power(self, u: Tensor, edges: Tensor) -> Tensor:
+        """Return the source's power (B, S, F) in (fractional rms)^2/Hz."""
+        log_values = edges[0] + (edges[1] - edges[0]) * torch.sigmoid(u)
+        values = (10**log_values)[..., None]
+        *qpo, rms, half_width = values.unbind(-2)
+        f = self.frequency
+        power = rms**2 * 2 / torch.pi * half_width / (f**2 + half_width**2)
+        if qpo:
+            amplitude, centre, quality = qpo
+            w = centre / (2 * quality)
+            below = (f - centre) ** 2 + w**2
+            power = power + amplitude**2 / torch.pi * w / below
+        return power
+
+
+@dataclass(frozen=True)
+class LikelihoodRatio:
+    """Test for a QPO: twice the gain in the greatest Whittle log-likelihood that a QPO brings.
+
+    White noise and response are the exact ones of the detector's dead time at the observation's
+    rate, to first order in the variability; those of simulated periodograms are as simulated. The
+    maxima lie within the prior box. A grid over QPOs beside the best continuum gives the places
+    from which Adam starts, several at once. The statistic has no chi-square distribution, since a
+    QPO's frequency has no meaning without one: see `Threshold`.
+
+    Arguments:
+        simulator: whose prior has the classes `continuum` and `qpo`, and whose source is a QPO and
+            band-limited noise.
+        starts: frequencies of the grid over QPOs; at each the best of QUALITIES and AMPLITUDES
+            starts the optimiser.
+        steps: of the optimiser.
+        batch: observations at a time.
+
+    Source: Protassov et al. 2002 (https://arxiv.org/abs/astro-ph/0201547).
+    """
+
+    simulator: TimingSimulator
+    starts: int = 48
+    steps: int = 150
+    batch: int = 25
+
+    @classmethod
+    def applies(cls, simulator: Simulator) -> bool:
+        """Say whether a QPO is the question, and the laws of the detector are known."""
+        if list(simulator.prior.classes) != ["continuum", "qpo"]:
+            return False
+        return single_dead_time(simulator) and has_qpo_and_noise(simulator)
+
+    def statistic(self, x: Floats, progress: Progress | None = None) -> Floats:
+        """Return 2 (ln L with a QPO - ln L without), (B,) for summaries (B, X)."""
+        edges = self._edges()
+        out = []
+        for at in range(0, len(x), self.batch):
+            rows = x[at : at + self.batch]
+            out.append(self._gain(self._model(rows), edges))
+            if progress:
+                progress(len(rows))
+        return np.asarray(2 * torch.cat(out).double().numpy())
+
+    def _edges(self) -> Tensor:
+        """Return the edges (2, 5) of the prior box, in the order of NAMES."""
+        prior = self.simulator.prior
+        order = [prior.names.index(name) for name in NAMES]
+        edges = np.stack([prior.low, prior.high])[:, order]
+        return torch.from_numpy(edges).float()
+
+    def _model(self, rows: Floats) -> _Model:
+        """Return the models of summaries (B, X), in single precision."""
+        columns = zip(*(self._read(row) for row in rows), strict=True)
+        parts = [torch.from_numpy(np.stack(column)).float()[:, None] for column in columns]
+        frequency = torch.from_numpy(self.simulator.layout.frequency).float()
+        return _Model(*parts, frequency)
+
+    def _read(self, row: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return observed power, expected noise, factor of the source and shape, each (F,)."""
+        if Exact.applies(self.simulator):
+            power, shape, rate = Exact(self.simulator).given(row)
+            noise = self.simulator.detector.noise or 2.0
+            return power, np.full(len(power), noise), np.full(len(power), rate), shape
+        observed = self._dead_time_model.recorded_powers(row)
+        factor = observed.total * observed.response
+        return observed.channels[0], observed.noise[0], factor, observed.shape
+
+    @cached_property
+    def _dead_time_model(self) -> DeadTimeModel:
+        return DeadTimeModel(self.simulator)
+
+    def _gain(self, model: _Model, edges: Tensor) -> Tensor:
+        """Return the gain (B,) of the log-likelihood that a QPO brings."""
+        places = torch.cartesian_prod(torch.tensor([0.3, 0.7]), torch.tensor([0.25, 0.75]))
+        start = places.logit().expand(len(model.observed), -1, -1)
+        without, continuum = self._greatest(start, model, edges[:, 3:])
+        beside = self._starts(continuum, model, edges)
+        return self._greatest(beside, model, edges)[0] - without
+
+    def _greatest(self, start: Tensor, model: _Model, edges: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the greatest log-likelihood (B,) found from starts (B, S, P); its place (B, P)."""
+        u = start.clone().requires_grad_()
+        optimiser = torch.optim.Adam([u], lr=LEARNING_RATE)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
+        best = torch.full(u.shape[:2], -torch.inf)
+        place = u.detach().clone()
+        for _ in range(self.steps):
+            optimiser.zero_grad()
+            value = model.log_likelihood(u, edges)
+            now = value.detach()
+            better = now > best
+            best = torch.where(better, now, best)
+            place = torch.where(better[..., None], u.detach(), place)
+            (-value.sum()).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+        greatest, where = best.max(-1)
+        return greatest, place[torch.arange(len(u)), where]
+
+    @torch.no_grad()
+    def _starts(self, continuum: Tensor, model: _Model, edges: Tensor) -> Tensor:
+        """Return logits (B, S, 5): at each frequency the best QPO beside a continuum (B, 2)."""
+        frequency = (torch.arange(self.starts) + 0.5) / self.starts
+        amplitude = torch.tensor(AMPLITUDES)
+        quality = torch.tensor(QUALITIES)
+        places = torch.cartesian_prod(frequency, amplitude, quality)
+        grid = places[:, [1, 0, 2]].logit()
+
+        # a QPO takes power from the continuum: try that as it is, and lower
+        points = []
+        values = []
+        for lower in (0.0, 1.0):
+            beside = continuum[:, None].expand(-1, len(grid), -1) - torch.tensor([lower, 0.0])
+            u = torch.cat([grid.expand(len(continuum), -1, -1), beside], dim=-1)
+            value = model.log_likelihood(u, edges)
+            points.append(u.reshape(len(u), self.starts, -1, 5))
+            values.append(value.reshape(len(u), self.starts, -1))
+        best = torch.cat(values, dim=2).argmax(dim=2)[..., None, None]
+        return torch.cat(points, dim=2).gather(2, best.expand(-1, -1, 1, 5))[:, :, 0]
+
+
+@dataclass(frozen=True)
+class LikelihoodRatioClassifier(ReferenceClassifier):
+    """Classify by the likelihood-ratio test, calibrated on simulations of known class.
+
+    Arguments:
+        test: gives the statistic of a summary.
+        threshold: gives the probability of a QPO at each value of the statistic.
+    """
+
+    test: LikelihoodRatio
+    threshold: Threshold
+
+    name: ClassVar[str] = "likelihood_ratio"
+    label: ClassVar[str] = "likelihood-ratio test"
+    stored: ClassVar[bool] = True
+
+    @classmethod
+    def applies(cls, simulator: Simulator) -> bool:
+        """Say whether a QPO is the question, and the laws of the detector are known."""
+        return LikelihoodRatio.applies(simulator)
+
+    @classmethod
+    def fit(
+        cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
+    ) -> Self:
+        """Compute the statistic of the first MAX_CALIBRATION simulations (N, X)."""
+        test = LikelihoodRatio(simulator)
+        statistic = test.statistic(x[:MAX_CALIBRATION], progress)
+        return cls(test, Threshold(statistic, labels[:MAX_CALIBRATION]))
+
+    def probabilities(self, x: Floats, seed: int = 0, progress: Progress | None = None) -> Floats:
+        """Return the calibrated probabilities (B, 2) of summaries (B, X)."""
+        return self.threshold.probabilities(self.test.statistic(x, progress))
+
+    @property
+    def parameters(self) -> int:
+        """Return 2: slope and intercept of the calibration."""
+        return 2
+
+    def details(self, x: Floats) -> dict[str, float]:
+        """Return `statistic` and `p_value` of one summary x (X,)."""
+        statistic = float(self.test.statistic(x[None])[0])
+        return {"statistic": statistic, "p_value": self.threshold.false_alarm(statistic)}
+
+    def plain(self) -> dict[str, Any]:
+        """Return the calibration's statistics and labels as lists."""
+        statistic = self.threshold.statistic.tolist()
+        return {"statistic": statistic, "label": self.threshold.label.tolist()}
+
+    @classmethod
+    def from_plain(cls, simulator: Simulator, plain: Mapping[str, Any]) -> Self:
+        """Restore the calibration from lists.
+
+        Raises: ValueError for lists of different lengths, or without both classes.
+        """
+        statistic = np.array(plain["statistic"], dtype=np.float64)
+        label = np.array(plain["label"], dtype=np.float64).astype(int)
+        if statistic.shape != label.shape or set(label.tolist()) != {0, 1}:
+            raise ValueError("statistic and label must have one length, and label both classes")
+        if not np.isfinite(statistic).all():
+            raise ValueError("statistic must be finite")
+        return cls(LikelihoodRatio(simulator), Threshold(statistic, label))
