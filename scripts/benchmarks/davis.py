@@ -9,7 +9,6 @@ outputs/benchmark/davis/: what was stopped goes on, and the next network is held
 
 import argparse
 import hashlib
-import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -93,13 +92,12 @@ def _references(
     """Two independent samples of the reference for each case."""
     from livetime.processes import process_pool
     from livetime.progress import progress
-    from livetime.reference import sampler
-    from livetime.reference import spectral as spectral_reference
+    from livetime.reference.registry import reference_source
 
     key = json.dumps(
         [run.simulator.identity(), args.seed, args.draws, SWEEPS, CENTRES, WIDTH], sort_keys=True
     )
-    key += "".join(inspect.getsource(module) for module in (sampler, spectral_reference))
+    key += reference_source()
     folder = (
         ROOT / "outputs" / "benchmark" / "davis" / hashlib.sha256(key.encode()).hexdigest()[:16]
     )
@@ -124,7 +122,8 @@ def _reference(task: tuple) -> None:
     from scipy.special import expit, logit
 
     from livetime.infer.build import build_simulator
-    from livetime.reference.sampler import anneal, log_logistic
+    from livetime.reference.annealing import anneal
+    from livetime.reference.sampler import log_logistic
     from livetime.reference.spectral import DavisModel
 
     config, x, path, draws, seed = task

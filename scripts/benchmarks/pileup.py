@@ -96,12 +96,12 @@ def _simulated(n: int, turns: int) -> list[dict]:
 
 def _davis(turns: int) -> list[dict]:
     """Evaluations per second of Davis's model, one rate vector at a time and in batches, beside sherpa's on the same energies."""
-    from livetime.reference.spectral import STEP
+    from livetime.reference.spectral import ENERGY_STEP
     from livetime.simulate.davis import Davis
     from livetime.simulate.pileup import PileUp
 
     detector = PileUp(alpha=0.5, psf_fraction=0.95)
-    davis, response = Davis(detector, STEP), detector.response
+    davis, response = Davis(detector, ENERGY_STEP), detector.response
     photons = _photons(response.low, response.high)
     out = []
     for mean in MEANS:
@@ -151,7 +151,7 @@ def _sherpa(detector, norm: float, turns: int) -> tuple[float, float] | None:
         from sherpa.astro.models import JDPileup
     except ImportError:
         return None
-    from livetime.reference.spectral import STEP
+    from livetime.reference.spectral import ENERGY_STEP
     from livetime.simulate.davis import Davis
 
     response, exposure, ready = detector.response, 3.2 * 20_000, {}
@@ -181,7 +181,7 @@ def _sherpa(detector, norm: float, turns: int) -> tuple[float, float] | None:
     vars(moved)["response"] = replace(
         response, low=response.low + shift, high=response.high + shift
     )
-    ours = Davis(moved, STEP).expected(norm * _photons(response.low, response.high), exposure, {})
+    ours = Davis(moved, ENERGY_STEP).expected(norm * _photons(response.low, response.high), exposure, {})
     band = (response.e_min > 0.5) & (response.e_max < 8)
     group = np.arange(response.channels)[band] // 8
     ours, theirs = (

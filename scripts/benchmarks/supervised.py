@@ -171,13 +171,13 @@ def _posteriors(runs: list, args: argparse.Namespace) -> list[dict]:
 
 def _means(runs: list, theta: np.ndarray, x: np.ndarray, problem: str) -> list[dict]:
     """R^2 of the posterior means and share of truths in the marginal 68% intervals, of networks and references on the same cases."""
-    from livetime.reference.whittle import applicable, references
+    from livetime.reference.registry import applicable, build_references
 
     simulator = runs[0].simulator
     answers = {
         _name(run): [run.posterior(s).samples(4000, i) for i, s in enumerate(x)] for run in runs
     }
-    for model in references(simulator, applicable(simulator, None)).values():
+    for model in build_references(simulator, applicable(simulator, None)).values():
         answers[model.name] = [model.fit(s, i) for i, s in enumerate(x)]
     rows, rng = [], np.random.default_rng(0)
     chosen = rng.integers(0, len(theta), (1000, len(theta)))

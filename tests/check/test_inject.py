@@ -8,7 +8,8 @@ from scipy import stats
 
 from livetime.check.inject import compared, quantities, whittle
 from livetime.files.bright_source import Curve, EventList, open_bright_source
-from livetime.reference.whittle import DeadTimeModel, Naive
+from livetime.reference.dead_time import DeadTimeModel
+from livetime.reference.whittle import Naive
 from livetime.settings import Injection
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve

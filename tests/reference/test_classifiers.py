@@ -8,8 +8,9 @@ import pytest
 import sklearn.metrics as sk
 from scipy.optimize import minimize
 
-from livetime.reference.classifiers import LikelihoodRatio, Logistic, Threshold, learned
+from livetime.reference.classifiers import BoostedTrees, Logistic, Majority
 from livetime.reference.exact import Exact
+from livetime.reference.likelihood_ratio import LikelihoodRatio, Threshold
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
@@ -107,21 +108,19 @@ def test_its_probabilities_are_calibrated_on_simulations(simulations):
 
 
 def test_it_applies_where_a_qpo_is_the_question():
-    assert LikelihoodRatio.of(EXACT) is not None
-    assert LikelihoodRatio.of(DEAD) is not None
-    assert LikelihoodRatio.of(replace(EXACT, prior=Prior(PARAMETERS, COVARIATES))) is None
+    assert LikelihoodRatio.applies(EXACT)
+    assert LikelihoodRatio.applies(DEAD)
+    assert not LikelihoodRatio.applies(replace(EXACT, prior=Prior(PARAMETERS, COVARIATES)))
 
 
 def test_scikit_learns_classifiers_see_what_there_is(simulations):
     _, x, labels = simulations
-    answers = learned(x[:200], labels[:200], 2)
-    for fitted in answers.values():
-        p = fitted.probabilities(x[200:])
-        assert p.shape == (100, 2)
-        np.testing.assert_allclose(p.sum(axis=1), 1)
-    assert np.ptp(answers["majority"].probabilities(x), axis=0).max() == 0
-    assert answers["logistic_regression"].parameters == x.shape[1] + 1
-    assert answers["boosted_trees"].parameters > 10
+    majority, logistic, trees = (
+        kind.fit(EXACT, x[:200], labels[:200]) for kind in (Majority, Logistic, BoostedTrees)
+    )
+    assert np.ptp(majority.probabilities(x), axis=0).max() == 0
+    assert logistic.parameters == x.shape[1] + 1
+    assert trees.parameters > 10
 
 
 @pytest.mark.parametrize("k", [2, 3])
@@ -134,7 +133,7 @@ def test_logistic_regression_kept_as_plain_numbers_is_scikit_learns(k):
     labels = rng.integers(k, size=400)
     x = 5 * rng.standard_normal((400, 4)) + labels[:, None] * np.array([3, -2, 0, 1])
     x[:, 3] = 1.0  # one that never varies
-    plain = json.loads(json.dumps(learned(x, labels, k)["logistic_regression"].plain))
+    plain = json.loads(json.dumps(Logistic.fit(EXACT, x, labels).plain()))
     again = Logistic(**{name: np.array(values) for name, values in plain.items()})
     expected = (
         make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))

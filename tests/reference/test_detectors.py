@@ -7,7 +7,9 @@ import pytest
 import qpo_noise
 from scipy import stats
 
-from livetime.reference.whittle import AveragedDeadTimeModel, DeadTimeModel, Naive, applicable
+from livetime.reference.dead_time import AveragedDeadTimeModel, DeadTimeModel
+from livetime.reference.registry import applicable
+from livetime.reference.whittle import Naive
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
@@ -69,12 +71,12 @@ def too_far(observed, model, segments, averaged):
 def test_expected_powers_are_those_of_simulations(kind, model, rms):
     own, changes = simulator(KINDS[kind]), {"qpo_rms": rms, "noise_rms": rms}
     x = observe(own, 30, **changes)
-    for channel, power in model(own).power({**TRUTH, **changes}).items():
+    for channel, power in model(own).expected({**TRUTH, **changes}).items():
         observed = 2 * np.exp(x[:, own.layout.slices[channel]])
         assert too_far(observed, power[0], 16, own.layout.axis.averaged) > 1e-4, channel
     if KINDS[kind].mean_dead_time:  # the law would notice a plain detector of that dead time
         plain = simulator(DeadTime(KINDS[kind].modules, TAU))
-        channel, power = next(iter(model(plain).power({**TRUTH, **changes}).items()))
+        channel, power = next(iter(model(plain).expected({**TRUTH, **changes}).items()))
         if kind != "gaussian":  # whose scatter hardly shows
             assert (
                 too_far(
@@ -98,7 +100,10 @@ def test_the_rate_of_an_observation_and_its_error_are_those_of_simulations(kind)
         ),
     )
     reference = DeadTimeModel(own)
-    data = [reference.data(x) for x in observe(quiet, 60, seed=2, qpo_rms=1e-4, noise_rms=1e-4)]
+    data = [
+        reference.recorded_powers(x)
+        for x in observe(quiet, 60, seed=2, qpo_rms=1e-4, noise_rms=1e-4)
+    ]
     z = np.array([(d.log_rate - np.log(TRUTH["rate"])) * d.precision**0.5 for d in data])
     assert 1e-4 < stats.chi2.sf((z**2).sum(), len(z)) < 1 - 1e-4
     assert abs(z.mean()) < 4 / len(z) ** 0.5
@@ -109,14 +114,14 @@ def test_gains_of_the_variability_are_derivatives_of_the_recorded_rate(kind):
     """By numerical integration and differentiation: E[d^k R/dg^k]/(dR/dg at the effective rate), R the recorded rate, g the log rate."""
     reference, variance = AveragedDeadTimeModel(simulator(KINDS[kind])), np.array([0.05])
     log_rate = np.log(np.array([1000.0]))
-    found = reference._varying(log_rate, variance)[1][0]
+    found = reference.noise_and_gains(log_rate, variance)[1][0]
     g = np.linspace(-12, 12, 4001) * variance**0.5 + log_rate - variance / 2
     density = np.exp(-((g - log_rate + variance / 2) ** 2) / (2 * variance))
     derivative, gains = reference.detector.recorded(np.exp(g)), []
     for _ in range(3):
         derivative = np.gradient(derivative, g)
         gains.append((derivative * density).sum() / density.sum())
-    effective = reference._effective(log_rate, variance)[0] + np.array([-1e-4, 1e-4])
+    effective = reference.effective_log_rate(log_rate, variance)[0] + np.array([-1e-4, 1e-4])
     slope = np.diff(reference.detector.recorded(np.exp(effective)))[0] / 2e-4
     np.testing.assert_allclose(found, (np.array(gains) / slope) ** 2, rtol=2e-3)
 
@@ -134,7 +139,7 @@ def test_a_detector_with_covariates_is_answered_by_that_of_the_observation(model
         model(plain, draws=200, steps=30, max_steps=30),
     )
     np.testing.assert_allclose(a.log_likelihood(theta, x), b.log_likelihood(theta, own), rtol=1e-6)
-    np.testing.assert_allclose(a.power({**TRUTH, **known})["power"], b.power(TRUTH)["power"])
+    np.testing.assert_allclose(a.expected({**TRUTH, **known})["power"], b.expected(TRUTH)["power"])
     samples = a.fit(x, 1)
     np.testing.assert_allclose(samples.theta, b.fit(own, 1).theta, atol=1e-3)
     assert samples.prior is ANY.prior
@@ -149,10 +154,10 @@ def test_the_background_is_its_share_of_what_was_incident():
         "rate": 600.0,
     }
     x = observe(ANY, 1, **known, qpo_rms=0.03, noise_rms=0.03)[0]
-    reference = DeadTimeModel(ANY)._of(x)
+    reference = DeadTimeModel(ANY).from_summary(x)
     assert reference.detector.background == pytest.approx(400, rel=0.02)
-    assert np.exp(reference.data(ANY.raw(x)).log_rate) == pytest.approx(600, rel=0.02)
-    naive = Naive(ANY)._of(x)  # takes what was recorded for incident
+    assert np.exp(reference.recorded_powers(ANY.raw(x)).log_rate) == pytest.approx(600, rel=0.02)
+    naive = Naive(ANY).from_summary(x)  # takes what was recorded for incident
     assert naive.detector.background == pytest.approx(
         0.4 * ANY.detector_at(known).recorded(600.0) / 0.8, rel=0.02
     )

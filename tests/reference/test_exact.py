@@ -8,8 +8,8 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from livetime.reference.exact import Exact
-from livetime.reference.sampler import posterior
-from livetime.reference.whittle import REFERENCES, applicable
+from livetime.reference.registry import applicable
+from livetime.reference.sampler import Chain, sample_posterior
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
@@ -178,16 +178,13 @@ def test_more_parameters_go_to_emcee_and_agree_with_quadrature():
     row = x[np.argmax(x[:, 0])]
     direct = Exact(simulator).fit(row, 0)
     place, rng = np.random.default_rng(0).random((400, 2)), np.random.default_rng(1)
-    chain = posterior(
+    chain = sample_posterior(
         "exact",
         lambda theta: Exact(simulator).log_likelihood(theta, row),
         simulator.prior,
         place,
         rng,
-        40,
-        500,
-        4000,
-        20_000,
+        Chain(walkers=40, steps=500, max_steps=4000, draws=20_000),
     )
     assert chain.notes == ()
     theta = chain.theta
@@ -274,9 +271,7 @@ def test_each_detector_has_its_references():
         STATES.summary,
     )
     assert applicable(POWERLAW, None) == ("exact",)
-    assert applicable(ideal, None) == tuple(
-        name for name in REFERENCES if name not in ("exact", "frame_model")
-    )
+    assert applicable(ideal, None) == ("naive", "dead_time_model", "averaged_dead_time_model")
     assert applicable(ideal, []) == ()
     assert applicable(replace(ideal, detector=DeadTime(1, 2.5e-3, paralyzable=True)), None) == ()
     with pytest.raises(ValueError, match=r"reference\.names has exact"):

@@ -5,8 +5,9 @@ import pytest
 from qpo_noise import RANGES, TRUTH
 from scipy import stats
 
+from livetime.reference.dead_time import AveragedDeadTimeModel, DeadTimeModel
 from livetime.reference.expected_power import ExpectedPower
-from livetime.reference.whittle import AveragedDeadTimeModel, DeadTimeModel, Naive
+from livetime.reference.whittle import Naive
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
@@ -39,13 +40,16 @@ def draw_from_model(reference, theta, segments, rng):
     params = {name: value[None] for name, value in simulator.prior.physical(theta).items()}
     duration, modules = segments * simulator.summary.segment_size, simulator.detector.modules
     slow = reference.source(np.array([0.5 / duration]), params, duration)[0, 0] / (2 * duration)
-    mean = reference._effective(np.log(params["rate"]), reference._variance(params))[0] - slow / 2
+    mean = (
+        reference.effective_log_rate(np.log(params["rate"]), reference.variance(params))[0]
+        - slow / 2
+    )
     rate = np.exp(rng.normal(mean, slow**0.5))
     live = 1 / (1 + rate * reference.detector.mean_dead_time)
-    data = reference.data(model_vector(simulator, segments, rate * live))
+    data = reference.recorded_powers(model_vector(simulator, segments, rate * live))
     recorded = rate * live * np.exp(rng.normal(0, live / data.precision**0.5))
-    noise, response = reference._table(np.log(rate))
-    signal = modules * recorded * response * reference._in_bins(params, np.ones((1, 3)))[0]
+    noise, response = reference.tabulated(np.log(rate))
+    signal = modules * recorded * response * reference.power_in_bins(params, np.ones((1, 3)))[0]
     shape = segments * simulator.layout.axis.averaged
     powers = [
         rng.gamma(shape, (noise + part) / shape)
@@ -118,7 +122,7 @@ def test_bins_hold_the_mean_over_their_fourier_frequencies(nustar):
     fine = ExpectedPower(SPECTRUM)(np.arange(1, edges[-1]) / 16, params, 16.0)[0]
     wanted = np.add.reduceat(fine, edges[:-1] - 1) / np.diff(edges)
     np.testing.assert_allclose(
-        DeadTimeModel(nustar)._in_bins(params, np.ones((1, 3)))[0], wanted, rtol=0.02
+        DeadTimeModel(nustar).power_in_bins(params, np.ones((1, 3)))[0], wanted, rtol=0.02
     )
 
 
@@ -140,12 +144,12 @@ def too_far(observed, model, segments, averaged):
 def test_expected_powers_are_those_of_simulations(nustar, model, rate, rms):
     changes = {"rate": rate, "qpo_rms": rms, "noise_rms": rms}
     x = observe(nustar, 30, **changes)
-    powers = model(nustar).power({**TRUTH, **changes})
+    powers = model(nustar).expected({**TRUTH, **changes})
     for channel, power in powers.items():
         observed = 2 * np.exp(x[:, nustar.layout.slices[channel]])
         assert too_far(observed, power[0], 16, nustar.layout.axis.averaged) > 1e-4, channel
     if model is AveragedDeadTimeModel:  # where the first order does fail
-        first = DeadTimeModel(nustar).power({**TRUTH, **changes})["sum"][0]
+        first = DeadTimeModel(nustar).expected({**TRUTH, **changes})["sum"][0]
         assert (
             too_far(
                 2 * np.exp(x[:, nustar.layout.slices["sum"]]),
@@ -170,18 +174,18 @@ def test_without_dead_time_all_coincide():
         )
         np.testing.assert_allclose(naive, weak)
         np.testing.assert_allclose(naive, averaged)
-        np.testing.assert_allclose(Naive(ideal).power(TRUTH)["difference"], 2.0)
+        np.testing.assert_allclose(Naive(ideal).expected(TRUTH)["difference"], 2.0)
 
 
 @pytest.mark.parametrize("modules", [1, 2])
 def test_likelihood_is_gamma_times_normal(modules):
     ideal = simulator(DeadTime(modules, 0.0))
     reference, x = Naive(ideal), observe(ideal, 1, rate=300.0)[0]
-    data, layout = reference.data(x), ideal.layout
+    data, layout = reference.recorded_powers(x), ideal.layout
     theta = ideal.prior.sample(10, np.random.default_rng(1))[:, :6]
     theta[:, 5] = np.log10(300) + np.linspace(-0.02, 0.02, 10)
     params = ideal.prior.physical(theta)
-    signal = data.total * reference._in_bins(params, np.ones((1, 3)))
+    signal = data.total * reference.power_in_bins(params, np.ones((1, 3)))
     shape, wanted = 16 * layout.axis.averaged, np.zeros(10)
     for channel, power in (
         ("power", 2 + signal),
@@ -205,20 +209,22 @@ def test_own_rate_is_integrated_out(nustar):
     reference = DeadTimeModel(nustar)
     x = draw_from_model(reference, nustar.prior.theta(TRUTH)[:6], 16, np.random.default_rng(3))
     data, theta = (
-        reference.data(x),
+        reference.recorded_powers(x),
         nustar.prior.theta(TRUTH)[None, :6]
         + 0.01 * np.random.default_rng(2).standard_normal((8, 6)),
     )
     params = nustar.prior.physical(theta)
     y = data.log_rate + np.linspace(-8, 8, 401) / data.precision**0.5
-    noise, response = np.moveaxis(reference._table(y), 1, 0)[:, :, None, :]
-    signal = data.total * response * reference._in_bins(params, np.ones((1, 3)))
+    noise, response = np.moveaxis(reference.tabulated(y), 1, 0)[:, :, None, :]
+    signal = data.total * response * reference.power_in_bins(params, np.ones((1, 3)))
     value = sum(
         -(p / m + np.log(m)) @ data.shape
         for p, m in zip(data.channels, (noise + signal, noise), strict=True)
     )
     slow = reference.source(np.array([0.5 / 256]), params, 256.0)[:, 0] / 512
-    mean = reference._effective(np.log(params["rate"]), reference._variance(params)) - slow / 2
+    mean = (
+        reference.effective_log_rate(np.log(params["rate"]), reference.variance(params)) - slow / 2
+    )
     value = value + stats.norm.logpdf(y, data.log_rate, data.precision**-0.5)[:, None]
     value = value + stats.norm.logpdf(y[:, None], mean, np.sqrt(slow))
     wanted = np.log(np.exp(value - value.max(axis=0)).sum(axis=0)) + value.max(axis=0)

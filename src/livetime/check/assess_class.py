@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -13,18 +14,15 @@ from livetime.check.assessment import Assessment, Bank, HeldOut, RunVerdict
 from livetime.check.classification import Classification
 from livetime.check.importance import interpret
 from livetime.infer.run import Run
-from livetime.progress import progress, say
-from livetime.reference.classifiers import LikelihoodRatio, Threshold, learned
-from livetime.reference.exact import Exact
+from livetime.progress import progress
+from livetime.reference.base import ReferenceClassifier
+from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.layout import Layout
-from livetime.simulate.periodograms import PeriodogramSimulator, draws_periodograms
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 COMPARED = ("accuracy", "roc_auc")
 """Scores whose difference from each reference is given with a paired interval."""
-MAX_TO_CALIBRATE = 2000
-"""Simulations, at most, that turn the likelihood ratio into a probability."""
 MAX_EXPLORED = 4000
 """Training simulations, at most, that figures of the classes show."""
 
@@ -177,42 +175,25 @@ def fit_rivals(held_out: HeldOut, trained: ClassSample) -> tuple[dict[str, Rival
     Returns:
         the rivals by name, and what a run folder keeps of them for later inferences.
     """
-    say("training the references without a network")
-    simulator = held_out.simulator
-    x = held_out.x
-    fitted = learned(trained.x, trained.label, len(simulator.prior.classes))
-    rivals = {
-        name: Rival(f.probabilities(x), f.parameters, f.seconds) for name, f in fitted.items()
-    }
-    files: dict[str, Any] = {name: f.plain for name, f in fitted.items() if f.plain}
-
-    test = LikelihoodRatio.of(simulator)
-    if test:
-        rivals["likelihood_ratio"], threshold = _likelihood_ratio(test, trained, x)
-        files["likelihood_ratio"] = {
-            "statistic": threshold.statistic.tolist(),
-            "label": threshold.label.tolist(),
-        }
-    if draws_periodograms(simulator):
-        rivals["exact"] = _exact(simulator, x, held_out.seed)
+    rivals: dict[str, Rival] = {}
+    files: dict[str, Any] = {}
+    for name, classifier in classifiers_for(held_out.simulator).items():
+        start = time.perf_counter()
+        fitted, probabilities = _fit_rival(classifier, held_out, trained)
+        seconds = time.perf_counter() - start
+        rivals[name] = Rival(probabilities, fitted.parameters, seconds)
+        if fitted.stored:
+            files[name] = fitted.plain()
     return rivals, files
 
 
-def _likelihood_ratio(
-    test: LikelihoodRatio, trained: ClassSample, x: Floats
-) -> tuple[Rival, Threshold]:
-    """Turn the likelihood ratio into a probability, by some of the training simulations."""
-    start = time.perf_counter()
-    known = trained.first(MAX_TO_CALIBRATE)
-    with progress("likelihood ratios", len(x) + len(known.x), "observations") as bar:
-        threshold = Threshold(test.statistic(known.x, bar.advance), known.label)
-        probabilities = threshold.probabilities(test.statistic(x, bar.advance))
-    return Rival(probabilities, 2, time.perf_counter() - start), threshold
-
-
-def _exact(simulator: PeriodogramSimulator, x: Floats, seed: int) -> Rival:
-    """Find the exact probabilities, which Monte Carlo integrates."""
-    start = time.perf_counter()
-    with progress("exact class probabilities", len(x), "observations") as bar:
-        probabilities = Exact(simulator).class_probabilities(x, seed, bar.advance)
-    return Rival(probabilities, 0, time.perf_counter() - start)
+def _fit_rival(
+    classifier: type[ReferenceClassifier], held_out: HeldOut, trained: ClassSample
+) -> tuple[ReferenceClassifier, Floats]:
+    """Fit a classifier to the training simulations; find its probabilities of the held-out ones."""
+    steps = classifier.slow_steps(len(trained.x), len(held_out.x))
+    shown = progress(classifier.label, steps, "observations") if steps else nullcontext()
+    with shown as bar:
+        advance = bar.advance if bar else None
+        fitted = classifier.fit(held_out.simulator, trained.x, trained.label, advance)
+        return fitted, fitted.probabilities(held_out.x, held_out.seed, advance)

@@ -19,7 +19,8 @@ from livetime.errors import UserError
 from livetime.files.bright_source import BrightSource
 from livetime.infer.run import Run
 from livetime.progress import progress
-from livetime.reference.whittle import Naive, references
+from livetime.reference.registry import build_references
+from livetime.reference.whittle import Naive
 from livetime.simulate.dead_time_detector import IDEAL, DeadTime
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.power_spectrum import POWER_SHAPES
@@ -170,7 +171,7 @@ def inject(
         dict.fromkeys(run.failed_test()),
         list(original.notes),
     )
-    beside, out = references(simulator, names), dict[float, dict[str, Samples]]()
+    beside, out = build_references(simulator, names), dict[float, dict[str, Samples]]()
     for i, rate in enumerate(rates):  # before any long work
         _recorded(simulator, original, rate, fixed, seed, i)
     with progress("infer", 1 + len(rates) * (1 + len(names)), "posteriors") as bar:

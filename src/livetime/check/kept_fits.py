@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime import reference
 from livetime.check.truths import Truths
 from livetime.infer.build import build_simulator
 from livetime.infer.run import Run
 from livetime.processes import process_pool
 from livetime.progress import Progress, progress, say
-from livetime.reference.whittle import Answering, references
+from livetime.reference.base import Reference
+from livetime.reference.registry import build_references, reference_source
 
 Floats = NDArray[np.floating[Any]]
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
@@ -56,8 +56,7 @@ class KeptFits:
             **truths.plain(),
             "steps": MAX_STEPS,
         }
-        code = sorted(Path(reference.__path__[0]).glob("*.py"))
-        text = json.dumps(key, sort_keys=True) + "".join(path.read_text() for path in code)
+        text = json.dumps(key, sort_keys=True) + reference_source()
         name = hashlib.sha256(text.encode()).hexdigest()[:16]
         folder = run.folder.resolve().parents[1] / "references" / name
         return cls(folder, len(truths.cells) * truths.n, truths.seed)
@@ -123,13 +122,13 @@ class KeptFits:
         return np.concatenate([part["quantiles"] for part in parts])
 
 
-_references: dict[str, Answering] = {}
+_references: dict[str, Reference] = {}
 """References of a process that fits."""
 
 
 def _start(config: Mapping[str, Any], names: Sequence[str]) -> None:
     """Build the references, once in each process."""
-    _references.update(references(build_simulator(config), names, max_steps=MAX_STEPS))
+    _references.update(build_references(build_simulator(config), names, max_steps=MAX_STEPS))
 
 
 def _fit(task: tuple[str, Floats, int]) -> tuple[Floats, bool]:

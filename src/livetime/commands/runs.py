@@ -47,9 +47,6 @@ def applicable_references(run: "Run", reference: Reference) -> tuple[str, ...]:
     Raises:
         UserError: for a chosen reference that does not apply.
     """
-    from livetime.reference.whittle import applicable
+    from livetime.reference.registry import applicable
 
-    try:
-        return applicable(run.simulator, reference.names)
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    return applicable(run.simulator, reference.names)

@@ -1,9 +1,9 @@
 """Answer an observation with the probability of each class, and those of classical classifiers."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,11 @@ from livetime.files.observation import Observation
 from livetime.infer.question import AnswerSettings, Verdict
 from livetime.infer.run import DAMAGED, TRAIN_AGAIN, Run
 from livetime.outputs import provenance
-from livetime.reference.classifiers import LikelihoodRatio, Logistic, Threshold
+from livetime.reference.base import ReferenceClassifier
+from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -93,18 +93,10 @@ class ClassQuestion:
     ) -> ClassResult:
         """Find the probability of each class by every method; see `Question.answer`."""
         found = {"network": run.probabilities(x)[0]}
-        logistic = _logistic(run)
-        if logistic is not None:
-            found["logistic_regression"] = logistic.probabilities(x[None])[0]
-
-        test = {}
-        threshold = _threshold(run)
-        ratio = LikelihoodRatio.of(run.simulator)
-        if threshold is not None and ratio is not None:
-            statistic = ratio.statistic(x[None])
-            found["likelihood_ratio"] = threshold.probabilities(statistic)[0]
-            value = float(statistic[0])
-            test = {"statistic": value, "p_value": threshold.false_alarm(value)}
+        test: dict[str, float] = {}
+        for name, classifier in _stored_classifiers(run).items():
+            found[name] = classifier.probabilities(x[None])[0]
+            test = {**test, **classifier.details(x)}
 
         classes = list(run.simulator.prior.classes)
         named = {key: dict(zip(classes, p.tolist(), strict=True)) for key, p in found.items()}
@@ -127,52 +119,20 @@ def _verdict(probabilities: Mapping[str, float], reasons: list[str]) -> Verdict:
     return Verdict(True, (), f"{words}, {condition}; {place}.")
 
 
-def _read_classifier(run: Run, name: str, make: Callable[[dict[str, NDArray[Any]]], T]) -> T | None:
-    """Read a classifier without a network, if training left its file.
+def _stored_classifiers(run: Run) -> dict[str, ReferenceClassifier]:
+    """Read the classifiers without a network of which training left a file.
 
-    Arguments:
-        run: whose folder has the file.
-        name: of the classifier.
-        make: builds it of named arrays; ValueError for arrays that do not fit.
+    Raises:
+        UserError: for a damaged file.
     """
-    path = run.folder / f"{name}.json"
-    if not path.exists():
-        return None
-    try:
-        lists = json.loads(path.read_text())
-        arrays = {key: np.array(values, dtype=np.float64) for key, values in lists.items()}
-        if not all(np.isfinite(values).all() for values in arrays.values()):
-            raise ValueError
-        return make(arrays)
-    except (*DAMAGED, AttributeError):
-        raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
-
-
-def _threshold(run: Run) -> Threshold | None:
-    """Read what training found of the likelihood-ratio test, if it applies."""
-
-    def make(arrays: dict[str, NDArray[Any]]) -> Threshold:
-        statistic = arrays["statistic"]
-        label = arrays["label"].astype(int)
-        if not (statistic.shape == label.shape and set(label.tolist()) == {0, 1}):
-            raise ValueError
-        return Threshold(statistic, label)
-
-    return _read_classifier(run, "likelihood_ratio", make)
-
-
-def _logistic(run: Run) -> Logistic | None:
-    """Read the logistic regression on the simulations of the training."""
-    size = run.simulator.layout.size
-    classes = len(run.simulator.prior.classes)
-    shapes = {"mean": (size,), "scale": (size,), "weights": (size, classes), "bias": (classes,)}
-
-    def make(arrays: dict[str, NDArray[Any]]) -> Logistic:
-        found = Logistic(**arrays)
-        if {name: values.shape for name, values in arrays.items()} != shapes:
-            raise ValueError
-        if (found.scale <= 0).any():
-            raise ValueError
-        return found
-
-    return _read_classifier(run, "logistic_regression", make)
+    found = {}
+    for name, classifier in classifiers_for(run.simulator).items():
+        path = run.folder / f"{name}.json"
+        if not classifier.stored or not path.exists():
+            continue
+        try:
+            plain = json.loads(path.read_text())
+            found[name] = classifier.from_plain(run.simulator, plain)
+        except (*DAMAGED, AttributeError):
+            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
+    return found

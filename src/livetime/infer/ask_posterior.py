@@ -14,7 +14,8 @@ from livetime.infer.question import AnswerSettings, Verdict
 from livetime.infer.run import Run
 from livetime.outputs import provenance
 from livetime.progress import progress, say
-from livetime.reference.whittle import Answering, applicable, references
+from livetime.reference.base import Reference
+from livetime.reference.registry import applicable, build_references
 from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
 
@@ -45,7 +46,7 @@ class PosteriorResult:
     x: Floats
     settings: AnswerSettings
     samples: Mapping[str, Samples]
-    references: Mapping[str, Answering]
+    references: Mapping[str, Reference]
     predicted: Floats
     predictive_p_value: float
     verdict: Verdict
@@ -110,9 +111,9 @@ class PosteriorQuestion:
         samples = {"network": run.posterior(x).samples(settings.draws, seed)}
 
         names = chosen_references(settings, run.simulator)
-        beside = references(run.simulator, names, **observation.reference_options)
+        beside = build_references(run.simulator, names, **observation.reference_options)
         for name, reference in beside.items():
-            say(f"sampling the {reference.name} posterior")
+            say(f"sampling the {reference.label} posterior")
             samples[name] = reference.fit(x, seed)
 
         predicted = _predict(run, observation, samples["network"], seed)
@@ -135,10 +136,7 @@ def chosen_references(settings: AnswerSettings, simulator: Simulator) -> tuple[s
     Raises:
         UserError: for one that is named and does not apply.
     """
-    try:
-        return applicable(simulator, settings.references)
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    return applicable(simulator, settings.references)
 
 
 def _predict(run: Run, observation: Observation, samples: Samples, seed: int) -> Floats:

@@ -157,6 +157,16 @@ class ReferenceClassifier(ABC):
         return len(simulator.prior.classes) > 1
 
     @classmethod
+    def slow_steps(cls, n_train: int, n: int) -> int:
+        """Return how many observations are reported as progress; 0 if all takes a second.
+
+        Arguments:
+            n_train: number of simulations in `fit`.
+            n: number of summaries in `probabilities`.
+        """
+        return 0
+
+    @classmethod
     @abstractmethod
     def fit(
         cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
@@ -171,9 +181,7 @@ class ReferenceClassifier(ABC):
         """
 
     @abstractmethod
-    def probabilities(
-        self, x: Floats, seed: int = 0, progress: Progress | None = None
-    ) -> Floats:
+    def probabilities(self, x: Floats, seed: int = 0, progress: Progress | None = None) -> Floats:
         """Return p(class | x), (B, K), each row summing to one.
 
         Arguments:

@@ -52,7 +52,7 @@ class Majority(ReferenceClassifier):
 
 
 @dataclass(frozen=True)
-class LogisticRegression(ReferenceClassifier):
+class Logistic(ReferenceClassifier):
     """Classify by logistic regression on standardised summaries, kept as plain numbers.
 
     p(class | x) is the softmax of `(x - mean)/scale @ weights + bias`. It is scikit-learn's fit,
@@ -65,7 +65,7 @@ class LogisticRegression(ReferenceClassifier):
 
     Example:
         >>> zero = np.zeros(2)
-        >>> fair = LogisticRegression(zero, zero + 1, np.zeros((2, 2)), zero)
+        >>> fair = Logistic(zero, zero + 1, np.zeros((2, 2)), zero)
         >>> fair.probabilities(np.ones((1, 2))).tolist()
         [[0.5, 0.5]]
     """
@@ -184,6 +184,11 @@ class ExactClassifier(ReferenceClassifier):
         return super().applies(simulator) and Exact.applies(simulator)
 
     @classmethod
+    def slow_steps(cls, n_train: int, n: int) -> int:
+        """Return n: each summary takes a Monte Carlo."""
+        return n
+
+    @classmethod
     def fit(
         cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
     ) -> Self:
@@ -202,7 +207,7 @@ class ExactClassifier(ReferenceClassifier):
 
 CLASSIFIERS: tuple[type[ReferenceClassifier], ...] = (
     Majority,
-    LogisticRegression,
+    Logistic,
     BoostedTrees,
     LikelihoodRatioClassifier,
     ExactClassifier,

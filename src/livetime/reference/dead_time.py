@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.reference.laws import analytic_law
-from livetime.reference.whittle import WEIGHTS, WhittleReference
-from livetime.simulate.detector import DeadTime
+from livetime.reference.periodogram import WEIGHTS, analytic_law
+from livetime.reference.whittle import WhittleReference
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
@@ -48,7 +48,7 @@ class DeadTimeModel(WhittleReference):
     @cached_property
     def detector(self) -> DeadTime:
         """Return the simulator's own detector."""
-        return self.simulator.detector_at({})
+        return cast(DeadTime, self.simulator.detector_at({}))
 
 
 @dataclass(frozen=True)

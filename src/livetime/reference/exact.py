@@ -10,11 +10,11 @@ from scipy.special import expit, logit, logsumexp
 
 from livetime.reference.annealing import anneal
 from livetime.reference.base import Progress, SampledReference
-from livetime.reference.laws import kind
+from livetime.reference.periodogram import as_arrays
 from livetime.reference.sampler import Density, log_logistic
-from livetime.reference.whittle import as_arrays
+from livetime.simulate.periodograms import PeriodogramSimulator, draws_periodograms
 from livetime.simulate.prior import Samples
-from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class Exact(SampledReference):
     Source: Barret & Vaughan 2012 (https://arxiv.org/abs/1112.0535), equation 17.
     """
 
-    simulator: TimingSimulator
+    simulator: PeriodogramSimulator
 
     name: ClassVar[str] = "exact"
     label: ClassVar[str] = "exact"
@@ -83,7 +83,7 @@ class Exact(SampledReference):
     @classmethod
     def applies(cls, simulator: Simulator) -> bool:
         """Say whether the simulator draws periodograms from a known likelihood."""
-        return kind(simulator) == "periodograms"
+        return draws_periodograms(simulator)
 
     def given(self, x: ArrayLike) -> tuple[Floats, Floats, float]:
         """Return Leahy powers (F,), shapes of their Gamma distributions (F,) and the rate.
@@ -96,7 +96,7 @@ class Exact(SampledReference):
         part = {name: values[s] for name, s in layout.slices.items()}
         segments = round(10 ** part["segments"].item())
         power = 2 * np.exp(part["power"])
-        shape = segments * layout.averaged.astype(np.float64)
+        shape = segments * layout.axis.averaged.astype(np.float64)
         return power, shape, float(10 ** part["rate_a"].item())
 
     def expected(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
@@ -206,10 +206,7 @@ class Exact(SampledReference):
 
     def _expected(self, params: Mapping[str, ArrayLike], rate: float) -> Floats:
         """Return the expected powers (n, F) of a source at a rate in counts/s."""
-        detector = self.simulator.detector
-        spectrum = self.simulator.source.spectrum
-        source = np.atleast_2d(spectrum.power(self.simulator.layout.frequency, params))
-        return detector.expected(source, {**params, "rate": np.full(len(source), rate)})
+        return np.atleast_2d(self.simulator.expected({**params, "rate": rate}))
 
     def _quadrature(self, x: ArrayLike) -> Grid:
         """Return the fine grid on which the posterior lies."""

@@ -9,7 +9,7 @@ from math import factorial, prod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livetime.simulate.power_spectrum import SHAPES, Spectrum
+from livetime.simulate.power_spectrum import POWER_SHAPES, PowerSpectrum
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -68,13 +68,13 @@ class ExpectedPower:
         order: highest order of the series.
 
     Example:
-        >>> power = ExpectedPower(Spectrum({"noise": "noise"}), log_normal=False)
+        >>> power = ExpectedPower(PowerSpectrum({"noise": "noise"}), log_normal=False)
         >>> params = {"noise_rms": 0.1, "noise_frequency": 1.0}
         >>> power(np.array([1.0]), params, 1e6).round(6)
         array([[0.003183]])
     """
 
-    spectrum: Spectrum
+    spectrum: PowerSpectrum
     log_normal: bool = True
     order: int = ORDER
 
@@ -82,11 +82,11 @@ class ExpectedPower:
         """Return the parameters (n, 1) of every component of a shape, in the shape's order.
 
         Arguments:
-            shape: a key of `SHAPES`.
+            shape: a key of `POWER_SHAPES`.
             params: physical, each a number or (n,).
         """
         names = [name for name, own in self.spectrum.components.items() if own == shape]
-        keys = SHAPES[shape].fields
+        keys = POWER_SHAPES[shape].fields
         return [[_column(params[f"{name}_{key}"]) for key in keys] for name in names]
 
     def lines(self, params: Mapping[str, ArrayLike]) -> Lines:
@@ -210,9 +210,9 @@ class ExpectedPower:
             total = total + _finite_lorentzian(frequency, rms, centre, quality, duration)
         for rms, half_width in self.fields("noise", params):
             broadened = half_width + 1 / (2 * np.pi * duration)
-            total = total + SHAPES["noise"].power(frequency, rms, broadened)
+            total = total + POWER_SHAPES["noise"].power(frequency, rms, broadened)
         for norm, index in self.fields("powerlaw", params):
-            total = total + SHAPES["powerlaw"].power(frequency, norm, index)
+            total = total + POWER_SHAPES["powerlaw"].power(frequency, norm, index)
         return total
 
 

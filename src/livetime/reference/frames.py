@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livetime.reference.expected_power import ORDER, Lines
-from livetime.reference.laws import analytic_law
+from livetime.reference.periodogram import (
+    NODES,
+    WEIGHTS,
+    PeriodogramReference,
+    analytic_law,
+    as_arrays,
+)
 from livetime.reference.sampler import Density
-from livetime.reference.whittle import NODES, WEIGHTS, PeriodogramReference, as_arrays
 from livetime.simulate.frames import FramePileUp
 from livetime.simulate.simulator import Simulator
 
@@ -80,8 +85,7 @@ class FrameModel(PeriodogramReference):
 
     @property
     def _frames(self) -> FramePileUp:
-        detector: FramePileUp = self.simulator.detector
-        return detector
+        return cast(FramePileUp, self.simulator.detector)
 
     @cached_property
     def _smoothing(self) -> Floats:
@@ -89,7 +93,7 @@ class FrameModel(PeriodogramReference):
 
         One of step and bin width is a multiple of the other.
         """
-        frequency = self.simulator.layout.frequency
+        frequency = self.simulator.layout.axis.values
         steps = (self.simulator.source.dt, self.simulator.summary.dt)
         short = min(steps)
         long = max(steps)
@@ -128,7 +132,7 @@ class FrameModel(PeriodogramReference):
         power = self.power_in_bins(params, recorded.gains, lines)
         expected = recorded.noise[:, None] + 10**observed * self._smoothing * power
         ratio = 2 * np.exp(part["power"]) / expected
-        shape = segments * layout.averaged
+        shape = segments * layout.axis.averaged
         value: Floats = -(ratio + np.log(expected)) @ shape
 
         duration = float(segments[0] * self.simulator.summary.segment_size)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor
 from livetime.reference.base import Labels, Progress, ReferenceClassifier
 from livetime.reference.dead_time import DeadTimeModel
 from livetime.reference.exact import Exact
-from livetime.reference.laws import has_qpo_and_noise, single_dead_time
-from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.periodograms import PeriodogramSimulator
+from livetime.simulate.simulator import Simulator
+from livetime.simulate.spectral import draws_spectra
+from livetime.simulate.timing import TimingSimulator
 
 Floats = NDArray[np.floating[Any]]
 
@@ -134,7 +136,7 @@ class LikelihoodRatio:
     Source: Protassov et al. 2002 (https://arxiv.org/abs/astro-ph/0201547).
     """
 
-    simulator: TimingSimulator
+    simulator: TimingSimulator | PeriodogramSimulator
     starts: int = 48
     steps: int = 150
     batch: int = 25
@@ -142,9 +144,11 @@ class LikelihoodRatio:
     @classmethod
     def applies(cls, simulator: Simulator) -> bool:
         """Say whether a QPO is the question, and the laws of the detector are known."""
-        if list(simulator.prior.classes) != ["continuum", "qpo"]:
+        if list(simulator.prior.classes) != ["continuum", "qpo"] or draws_spectra(simulator):
             return False
-        return single_dead_time(simulator) and has_qpo_and_noise(simulator)
+        timing = cast(TimingSimulator, simulator)
+        is_known = dict(timing.source.components) == {"qpo": "qpo", "noise": "noise"}
+        return is_known and timing.detector.renewal
 
     def statistic(self, x: Floats, progress: Progress | None = None) -> Floats:
         """Return 2 (ln L with a QPO - ln L without), (B,) for summaries (B, X)."""
@@ -168,14 +172,15 @@ class LikelihoodRatio:
         """Return the models of summaries (B, X), in single precision."""
         columns = zip(*(self._read(row) for row in rows), strict=True)
         parts = [torch.from_numpy(np.stack(column)).float()[:, None] for column in columns]
-        frequency = torch.from_numpy(self.simulator.layout.frequency).float()
+        frequency = torch.from_numpy(self.simulator.layout.axis.values).float()
         return _Model(*parts, frequency)
 
     def _read(self, row: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return observed power, expected noise, factor of the source and shape, each (F,)."""
         if Exact.applies(self.simulator):
-            power, shape, rate = Exact(self.simulator).given(row)
-            noise = self.simulator.detector.noise or 2.0
+            simulator = cast(PeriodogramSimulator, self.simulator)
+            power, shape, rate = Exact(simulator).given(row)
+            noise = simulator.noise or 2.0
             return power, np.full(len(power), noise), np.full(len(power), rate), shape
         observed = self._dead_time_model.recorded_powers(row)
         factor = observed.total * observed.response
@@ -183,7 +188,7 @@ class LikelihoodRatio:
 
     @cached_property
     def _dead_time_model(self) -> DeadTimeModel:
-        return DeadTimeModel(self.simulator)
+        return DeadTimeModel(cast(TimingSimulator, self.simulator))
 
     def _gain(self, model: _Model, edges: Tensor) -> Tensor:
         """Return the gain (B,) of the log-likelihood that a QPO brings."""
@@ -255,6 +260,11 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
     def applies(cls, simulator: Simulator) -> bool:
         """Say whether a QPO is the question, and the laws of the detector are known."""
         return LikelihoodRatio.applies(simulator)
+
+    @classmethod
+    def slow_steps(cls, n_train: int, n: int) -> int:
+        """Return how many statistics are computed: those of the calibration, and n."""
+        return min(MAX_CALIBRATION, n_train) + n
 
     @classmethod
     def fit(

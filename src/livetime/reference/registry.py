@@ -1,6 +1,7 @@
 """The registry of references: which there are, and which have an answer for a simulator."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from livetime.errors import UserError
@@ -66,3 +67,9 @@ def build_references(
     """
     known = references_for(simulator)
     return {name: known[name](simulator, **options) for name in names}
+
+
+def reference_source() -> str:
+    """Return the source code of all references: what a kept fit depends on."""
+    paths = sorted(Path(__file__).parent.glob("*.py"))
+    return "".join(path.read_text() for path in paths)

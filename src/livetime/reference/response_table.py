@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.simulate.detector import DeadTime
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.periodogram import Periodogram
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ def response_table(
 
     steps = int((high - low) / LOG_RATE_STEP)
     log_rate = np.linspace(low, high, steps + 2)
-    frequency = summary.layout(detector.modules).frequency
+    frequency = summary.axis.values
     rate = np.exp(log_rate)
     noise = detector.white_noise(frequency, rate, summary.dt)
     amplitude = _folded_amplitude(detector, frequency, rate, step, summary.dt)

@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlogy
 
 from livetime.reference.base import SampledReference
-from livetime.reference.laws import kind
 from livetime.simulate.davis import Davis, log_likelihood
 from livetime.simulate.simulator import Simulator
-from livetime.simulate.spectral import SpectralSimulator
+from livetime.simulate.spectral import SpectralSimulator, draws_spectra
 
 Floats = NDArray[np.float64]
 Density = Callable[[Floats], Floats]
@@ -40,7 +39,7 @@ class SpectralReference(SampledReference):
     @classmethod
     def applies(cls, simulator: Simulator) -> bool:
         """Say whether the data are a spectrum of photons."""
-        return kind(simulator) == "spectrum"
+        return draws_spectra(simulator)
 
     @cached_property
     def _grouped(self) -> Floats:

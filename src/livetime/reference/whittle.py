@@ -14,117 +14,27 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livetime.reference.base import POPULATION, SampledReference
-from livetime.reference.expected_power import ORDER, ExpectedPower, Lines
+from livetime.reference.base import POPULATION
+from livetime.reference.expected_power import ORDER
+from livetime.reference.periodogram import (
+    NODES,
+    WEIGHTS,
+    PeriodogramReference,
+    analytic_law,
+    as_arrays,
+)
 from livetime.reference.response_table import response_table
-from livetime.simulate.detector import DeadTime
-from livetime.simulate.power_spectrum import SHAPES
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.prior import Samples
-from livetime.reference.laws import analytic_law, lossless
-from livetime.simulate.simulator import Simulator, TimingSimulator
+from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
 Density = Callable[[Floats], Floats]
-
-NODES, _weights = np.polynomial.hermite_e.hermegauss(9)
-"""Nodes of a Gaussian average, in standard deviations."""
-WEIGHTS = _weights / _weights.sum()
-"""Weights of the nodes; their sum is 1."""
 
 TABLE_MARGIN = 3.0
 """The response is tabulated this far beyond the prior's rates, in ln rate."""
 MEAN_RATE_STEPS = 30
 """Steps of the iteration for the mean rate that is recorded as an observation was."""
-
-
-def as_arrays(params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-    """Return parameters, each a number or (n,), as arrays (1,) or (n,).
-
-    Example:
-        >>> as_arrays({"rate": 100})
-        {'rate': array([100.])}
-    """
-    return {name: np.atleast_1d(np.asarray(v, dtype=np.float64)) for name, v in params.items()}
-
-
-@dataclass(frozen=True)
-class PeriodogramReference(SampledReference):
-    """A reference for averaged periodograms: the source's power in the summary's bins.
-
-    Arguments:
-        simulator: gives source, detector, summary and prior.
-        draws, walkers, steps, max_steps: see `SampledReference`.
-    """
-
-    simulator: TimingSimulator
-
-    @cached_property
-    def source(self) -> ExpectedPower:
-        """Return the source's power as a segment of finite length shows it."""
-        source = self.simulator.source
-        return ExpectedPower(source.spectrum, source.log_normal)
-
-    def variance(self, params: Mapping[str, ArrayLike], lines: Lines | None = None) -> Floats:
-        """Return the variance (n,) of the log rate; for a power law that in the summary's band.
-
-        Arguments:
-            params: physical, each a number or (n,).
-            lines: those of the same params, if the caller has them.
-        """
-        layout = self.simulator.layout
-        segment_size = self.simulator.summary.segment_size
-        lines = self.source.lines(params) if lines is None else lines
-        total = lines.total
-        for norm, index in self.source.fields("powerlaw", params):
-            power = SHAPES["powerlaw"].power(layout.frequency, norm, index)
-            total = total + power @ layout.averaged / segment_size
-        return total
-
-    def power_in_bins(
-        self, params: Mapping[str, ArrayLike], gains: Floats, lines: Lines | None = None
-    ) -> Floats:
-        """Return the source's power (n, F), averaged over the W Fourier frequencies of each bin.
-
-        Two nodes serve: the mean of a bin's frequencies plus and minus their standard deviation
-        sqrt((W^2 - 1)/12)/T. Frequencies beyond the light curve's Nyquist are folded back.
-
-        Arguments:
-            params: physical, each a number or (n,).
-            gains: factor for each order of the log-normal series, (n, order) or (1, order).
-            lines: those of the same params, if the caller has them.
-        """
-        layout = self.simulator.layout
-        segment_size = self.simulator.summary.segment_size
-        step = self.simulator.source.dt
-        several = layout.averaged > 1
-        deviation = np.sqrt((layout.averaged**2 - 1) / 12) / segment_size
-        below = layout.frequency - deviation
-        above = (layout.frequency + deviation)[several]
-
-        nodes = np.concatenate([below, above])
-        folded = np.abs(nodes - np.round(nodes * step) / step)
-        power = self.source(folded, params, segment_size, gains, lines)
-        mean = power[:, : len(deviation)]
-        upper = power[:, len(deviation) :]
-        mean[:, several] = (mean[:, several] + upper) / 2
-        return mean
-
-    def slow_variance(
-        self, params: Mapping[str, ArrayLike], duration: float, gains: Floats, lines: Lines
-    ) -> Floats:
-        """Return the variance (n,) of an observation's own mean rate about the long-term one.
-
-        The variability at less than 1/duration makes it: `P(1/(2 duration))/(2 duration)`.
-
-        Arguments:
-            params: physical, each (n,).
-            duration: of the observation in s.
-            gains: factor for each order of the log-normal series, (n, order) or (1, order).
-            lines: of the source.
-        """
-        frequency = np.array([0.5 / duration])
-        power = self.source(frequency, params, duration, gains, lines)[:, 0]
-        return power / (2 * duration)
 
 
 @dataclass(frozen=True)
@@ -197,7 +107,7 @@ class WhittleReference(PeriodogramReference):
             params: physical covariates of the detector, each a number, and the `rate` that gives
                 a background its counts/s.
         """
-        names = (*self.simulator.known, "rate")
+        names = (*self.simulator.detector_covariates, "rate")
         own = {name: float(np.ravel(params[name])[0]) for name in names}
         return replace(self, simulator=self.simulator.at(own))
 
@@ -211,7 +121,7 @@ class WhittleReference(PeriodogramReference):
         values = np.asarray(x, dtype=np.float64)
         covariates = {
             name: float(ranges[name].to_physical(values[layout.slices[name]])[0])
-            for name in self.simulator.known
+            for name in self.simulator.detector_covariates
         }
         recorded = np.mean(self._recorded_rates(values))
 
@@ -227,7 +137,7 @@ class WhittleReference(PeriodogramReference):
         Arguments:
             params: physical, each a number or (n,); covariates of the detector a number.
         """
-        if self.simulator.known:
+        if self.simulator.detector_covariates:
             return self.for_observation(params).expected(params)
         values = as_arrays(params)
         lines = self.source.lines(values)
@@ -299,7 +209,7 @@ class WhittleReference(PeriodogramReference):
         channels = [name for name in ("power", "sum", "difference") if name in part]
         return RecordedPowers(
             channels=[2 * np.exp(part[name]) for name in channels],
-            shape=segments * layout.averaged.astype(np.float64),
+            shape=segments * layout.axis.averaged.astype(np.float64),
             total=float(rates.sum()),
             duration=duration,
             log_rate=float(log_rate),
@@ -319,7 +229,7 @@ class WhittleReference(PeriodogramReference):
 
         Raises: ValueError if x is not finite, or its recorded rate is impossible.
         """
-        if self.simulator.known:
+        if self.simulator.detector_covariates:
             return self.from_summary(x).likelihood(self.simulator.raw(x))
         observed = self.recorded_powers(x)
         return lambda theta: self._evaluate(theta, observed)
@@ -333,7 +243,7 @@ class WhittleReference(PeriodogramReference):
 
         Returns: `draws` samples in sampling coordinates.
         """
-        if not self.simulator.known:
+        if not self.simulator.detector_covariates:
             return super().fit(x, seed)
         samples = self.from_summary(x).fit(self.simulator.raw(x), seed)
         return replace(samples, prior=self.simulator.prior)
@@ -466,4 +376,4 @@ class Naive(WhittleReference):
     @cached_property
     def detector(self) -> DeadTime:
         """Return the simulator's detector without dead time or pile-up."""
-        return lossless(self.simulator)
+        return self.simulator.detector.naive()

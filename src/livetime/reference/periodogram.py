@@ -1,0 +1,121 @@
+"""What references for averaged periodograms share: the power of the source in the summary's bins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livetime.reference.base import SampledReference
+from livetime.reference.expected_power import ExpectedPower, Lines
+from livetime.simulate.power_spectrum import POWER_SHAPES
+from livetime.simulate.simulator import Simulator
+from livetime.simulate.timing import TimingSimulator, draws_events
+
+Floats = NDArray[np.float64]
+
+NODES, _weights = np.polynomial.hermite_e.hermegauss(9)
+"""Nodes of a Gaussian average, in standard deviations."""
+WEIGHTS = _weights / _weights.sum()
+"""Weights of the nodes; their sum is 1."""
+
+
+def analytic_law(simulator: Simulator) -> str:
+    """Return the analytic model of a simulator's periodograms of events; empty for none.
+
+    It is `dead time` or `frames`, as the detector names it.
+    """
+    if not draws_events(simulator) or not simulator.summary.is_periodogram:
+        return ""
+    return simulator.detector.law
+
+
+def as_arrays(params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+    """Return parameters, each a number or (n,), as arrays (1,) or (n,).
+
+    Example:
+        >>> as_arrays({"rate": 100})
+        {'rate': array([100.])}
+    """
+    return {name: np.atleast_1d(np.asarray(v, dtype=np.float64)) for name, v in params.items()}
+
+
+@dataclass(frozen=True)
+class PeriodogramReference(SampledReference):
+    """A reference for averaged periodograms: the source's power in the summary's bins.
+
+    Arguments:
+        simulator: gives source, detector, summary and prior.
+        draws, walkers, steps, max_steps: see `SampledReference`.
+    """
+
+    simulator: TimingSimulator
+
+    @cached_property
+    def source(self) -> ExpectedPower:
+        """Return the source's power as a segment of finite length shows it."""
+        source = self.simulator.source
+        return ExpectedPower(source.spectrum, source.log_normal)
+
+    def variance(self, params: Mapping[str, ArrayLike], lines: Lines | None = None) -> Floats:
+        """Return the variance (n,) of the log rate; for a power law that in the summary's band.
+
+        Arguments:
+            params: physical, each a number or (n,).
+            lines: those of the same params, if the caller has them.
+        """
+        layout = self.simulator.layout
+        segment_size = self.simulator.summary.segment_size
+        lines = self.source.lines(params) if lines is None else lines
+        total = lines.total
+        for norm, index in self.source.fields("powerlaw", params):
+            power = POWER_SHAPES["powerlaw"].power(layout.axis.values, norm, index)
+            total = total + power @ layout.axis.averaged / segment_size
+        return total
+
+    def power_in_bins(
+        self, params: Mapping[str, ArrayLike], gains: Floats, lines: Lines | None = None
+    ) -> Floats:
+        """Return the source's power (n, F), averaged over the W Fourier frequencies of each bin.
+
+        Two nodes serve: the mean of a bin's frequencies plus and minus their standard deviation
+        sqrt((W^2 - 1)/12)/T. Frequencies beyond the light curve's Nyquist are folded back.
+
+        Arguments:
+            params: physical, each a number or (n,).
+            gains: factor for each order of the log-normal series, (n, order) or (1, order).
+            lines: those of the same params, if the caller has them.
+        """
+        layout = self.simulator.layout
+        segment_size = self.simulator.summary.segment_size
+        step = self.simulator.source.dt
+        several = layout.axis.averaged > 1
+        deviation = np.sqrt((layout.axis.averaged**2 - 1) / 12) / segment_size
+        below = layout.axis.values - deviation
+        above = (layout.axis.values + deviation)[several]
+
+        nodes = np.concatenate([below, above])
+        folded = np.abs(nodes - np.round(nodes * step) / step)
+        power = self.source(folded, params, segment_size, gains, lines)
+        mean = power[:, : len(deviation)]
+        upper = power[:, len(deviation) :]
+        mean[:, several] = (mean[:, several] + upper) / 2
+        return mean
+
+    def slow_variance(
+        self, params: Mapping[str, ArrayLike], duration: float, gains: Floats, lines: Lines
+    ) -> Floats:
+        """Return the variance (n,) of an observation's own mean rate about the long-term one.
+
+        The variability at less than 1/duration makes it: `P(1/(2 duration))/(2 duration)`.
+
+        Arguments:
+            params: physical, each (n,).
+            duration: of the observation in s.
+            gains: factor for each order of the log-normal series, (n, order) or (1, order).
+            lines: of the source.
+        """
+        frequency = np.array([0.5 / duration])
+        power = self.source(frequency, params, duration, gains, lines)[:, 0]
+        return power / (2 * duration)
