@@ -31,7 +31,7 @@ class Majority(ReferenceClassifier):
     shares: Floats
 
     name: ClassVar[str] = "majority"
-    label: ClassVar[str] = "majority"
+    label: ClassVar[str] = "commonest class"
 
     @classmethod
     def fit(

@@ -253,7 +253,7 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
     threshold: Threshold
 
     name: ClassVar[str] = "likelihood_ratio"
-    label: ClassVar[str] = "likelihood-ratio test"
+    label: ClassVar[str] = "likelihood ratio"
     stored: ClassVar[bool] = True
 
     @classmethod

@@ -1,7 +1,6 @@
 """Turn an answer into the spectra that a figure shows: data, predictions, references."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,16 +42,9 @@ def _expected(result: PosteriorResult) -> dict[str, dict[str, Floats]]:
     out = {}
     for name, reference in result.references.items():
         medians = {key: row["median"] for key, row in result.samples[name].intervals().items()}
-        expected = _of_reference(reference, {**result.observation.covariates, **medians})
+        expected = reference.expected({**result.observation.covariates, **medians})
         out[name] = {channel: np.ravel(values) for channel, values in expected.items()}
     return out
-
-
-def _of_reference(reference: Any, params: dict[str, float]) -> dict[str, Floats]:
-    if hasattr(reference, "power"):
-        return reference.power(params)
-    found = reference.expected(params, params["exposure"])
-    return found if isinstance(found, dict) else {"spectrum": found}
 
 
 def _powers(result: PosteriorResult) -> list[Channel]:

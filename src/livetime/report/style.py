@@ -9,6 +9,9 @@ import matplotlib
 from cycler import cycler
 from matplotlib.figure import Figure
 
+from livetime.reference.classifiers import CLASSIFIER_LABELS
+from livetime.reference.registry import REFERENCE_LABELS
+
 COLUMN = 3.5
 """Width in inches of one column of a journal."""
 PAGE = 7.1
@@ -106,12 +109,9 @@ _LOOKS = {
     "likelihood_ratio": (SKY, (0, (4, 1, 1, 1)), "D"),
 }
 _LABELS = {
+    **REFERENCE_LABELS,
+    **CLASSIFIER_LABELS,
     "bright_source": "bright source, no dead time",
-    "dead_time_model": "dead-time model",
-    "averaged_dead_time_model": "averaged dead-time model",
-    "davis": "Davis model",
-    "majority": "commonest class",
-    "likelihood_ratio": "likelihood ratio",
 }
 
 
