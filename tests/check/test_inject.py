@@ -1,4 +1,4 @@
-"""The known answer of an injection: the original's posterior is that of the truth, and what dead time leaves agrees with it."""
+"""The posterior of an injected source is that of the truth; what dead time leaves agrees with it."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.check.inject import compared, quantities, whittle
+from livetime.check.agreement import injection_rows, variability
+from livetime.check.inject import bright_source_posterior
 from livetime.files.bright_source import Curve, EventList, open_bright_source
 from livetime.reference.dead_time import DeadTimeModel
 from livetime.reference.whittle import Naive
@@ -48,29 +49,29 @@ def source(truth, seed, kind):
 
 
 @pytest.mark.parametrize("kind", ["curve", "events"])
-def test_the_original_posterior_is_that_of_the_truth(kind):
+def test_the_bright_sources_posterior_is_that_of_the_truth(kind):
     rng, z = np.random.default_rng(1), []
     for case in range(12):
         truth = {"noise_rms": rng.uniform(0.1, 0.25), "noise_frequency": rng.uniform(0.3, 1.0)}
-        found = whittle(SIMULATOR, source(truth, case, kind), case).theta[:, :2]
+        found = bright_source_posterior(SIMULATOR, source(truth, case, kind), case).theta[:, :2]
         z.append((found.mean(axis=0) - np.log10(list(truth.values()))) / found.std(axis=0))
     assert (abs(np.mean(z, axis=0)) < 3.5 / np.sqrt(12)).all(), z
     assert stats.chi2.sf((np.array(z) ** 2).sum(axis=0), 12).min() > 1e-4, z
 
 
-def test_what_dead_time_leaves_agrees_with_the_original_and_the_naive_fit_does_not():
+def test_what_dead_time_leaves_agrees_with_the_bright_source_and_the_naive_fit_does_not():
     truth, off, naive = {"noise_rms": 0.15, "noise_frequency": 0.5}, [], []
     for case in range(4):
-        original = source(truth, 50 + case, "events")
+        bright = source(truth, 50 + case, "events")
         x = SIMULATOR.summarise(
-            original.through(SIMULATOR.detector, 1000.0, np.random.default_rng(case)), {}
+            bright.through(SIMULATOR.detector, 1000.0, np.random.default_rng(case)), {}
         )
         samples = {
-            "bright_source": whittle(SIMULATOR, original, 0),
+            "bright_source": bright_source_posterior(SIMULATOR, bright, 0),
             "dead_time_model": DeadTimeModel(SIMULATOR).fit(x),
         }
         samples |= {"naive": Naive(SIMULATOR, steps=200, max_steps=200).fit(x)}
-        rows = compared(SIMULATOR, 1000.0, samples)
+        rows = injection_rows(SIMULATOR, 1000.0, samples)
         off += [
             row["difference"] / row["sigma"] for row in rows if row["method"] == "dead_time_model"
         ]
@@ -88,18 +89,18 @@ def test_what_dead_time_leaves_agrees_with_the_original_and_the_naive_fit_does_n
     assert all(row["difference"] < -0.5 for row in naive)
 
 
-def test_draws_that_all_lie_on_the_priors_edge_can_be_compared():
+def test_draws_that_all_lie_on_the_priors_edge_can_be_injection_rows():
     draws = {
         name: Samples(np.tile([value, 0.0, 2.0], (9, 1)), SIMULATOR.prior)
         for name, value in (("bright_source", -1.0), ("network", -0.5))
     }
-    rows = [row for row in compared(SIMULATOR, 100.0, draws) if row["method"] == "network"]
+    rows = [row for row in injection_rows(SIMULATOR, 100.0, draws) if row["method"] == "network"]
     assert all(
         np.isfinite([row["difference"], row["sigma"], row["expected"]]).all() for row in rows
     )
 
 
-def test_of_a_power_law_the_rms_in_the_band_is_compared():
+def test_of_a_power_law_the_rms_in_the_band_is_injection_rows():
     prior = Prior(
         {
             "red_norm": Range(1e-5, 1e-2, "log"),
@@ -111,12 +112,14 @@ def test_of_a_power_law_the_rms_in_the_band_is_compared():
     simulator = TimingSimulator(
         prior, LightCurve({"red": "powerlaw"}, 1.0), DeadTime(1), Periodogram(64.0, 1.0, 0.1)
     )
-    found = quantities(simulator, Samples(np.array([[-3.0, 1.5, 4.0]]), prior))
+    found = variability(simulator, Samples(np.array([[-3.0, 1.5, 4.0]]), prior))
     f = np.arange(1, 32) / 64
-    assert found["red_rms"][1]
-    assert found["red_rms"][0][0] == pytest.approx(np.sqrt((1e-3 * f**-1.5).sum() / 64), rel=0.01)
-    assert found["red_index"][0].tolist() == [1.5]
-    assert not found["red_index"][1]
+    assert found["red_rms"].logarithmic
+    assert found["red_rms"].values[0] == pytest.approx(
+        np.sqrt((1e-3 * f**-1.5).sum() / 64), rel=0.01
+    )
+    assert found["red_index"].values.tolist() == [1.5]
+    assert not found["red_index"].logarithmic
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data folder ../shared/data is not there")
@@ -133,18 +136,20 @@ def test_the_variability_of_cygnus_x2_is_found_behind_dead_time():
         DeadTime(2),
         Periodogram(1024.0, 16.0, 0.1),
     )
-    original = open_bright_source(
+    bright = open_bright_source(
         Injection(str(DATA / "rxte" / "cygx2_std1.lc")), simulator.summary, 9
     )
-    samples = {"bright_source": whittle(simulator, original, 0)}
+    samples = {"bright_source": bright_source_posterior(simulator, bright, 0)}
     x = simulator.summarise(
-        original.through(simulator.detector, 1000.0, np.random.default_rng(0)), {}
+        bright.through(simulator.detector, 1000.0, np.random.default_rng(0)), {}
     )
     samples |= {
         "dead_time_model": DeadTimeModel(simulator).fit(x),
         "naive": Naive(simulator, steps=300, max_steps=300).fit(x),
     }
-    rows = {(row["method"], row["quantity"]): row for row in compared(simulator, 1000.0, samples)}
+    rows = {
+        (row["method"], row["quantity"]): row for row in injection_rows(simulator, 1000.0, samples)
+    }
     assert 0.02 < rows["bright_source", "red_rms"]["median"] < 0.06
     for name in ("red_rms", "red_index"):
         row = rows["dead_time_model", name]

@@ -57,19 +57,23 @@ def inject(settings: InjectSettings) -> Path:
     refuse_existing(folder, settings.overwrite, [path])
     run = open_posterior_run(settings.run)
 
-    from livetime.check import inject as check_inject
+    from livetime.check.inject import (
+        InjectionPlan,
+        check_injection,
+        default_rates,
+        inject_source,
+    )
     from livetime.files.bright_source import open_bright_source
     from livetime.report.injection import save_injection
 
     fixed = dict(settings.fixed)
-    rates = injection.rates or check_inject.default_rates(run)
-    summary, most = check_inject.refuse(run, rates, fixed)
+    rates = injection.rates or default_rates(run)
+    plan = InjectionPlan(rates, fixed, settings.draws, settings.seed)
+    summary, most = check_injection(run, plan)
     names = applicable_references(run, reference)
     source = open_bright_source(injection, summary, most)
     with new_folder(folder, settings.overwrite, [path, run.folder]) as aside:
-        injected = check_inject.inject(
-            run, source, rates, fixed, names, settings.draws, settings.seed
-        )
+        injected = inject_source(run, source, plan, names)
         record = {"run": str(run.folder), "seed": settings.seed, "fixed": fixed}
         save_injection(injected, record, aside)
     return folder

@@ -49,7 +49,7 @@ def save_injection(injected: Injected, settings: Mapping[str, Any], folder: Path
         "Settings": facts(fact_rows(dict(settings))),
     }
     banner = Banner.DISTRUST if _contradicts(injected) else Banner.TRUST
-    title = f"livetime: injection of {Path(injected.original.path).name}"
+    title = f"livetime: injection of {Path(injected.source.path).name}"
     Page(title, banner, injected.verdict, parts).write(folder / "report.html")
 
 

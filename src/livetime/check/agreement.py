@@ -1,0 +1,178 @@
+"""Compare posteriors of an injected source with its own posterior, that without dead time."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livetime.check.coverage_map import powerlaw_rms
+from livetime.simulate.power_spectrum import POWER_SHAPES
+from livetime.simulate.prior import Samples
+from livetime.simulate.timing import TimingSimulator
+
+Floats = NDArray[np.floating[Any]]
+Row = dict[str, Any]
+BRIGHT_SOURCE = "bright_source"
+"""Name of the posterior of the source without dead time."""
+MIN_SCATTER = 0.3
+"""Least scatter of a median about the bright source's, in half-widths: neither is exact."""
+MAX_SCATTERS = 3.0
+"""Scatters of a difference beyond which two posteriors contradict each other."""
+MIN_VARIANCE = 1e-12
+"""Least variance of a scatter, for draws that all lie on an edge of the prior."""
+
+
+@dataclass(frozen=True)
+class Variability:
+    """Draws of one quantity that describes variability.
+
+    Arguments:
+        values: in physical units, (n,).
+        logarithmic: whether it is compared by its logarithm.
+
+    Example:
+        >>> Variability(np.array([1.0, 2.0, 3.0]), logarithmic=False).scaled
+        array([1.32, 2.  , 2.68])
+    """
+
+    values: Floats
+    logarithmic: bool
+
+    @property
+    def quantiles(self) -> Floats:
+        """The 68% interval and the median: low, median, high."""
+        return np.quantile(self.values, [0.16, 0.5, 0.84])
+
+    @property
+    def scaled(self) -> Floats:
+        """The quantiles, of the logarithm where that is compared."""
+        return np.log(self.quantiles) if self.logarithmic else self.quantiles
+
+    @property
+    def half_width(self) -> float:
+        """Half of the 68% interval, on the scale of the comparison."""
+        low, _, high = self.scaled
+        return float(high - low) / 2
+
+
+def variability(simulator: TimingSimulator, samples: Samples) -> dict[str, Variability]:
+    """Find rms and frequency of every component of the power spectrum.
+
+    Of a power law, whose norm is an extrapolation to 1 Hz, they are the fractional rms in the
+    summary's band, and the index.
+
+    Arguments:
+        simulator: names the components.
+        samples: draws from a posterior.
+    """
+    values = samples.physical()
+    found = {}
+    for name, shape in simulator.source.spectrum.components.items():
+        if shape == "powerlaw":
+            rms = powerlaw_rms(simulator, name, values)
+            found[f"{name}_rms"] = Variability(rms, logarithmic=True)
+            found[f"{name}_index"] = Variability(values[f"{name}_index"], logarithmic=False)
+            continue
+        fields = [field for field in POWER_SHAPES[shape].fields if field != "quality"]
+        for field in fields:
+            key = f"{name}_{field}"
+            found[key] = Variability(values[key], logarithmic=True)
+    return found
+
+
+def injection_rows(
+    simulator: TimingSimulator, rate: float, samples: Mapping[str, Samples]
+) -> list[Row]:
+    """Compare every method with the bright source's own posterior, quantity by quantity.
+
+    The bright source's posterior knows more than what dead time leaves. If that is all that
+    differs, the median of another exact posterior scatters about its median with the difference
+    of both variances (Hausman 1978, doi:10.2307/1913827).
+
+    Arguments:
+        simulator: of the run.
+        rate: incident counts/s per module.
+        samples: method -> draws; one of them is `BRIGHT_SOURCE`.
+
+    Returns:
+        rows with median and 68% interval. Methods other than `BRIGHT_SOURCE` also have the
+        difference of the medians and whether the median lies inside the bright source's 68%
+        interval; except for the naive fit, the scatter `sigma` and the probability `expected`
+        of lying inside.
+    """
+    truth = variability(simulator, samples[BRIGHT_SOURCE])
+    rows = []
+    for method, draws in samples.items():
+        for name, own in variability(simulator, draws).items():
+            low, median, high = own.quantiles.tolist()
+            row = {"rate": rate, "method": method, "quantity": name}
+            row |= {"median": median, "lo68": low, "hi68": high}
+            if method != BRIGHT_SOURCE:
+                row |= _difference(own, truth[name])
+            if method not in (BRIGHT_SOURCE, "naive"):
+                row |= _scatter(own.half_width, truth[name].half_width)
+            rows.append(row)
+    return rows
+
+
+def _difference(own: Variability, truth: Variability) -> Row:
+    low, _, high = truth.quantiles
+    difference = own.scaled[1] - truth.scaled[1]
+    inside = low <= own.quantiles[1] <= high
+    return {"difference": float(difference), "inside68": bool(inside)}
+
+
+def _scatter(half_width: float, truth: float) -> Row:
+    """Find the scatter of an exact posterior's median, and how often it would lie inside."""
+    difference = half_width**2 - truth**2
+    sigma = math.sqrt(max(difference, (MIN_SCATTER * half_width) ** 2, MIN_VARIANCE))
+    return {"sigma": sigma, "expected": math.erf(truth / sigma / math.sqrt(2))}
+
+
+def agreement(rows: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """Find whether all medians of a method lie inside the bright source's 68% intervals."""
+    methods = dict.fromkeys(row["method"] for row in rows if row["method"] != BRIGHT_SOURCE)
+    return {
+        method: all(row["inside68"] for row in rows if row["method"] == method)
+        for method in methods
+    }
+
+
+def contradicts(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether any of the network's medians is too far from the bright source's."""
+    own = [row for row in rows if row["method"] == "network"]
+    return any(abs(row["difference"]) > MAX_SCATTERS * row["sigma"] for row in own)
+
+
+def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Judge the network, and the naive fit if there is one, in a sentence each."""
+    network = [row for row in rows if row["method"] == "network"]
+    naive = [row for row in rows if row["method"] == "naive"]
+    sentences = [_network_sentence(network)]
+    if naive:
+        agrees = "agrees" if all(row["inside68"] for row in naive) else "does not agree"
+        sentences.append(f"The naive fit {agrees} with it: {_inside(naive)}.")
+    return " ".join(sentences)
+
+
+def _inside(rows: Sequence[Mapping[str, Any]]) -> str:
+    inside = sum(row["inside68"] for row in rows)
+    where = "inside the 68% interval of the source without dead time"
+    return f"{inside} of {len(rows)} medians lie {where}"
+
+
+def _network_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    verb = "is consistent with"
+    if contradicts(rows):
+        verb = "contradicts"
+    elif all(row["inside68"] for row in rows):
+        verb = "agrees with"
+    expected = sum(row["expected"] for row in rows)
+    worst = max(abs(row["difference"]) / row["sigma"] for row in rows)
+    return (
+        f"The network {verb} the bright source: {_inside(rows)} ({expected:.1f} expected); "
+        f"the largest difference is {worst:.1f} standard deviations."
+    )
