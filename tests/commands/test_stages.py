@@ -357,7 +357,7 @@ def test_a_bright_source_is_injected(trained, capsys, tmp_path):
         capsys, *words, "inject.rates=[5000]"
     )
     assert "inject.path is missing" in refused(capsys, *words[:2], *words[3:])
-    assert "fixed.dead_time is not one of the detector's covariates" in refused(
+    assert "fixed.dead_time is not a covariate of the run's detector" in refused(
         capsys, *words, "fixed.dead_time=1e-3"
     )
     assert "rates is [-1.0]" in refused(capsys, *words, "inject.rates=[-1]")
