@@ -750,7 +750,7 @@ def test_help_describes_the_experiments():
         text = command_help(name)
         for path in (CONFIGS / "experiment").glob("*.yaml"):
             assert re.search(rf"^  {path.stem}: [\d,]+ simulations", text, re.MULTILINE)
-    assert "demo: 16,000 simulations, about 2 minutes on 2 cores" in command_help("train")
+    assert "demo: 16,000 simulations, up to 2 minutes on 2 cores" in command_help("train")
 
 
 def test_the_version_is_that_of_the_package(capsys, elsewhere):

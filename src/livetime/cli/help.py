@@ -242,7 +242,7 @@ def _table(keys: Sequence[Key]) -> list[str]:
 
 def _choices(root: Root) -> list[str]:
     """List the choices of each group, and of the groups inside it."""
-    lines = ["", "Groups (choose with group=name, change with group.key=value):"]
+    lines = []
     for group, default in root.groups.items():
         if group == "experiment":
             continue
@@ -253,7 +253,8 @@ def _choices(root: Root) -> list[str]:
             chosen = f" (default {default})" if folder == group and default != "null" else ""
             text = f"  {folder + ':':15} {names}{chosen}"
             lines.append(fill(text, WIDTH, subsequent_indent=" " * 18))
-    return lines
+    title = "Groups (choose with group=name, change with group.key=value):"
+    return ["", title, *lines] if lines else []
 
 
 def _inner(group: str) -> list[str]:
@@ -291,6 +292,6 @@ def describe_experiment(path: Path) -> list[str]:
 
     cost = f"{int(size[1]):,} simulations" if size else ""
     if minutes:
-        cost += f", about {minutes[1]} minutes on 2 cores"
+        cost += f", up to {minutes[1]} minutes on 2 cores"
     body = fill(purpose, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return [f"  {path.stem}: {cost}", *body.splitlines()]

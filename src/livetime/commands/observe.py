@@ -1,6 +1,6 @@
 """`livetime observe`: write one simulated observation, with known truth, as a mission would."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,12 +9,11 @@ import numpy as np
 
 from livetime.commands.settings import ExperimentSettings, result_folder
 from livetime.errors import UserError
-from livetime.outputs import new_folder, outputs_folder, stamp, write_json
-from livetime.progress import say
+from livetime.outputs import new_folder, outputs_folder, refuse_existing, stamp, write_json
+from livetime.progress import progress, say
 
 if TYPE_CHECKING:
     from livetime.simulate.detector import Events
-    from livetime.simulate.simulator import Simulator
     from livetime.simulate.timing import TimingSimulator
 
 
@@ -44,50 +43,100 @@ def observe(settings: ObserveSettings) -> Path:
 
     Returns: the folder of the files.
     """
-    from livetime.files.writing import write_spectrum
     from livetime.infer.build import build_simulator, check_truth, draw_truth
-    from livetime.simulate.periodograms import draws_periodograms
-    from livetime.simulate.simulator import stream
-    from livetime.simulate.timing import draws_events
 
-    simulator: Any = build_simulator(asdict(settings))
-    if draws_periodograms(simulator):
-        problem = "draws periodograms, and no events that could be written"
-        raise UserError("simulator", problem, "take one of events, with a detector")
+    simulator = build_simulator(asdict(settings))
+    if simulator.kind not in WRITERS:
+        raise UserError(
+            "simulator", f"draws {simulator.kind}, which no file contains", "take simulator timing"
+        )
     check_truth(settings.truth, simulator.prior)
     truth, label = draw_truth(simulator, settings.truth, settings.seed)
     default = outputs_folder(settings.outputs) / settings.name / f"observation_{stamp()}"
     folder = result_folder(settings.output, default)
-    try:
-        events = simulator.events(truth, stream(settings.seed, 0))
-        if draws_events(simulator):
-            _ = simulator.detector_at(truth).row_dead_time  # which the files need
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    with new_folder(folder, settings.overwrite) as aside:
-        if draws_events(simulator):
-            _write_events(events, simulator, truth, aside)
-        else:
-            write_spectrum(events, truth["exposure"], simulator.detector, aside)
-        write_json(aside / "truth.json", {**truth, **label})
+    refuse_existing(folder, settings.overwrite)
+
+    with progress("observe", 2, "steps") as bar:
+        recorded = _record(simulator, truth, settings.seed)
+        bar.advance(text="recorded")
+        with new_folder(folder, settings.overwrite) as aside:
+            WRITERS[simulator.kind](recorded, simulator, truth, aside)
+            write_json(aside / "truth.json", {**truth, **label})
+        bar.advance(text="written")
+
     if label:
         say(f"drawn from the class {label['class']}; another seed draws another")
-    if "hardness" in truth:
-        say(f"events of {simulator.summary.hard_energy:g} keV or more are hard")
-    if draws_events(simulator) and simulator.detector_covariates:
-        _say_instrument(events, simulator, truth)
+    for remark in _remarks(recorded, simulator, truth):
+        say(remark)
     drawn = [f"{name} = {truth[name]:.4g}" for name in truth if name not in settings.truth]
     if drawn:
         say(f"drawn from the prior: {', '.join(drawn)}")
     return folder
 
 
-def _say_instrument(events: "Events", simulator: "Simulator", truth: Mapping[str, float]) -> None:
-    """Print the settings of `infer` for a run that takes any detector."""
+def _record(simulator: Any, truth: Mapping[str, float], seed: int) -> Any:
+    """Simulate what the detector records; UserError for a truth that it cannot record."""
+    from livetime.simulate.simulator import stream
+
+    try:
+        return simulator.events(truth, stream(seed, 0))
+    except ValueError as error:
+        raise UserError("truth", f"cannot be observed: {error}", "change it") from None
+
+
+def _write_events(
+    events: "Events", simulator: "TimingSimulator", truth: Mapping[str, float], folder: Path
+) -> None:
+    """Write one event file for each module, under a mission's name if its numbers are those."""
+    from livetime.files.mission import find_mission, similar_dead_time
+    from livetime.files.writing import write_events
+
+    detector = simulator.detector_at(truth)
+    nustar = find_mission("NuSTAR", "FPMA")
+    is_nustar = bool(
+        nustar
+        and simulator.detector.renewal
+        and similar_dead_time(nustar.dead_time, simulator.detector.mean_dead_time)
+    )
+    telescope = "NuSTAR" if is_nustar else ""
+    instruments = ("FPMA", "FPMB") if is_nustar else ("SIMA", "SIMB")
+    paths = [folder / f"{'AB'[module]}.evt" for module in range(simulator.detector.modules)]
+    try:
+        write_events(
+            events,
+            paths,
+            dead_time=detector.row_dead_time,
+            instruments=instruments,
+            keywords={"TELESCOP": telescope, **detector.keywords(events.gti)},
+        )
+    except ValueError as error:
+        statement, _, remedy = str(error).partition("; ")
+        problem = f"cannot be written: {statement}"
+        raise UserError("detector", problem, remedy or "take another") from None
+
+
+def _write_spectrum(events: Any, simulator: Any, truth: Mapping[str, float], folder: Path) -> None:
+    """Write a spectrum of counts, and the response beside it."""
+    from livetime.files.writing import write_spectrum
+
+    write_spectrum(events, truth["exposure"], simulator.detector, folder)
+
+
+WRITERS: dict[str, Callable[..., None]] = {"events": _write_events, "spectrum": _write_spectrum}
+"""Kind of simulator -> what writes its observations."""
+
+
+def _remarks(events: Any, simulator: Any, truth: Mapping[str, float]) -> Iterator[str]:
+    """Word what a person needs to infer from the files."""
     from livetime.simulate.dead_time_detector import COVARIATES
 
-    recorded = len(events.times[0]) / float(np.diff(events.gti).sum())
+    if "hardness" in truth:
+        yield f"events of {simulator.summary.hard_energy:g} keV or more are hard"
+    if not simulator.detector_covariates:
+        return
+
     # The background is asked for in recorded counts/s.
+    recorded = len(events.times[0]) / float(np.diff(events.gti).sum())
     background = truth.get("background_share", 0.0) * recorded
     values = {**truth, "background_share": background}
     words = [
@@ -95,35 +144,4 @@ def _say_instrument(events: "Events", simulator: "Simulator", truth: Mapping[str
         for option, name in COVARIATES.items()
         if name in simulator.detector_covariates
     ]
-    say(f"infer from it with {' '.join(words)}")
-
-
-def _write_events(
-    events: "Events", simulator: "TimingSimulator", truth: Mapping[str, float], folder: Path
-) -> None:
-    from livetime.files.mission import find_mission, similar_dead_time
-    from livetime.files.writing import write_events
-
-    paths = [folder / f"{'AB'[m]}.evt" for m in range(simulator.detector.modules)]
-    # A mission's name stands for the mission's numbers.
-    nustar = find_mission("NuSTAR", "FPMA")
-    is_one = (
-        nustar
-        and simulator.detector.renewal
-        and similar_dead_time(nustar.dead_time, simulator.detector.mean_dead_time)
-    )
-    telescope, instruments = ("NuSTAR", ("FPMA", "FPMB")) if is_one else ("", ("SIMA", "SIMB"))
-    detector = simulator.detector_at(truth)
-    keywords = {"TELESCOP": telescope, **detector.keywords(events.gti)}
-    try:
-        write_events(
-            events,
-            paths,
-            dead_time=detector.row_dead_time,
-            instruments=instruments,
-            keywords=keywords,
-        )
-    except ValueError as error:
-        raise UserError(
-            f"truth.rate is {truth['rate']:g} counts/s: {error}; take a lower one"
-        ) from None
+    yield f"infer from it with {' '.join(words)}"
