@@ -1,0 +1,91 @@
+"""Check finished runs, and refuse damaged ones, through the command line."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import refused, run
+
+
+def test_evaluate(trained, capsys, tmp_path):
+    run_folder = trained("demo")
+    words = ["stress=[linear,drift,no_qpo]", f"output={tmp_path}/evaluation"]
+    answer = run(capsys, "evaluate", f"run={run_folder}", "n=200", *words)
+    numbers = json.loads(Path(answer, "evaluation.json").read_text())
+    assert numbers["n"] == 200
+    assert Path(answer, "coverage_map.png").exists()
+    assert [found["along"] for found in numbers["coverage_maps"]] == [
+        ["rate x dead time", "rms"],
+        ["rate x dead time", "segments"],
+    ]
+    told = numbers["robustness"]
+    assert told["drift"]["n"] == 200
+    assert (
+        told["drift"]["own_coverage"] == numbers["coverage"]
+    )  # all of them have the same parameters
+    assert 0 < told["linear"]["left_out"] < 1
+    assert 0 <= told["no_qpo"]["qpos"]["qpo_rms"]["detected"] <= 1
+    assert "a rate that drifts" in Path(answer, "report.html").read_text()
+    assert "stress has flare" in refused(capsys, "evaluate", f"run={run_folder}", "stress=flare")
+    assert "stress has ['drift']" in refused(
+        capsys, "evaluate", f"run={run_folder}", "stress=[[drift]]"
+    )
+    for n in (99, 10**19):
+        assert f"n is {n}" in refused(capsys, "evaluate", f"run={run_folder}", f"n={n}")
+    assert "seed" in refused(capsys, "evaluate", f"run={run_folder}", "seed=1")
+
+
+def test_a_damaged_run_is_named_with_its_remedy(trained, capsys, tmp_path):
+    def said_of(change) -> str:
+        copy = shutil.copytree(trained("demo"), tmp_path / "run")
+        change(copy)
+        said = refused(capsys, "evaluate", f"run={copy}", "n=100", f"output={tmp_path}/answer")
+        shutil.rmtree(copy)
+        return said
+
+    def not_finite(copy: Path) -> None:
+        path = copy / "member_0" / "checkpoints" / "best.ckpt"
+        checkpoint = torch.load(path, weights_only=True)
+        next(v for v in checkpoint["state_dict"].values() if v.is_floating_point()).fill_(math.nan)
+        torch.save(checkpoint, path)
+
+    def exchanged(copy: Path) -> None:
+        seen = json.loads((copy / "training_range.json").read_text())
+        (copy / "training_range.json").write_text(
+            json.dumps({**seen, "low": seen["high"], "high": seen["low"]})
+        )
+
+    assert "best.ckpt holds weights that are not finite; train again" in said_of(not_finite)
+    assert "training_range.json does not fit" in said_of(exchanged)
+    assert "width.json is damaged" in said_of(
+        lambda copy: (copy / "width.json").write_text('{"width": 1' + 400 * "0" + "}")
+    )
+    assert "0 of 1 members that its config.json asks for; train again" in said_of(
+        lambda copy: shutil.rmtree(copy / "member_0")
+    )
+    assert not (tmp_path / "answer").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c["prior"]["parameters"]["rate"].update(high=150.0),
+        lambda c: c["summary"].update(rebin=0.1),
+        lambda c: c.pop("prior"),
+        lambda c: c.update(training=None),
+        lambda c: c.update(source=3),
+        lambda c: c["source"].update(_target_="os.system"),
+    ],
+)
+def test_a_run_whose_config_was_changed_is_refused(trained, capsys, tmp_path, change):
+    run_folder = trained("demo")
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    config = json.loads((copy / "config.json").read_text())
+    change(config)
+    (copy / "config.json").write_text(json.dumps(config))
+    assert refused(capsys, "evaluate", f"run={copy}", "n=100")
+    assert not list(copy.glob("evaluate*"))

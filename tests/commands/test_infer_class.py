@@ -1,0 +1,122 @@
+"""From simulated files to the probabilities of classes, through the command line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import refused, run
+
+
+def test_a_classifier_gives_the_classes_of_an_event_file(trained, capsys, tmp_path):
+    run_folder = trained("qpo_cnn")
+    files = run(
+        capsys,
+        "observe",
+        "experiment=qpo_cnn",
+        f"output={tmp_path}/mine",
+        "truth.segments=3",
+        "truth.rate=300",
+    )
+    given = f"observation.path=[{files}/A.evt,{files}/B.evt]"
+    answer = Path(run(capsys, "infer", f"run={run_folder}", given, f"output={tmp_path}/answer"))
+    summary = json.loads((answer / "summary.json").read_text())
+    assert set(summary["references"]) == {"logistic_regression", "likelihood_ratio"}
+    for probabilities in (summary["classes"], *summary["references"].values()):
+        assert list(probabilities) == ["continuum", "qpo"]
+        assert sum(probabilities.values()) == pytest.approx(1)
+    assert 0 < summary["likelihood_ratio_test"]["p_value"] <= 1
+    assert summary["verdict"] in (answer / "report.html").read_text()
+    assert (answer / "classes.png").stat().st_size > 0
+
+
+def test_a_state_is_found_from_an_event_file_with_energies(trained, capsys, tmp_path):
+    run_folder = trained("states_perceptron")
+    files = run(
+        capsys,
+        "observe",
+        "experiment=states_perceptron",
+        f"output={tmp_path}/mine",
+        "truth.segments=3",
+        "truth.rate=50",
+    )
+    words = [
+        "infer",
+        f"run={run_folder}",
+        f"observation.path=[{files}/A.evt,{files}/B.evt]",
+        f"output={tmp_path}/answer",
+    ]
+    assert "all soft" in refused(capsys, *words, "observation.hard=100")
+    answer = Path(run(capsys, *words, "observation.hard=10"))
+    summary = json.loads((answer / "summary.json").read_text())
+    assert list(summary["classes"]) == ["hard", "hard_intermediate", "soft_intermediate", "soft"]
+    assert sum(summary["references"]["logistic_regression"].values()) == pytest.approx(1)
+    truth = json.loads(Path(files, "truth.json").read_text())
+    names = json.loads((run_folder / "training_range.json").read_text())["names"]
+    assert {"power_colour_1", "hardness", "segments"} <= set(names)
+    assert truth["segments"] == 3
+    assert not any("hardness" in w for w in summary["warnings"])
+
+
+def test_a_classifier_has_no_posterior(trained, capsys, tmp_path):
+    run_folder = trained("qpo_cnn")
+    files = run(
+        capsys, "observe", "experiment=qpo_cnn", f"output={tmp_path}/mine", "truth.segments=4"
+    )
+    given = f"observation.path=[{files}/A.evt,{files}/B.evt]"
+    words = ["infer", f"run={run_folder}", given, f"output={tmp_path}/answer"]
+    assert "is a classifier (continuum, qpo)" in refused(capsys, *words, "reference.names=[naive]")
+    assert "is a classifier" in refused(
+        capsys,
+        "compare",
+        f"run={run_folder}",
+        "grid.qpo_rms=[0.1]",
+        "n=2",
+        f"output={tmp_path}/answer",
+    )
+    assert not (tmp_path / "answer").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        (
+            "likelihood_ratio.json",
+            '{"statistic": [1, 2], "label": [0, 0]}',
+            "likelihood_ratio.json is damaged",
+        ),
+        ("likelihood_ratio.json", "[]", "likelihood_ratio.json is damaged"),
+        (
+            "logistic_regression.json",
+            '{"mean": [1], "scale": [1], "weights": [[1, 2]], "bias": [1, 2]}',
+            "logistic_regression.json is damaged",
+        ),
+        ("logistic_regression.json", '{"mean": [NaN]}', "logistic_regression.json is damaged"),
+        ("metrics.json", None, "is not finished"),
+        ("metrics.json", "no", "metrics.json is damaged"),
+        ("metrics.json", "{}", "metrics.json is damaged"),
+        ("metrics.json", '{"good": "no", "verdict": "fine"}', "metrics.json is damaged"),
+        ("training_range.json", '{"low": 1, "high": 2}', "training_range.json does not fit"),
+    ],
+)
+def test_a_damaged_run_of_a_classifier_is_named(trained, capsys, tmp_path, file, content, said):
+    copy = shutil.copytree(trained("qpo_cnn"), tmp_path / "run")
+    (copy / file).unlink()
+    if content:
+        (copy / file).write_text(content)
+    files = run(
+        capsys,
+        "observe",
+        "experiment=qpo_cnn",
+        f"output={tmp_path}/mine",
+        "truth.segments=3",
+        "truth.rate=300",
+    )
+    words = [
+        "infer",
+        f"run={copy}",
+        f"observation.path=[{files}/A.evt,{files}/B.evt]",
+        f"output={tmp_path}/answer",
+    ]
+    assert said in refused(capsys, *words)
+    assert not (tmp_path / "answer").exists()
