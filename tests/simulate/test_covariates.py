@@ -8,7 +8,8 @@ from scipy import stats
 
 from livetime.simulate.bank import bank_hash
 from livetime.simulate.binned_dead_time import is_faster
-from livetime.simulate.dead_time_detector import MIN_LIVE_FRACTION, DeadTime
+from livetime.simulate.dead_time_detector import DeadTime
+from livetime.simulate.dead_time_laws import MIN_LIVE_FRACTION
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Prior, Range

@@ -70,20 +70,18 @@ def record_of_all(  # type: ignore[no-untyped-def] # pragma: no cover
     As `record_directly`, but each event falls on one of the detectors, and is kept if that one
     is not blind. `free` (detectors,) is the time from which on each is not.
     """
-    bins = len(values)
     single = len(low) == 1
     tau = low[0]
     while n < len(out):
         need = exponential(bits)
-        while k < bins:
-            room = (scale * values[k] + offset) * ((k + 1) * dt - t)
-            if need < room:
-                break
+        room = (scale * values[k] + offset) * ((k + 1) * dt - t)
+        while need >= room:
             need -= room
             k += 1
             t = k * dt
-        if k == bins:
-            break
+            if k == len(values):
+                return n, k, t
+            room = (scale * values[k] + offset) * ((k + 1) * dt - t)
         t += need / (scale * values[k] + offset)
 
         d = int(uniform(bits) * len(free)) if len(free) > 1 else 0

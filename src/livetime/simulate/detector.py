@@ -126,7 +126,7 @@ class Detector(ABC):
 
     @property
     def law(self) -> Law:
-        """Name the analytic model of the detector's power spectrum; empty where there is none."""
+        """Name the analytic model of the detector's power spectrum; empty if it has no model."""
         return ""
 
     def check(self, prior: Prior, summary: "Summary") -> None:
@@ -205,7 +205,7 @@ class Detector(ABC):
     def naive(self) -> "DeadTime":
         """Return the detector that an analysis without dead time and pile-up assumes.
 
-        Raises: ValueError where there is none.
+        Raises: ValueError if no such detector exists.
         """
         raise ValueError(f"detector is {type(self).__name__}, which has no naive counterpart")
 

@@ -30,7 +30,7 @@ class PeriodogramSimulator(Simulator):
 
     Arguments:
         prior: its parameters must be those of the source except `rate`, which is a covariate, as
-            is `segments`; and `noise_level` where `noise` is None.
+            is `segments`; with `noise=None` also `noise_level`.
         source: gives the power spectrum.
         summary: gives frequencies and segments.
         noise: white-noise level in Leahy units; None makes it the parameter `noise_level`.
