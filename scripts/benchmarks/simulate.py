@@ -156,7 +156,7 @@ def _ours(seconds: int, grid: float):
 def _floor(simulator, seconds: int) -> Callable[[], None]:
     from scipy import fft
 
-    from livetime.simulate.periodogram import BLOCK
+    from livetime.simulate.periodogram import MAX_TRANSFORMED
     from livetime.simulate.simulator import stream
 
     source, summary, rng = simulator.source, simulator.summary, stream(1, 0)
@@ -166,7 +166,7 @@ def _floor(simulator, seconds: int) -> Callable[[], None]:
     ]
     long = fft.next_fast_len(int(np.ceil(seconds / source.dt * source.stretch)), real=True)
     spectrum = np.ones(long // 2 + 1, dtype=np.complex64)
-    block = np.ones((max(1, BLOCK // summary.bins), summary.bins), dtype=np.float32)
+    block = np.ones((max(1, MAX_TRANSFORMED // summary.bins), summary.bins), dtype=np.float32)
     blocks = round(seconds / SEGMENT / len(block)) * len(events)
 
     def step() -> None:

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from livetime.simulate.curve_features import CURVE_FEATURES, curve_features
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.detector import Events
-from livetime.simulate.features import BANDS, CURVE_FEATURES, Features, _State, curve_features
+from livetime.simulate.features import BANDS, Features, _State
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import segment_starts
 from livetime.simulate.prior import Prior, Range

@@ -344,7 +344,7 @@ def test_powers_do_not_depend_on_how_many_segments_are_transformed_at_once(monke
     counts = np.random.default_rng(4).poisson(3.0, (modules, 9, summary.bins)).astype(np.float32)
     found = []
     for block in (1, 4 * summary.bins, 2**20):
-        monkeypatch.setattr(module, "BLOCK", block)
+        monkeypatch.setattr(module, "MAX_TRANSFORMED", block)
         found.append(np.array(summary.of_counts(list(counts.copy()))[0]))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])

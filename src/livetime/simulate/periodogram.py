@@ -1,4 +1,4 @@
-"""Summaries: events become one vector. Simulated and observed events go through the same one."""
+"""Averaged periodograms of binned events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,18 @@ from livetime.simulate.layout import Axis, Block, Layout
 from livetime.simulate.summary import Summary, rate_blocks, segments_block
 
 Floats = NDArray[np.float64]
-BLOCK = 2**16
-"""Numbers that are transformed at once for each module: what fits in a core's cache, and several segments where they are short."""
+Counts = NDArray[np.float32]
+
+MAX_TRANSFORMED = 2**16
+"""Numbers that are transformed at once for each module.
+
+They fit in a core's cache, and are several segments where these are short.
+"""
 
 
 @njit(nogil=True, cache=True)
 def bin_counts(times, starts, dt, counts):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Adds sorted times to counts (S, N) in N bins of dt from each of the sorted starts."""
+    """Add sorted times to counts (S, N) in N bins of dt from each of the sorted starts (S,)."""
     bins = counts.shape[1]
     i = 0
     for s in range(len(starts)):
@@ -37,7 +42,8 @@ def bin_counts(times, starts, dt, counts):  # type: ignore[no-untyped-def] # pra
 
 @njit(nogil=True, cache=True)
 def _total(counts):  # type: ignore[no-untyped-def] # pragma: no cover
-    total = np.int64(0)  # counts are whole: integers are added many at a time
+    # Counts are whole numbers, and integers are added many at a time.
+    total = np.int64(0)
     for s in range(counts.shape[0]):
         for k in range(counts.shape[1]):
             total += np.int64(counts[s, k])
@@ -53,7 +59,10 @@ def _subtract(counts, mean):  # type: ignore[no-untyped-def] # pragma: no cover
 
 @njit(nogil=True, cache=True)
 def _add_power(a, b, power):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Adds the squares of the numbers in a (S, P), summed over S, to power (1, P); to power (2, P) those of a + b and of a - b."""
+    """Add squares of transforms (S, P), summed over S, to power.
+
+    To power (1, P) are added those of a; to power (2, P) those of a + b and of a - b.
+    """
     for s in range(a.shape[0]):
         for k in range(power.shape[1]):
             if len(power) == 1:
@@ -64,34 +73,74 @@ def _add_power(a, b, power):  # type: ignore[no-untyped-def] # pragma: no cover
 
 
 def segment_starts(gti: Floats, segment_size: float) -> Floats:
-    """Start times of the whole segments in each good time interval, (S,) in s; what is left of an interval is not used."""
-    starts = [a + segment_size * np.arange(np.floor((b - a) / segment_size + 1e-9)) for a, b in gti]
-    return np.concatenate([np.zeros(0), *starts])
+    """Find the start times in s of the whole segments in each good time interval, (S,).
+
+    The rest of an interval is not used.
+
+    Arguments:
+        gti: good time intervals (G, 2) in s.
+        segment_size: s.
+
+    Example:
+        >>> segment_starts(np.array([[0.0, 5.0], [10.0, 12.0]]), 2.0).tolist()
+        [0.0, 2.0, 10.0]
+    """
+    starts = [np.zeros(0)]
+    for start, stop in gti:
+        whole = np.floor((stop - start) / segment_size + 1e-9)
+        starts.append(start + segment_size * np.arange(whole))
+    return np.concatenate(starts)
 
 
 def logarithmic_edges(last: int, rebin: float) -> NDArray[np.int64]:
-    """Edges of bins of Fourier frequencies, from number 1 to before `last`: each bin one wide, or a fraction `rebin` of its place."""
+    """Find the edges of bins of Fourier frequencies, from number 1 to before `last`.
+
+    Arguments:
+        last: number of the first frequency that is left out.
+        rebin: width of a bin as a fraction of its place; a bin has at least one frequency.
+
+    Example:
+        >>> logarithmic_edges(8, 0.5).tolist()
+        [1, 2, 3, 4, 6, 8]
+    """
     edges = [1]
     while edges[-1] < last:
-        edges.append(min(last, max(edges[-1] + 1, int(edges[-1] * (1 + rebin)))))
+        width = int(edges[-1] * (1 + rebin))
+        edges.append(min(last, max(edges[-1] + 1, width)))
     return np.array(edges)
 
 
 @dataclass(frozen=True)
 class Periodogram(Summary):
-    """Averaged, logarithmically rebinned periodograms, and the recorded rates.
+    """Average and rebin periodograms, and add the recorded rates.
 
-    The vector holds, for one module, `power`: ln(P/2) of the Leahy-normalised periodogram averaged over segments and
-    rebinned; for two, `sum` and `difference`: the same of A+B and A-B, both normalised by the total counts. Then log10 of each
-    module's recorded rate in counts/s (`rate_a`, `rate_b`), and log10 of the number of averaged segments (`segments`).
-    The source's variability drops out of A-B; (A+B) - (A-B) is twice the cospectrum, see `cospectrum`.
+    The vector has for one module `power`: ln(P/2) of the Leahy-normalised periodogram P, averaged
+    over segments and rebinned logarithmically. For two modules it has `sum` and `difference`: the
+    same of A+B and A-B, both normalised by the total counts. The source's variability cancels in
+    A-B, and (A+B) - (A-B) is twice the cospectrum, see `cospectrum`. Then follow log10 of each
+    module's recorded counts/s (`rate_a`, `rate_b`) and of the number of averaged segments
+    (`segments`).
 
     Arguments:
         segment_size: s.
-        dt: bin width of the light curve in s; frequencies run from 1/segment_size to below 1/(2 dt).
-        rebin: fractional width of the rebinned frequencies; below 1/(rebin segment_size) there is no rebinning.
+        dt: bin width of the light curve in s; frequencies run from 1/segment_size to below
+            1/(2 dt).
+        rebin: fractional width of the rebinned frequencies; frequencies below
+            1/(rebin segment_size) are not rebinned.
 
-    Raises: ValueError for a step or size that is not positive, or fewer than four bins in a segment.
+    Raises: ValueError for a step or size that is not positive, or fewer than four bins in a
+        segment.
+
+    Source: Leahy et al. (1983, ApJ 266, 160); Bachetti et al. (2015, ApJ 800, 109).
+
+    Example:
+        >>> from livetime.simulate.dead_time_detector import IDEAL
+        >>> summary = Periodogram(4.0, 0.5, rebin=0.01)
+        >>> summary.layout(IDEAL).names()[-3:]
+        ['power at 0.75 Hz', 'rate_a', 'segments']
+        >>> events = Events((np.array([0.1, 1.2, 1.3, 3.0]),), np.array([[0.0, 4.0]]))
+        >>> [round(float(p), 3) for p in summary.periodograms(events)[0][0]]
+        [1.0, 2.0, 1.0]
     """
 
     segment_size: float = 16.0
@@ -103,42 +152,69 @@ class Periodogram(Summary):
 
     def __post_init__(self) -> None:
         for name in ("segment_size", "dt", "rebin"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}, but must be positive")
-        if self.bins < 4 or abs(self.bins * self.dt - self.segment_size) > 1e-9 * self.segment_size:
+            value = getattr(self, name)
+            if not 0 < value < np.inf:
+                raise ValueError(f"{name} is {value}, but must be positive")
+        excess = abs(self.bins * self.dt - self.segment_size)
+        if self.bins < 4 or excess > 1e-9 * self.segment_size:
             raise ValueError(
-                f"segment_size {self.segment_size} s must be a whole number (4 or more) of steps dt, here {self.dt} s"
+                f"segment_size {self.segment_size} s must be a whole number (4 or more) of steps "
+                f"dt, here {self.dt} s"
             )
 
     @property
     def bins(self) -> int:
+        """Count the bins of a segment."""
         return round(self.segment_size / self.dt)
 
     @cached_property
     def _edges(self) -> NDArray[np.int64]:
-        return logarithmic_edges((self.bins - 1) // 2 + 1, self.rebin)  # without Nyquist
+        beyond = (self.bins - 1) // 2 + 1  # without Nyquist
+        return logarithmic_edges(beyond, self.rebin)
 
     @cached_property
     def axis(self) -> Axis:
-        """Give the mean frequency of each rebinned power and how many it averages."""
+        """Give the mean frequency of each rebinned power, and how many it averages."""
         edges = self._edges
         frequency = (edges[:-1] + edges[1:] - 1) / 2 / self.segment_size
         return Axis(frequency, "Hz", np.diff(edges))
 
     def layout(self, detector: Detector) -> Layout:
         """Describe the vector of a detector with one or two modules."""
-        size = len(self.axis.values)
-        names = ["power"] if detector.modules == 1 else ["sum", "difference"]
-        powers = [
-            Block(name, size, self.axis, f"{name} power".removeprefix("power "), "Leahy", "ln_half")
-            for name in names
-        ]
+        axis = self.axis
+        size = len(axis.values)
+        if detector.modules == 1:
+            powers = [Block("power", size, axis, "power", "Leahy", "ln_half")]
+        else:
+            powers = [
+                Block("sum", size, axis, "sum power", "Leahy", "ln_half"),
+                Block("difference", size, axis, "difference power", "Leahy", "ln_half"),
+            ]
         return Layout((*powers, *rate_blocks(detector.modules), segments_block()))
 
-    def periodograms(self, events: Events) -> tuple[list[Floats], list[float], int]:
-        """Leahy powers, rates and number of segments.
+    def __call__(self, events: Events, detector: Detector) -> NDArray[np.float32]:
+        """Make the vector that `layout` describes; not finite where there are no counts.
 
-        Returns: one power (F,) for one module, those of A+B and A-B for two; counts/s per module; number of segments averaged.
+        Arguments:
+            events: of one or two modules.
+            detector: not needed.
+        """
+        return self.vector(*self.periodograms(events))
+
+    def from_counts(self, modules: Sequence[Counts]) -> NDArray[np.float32]:
+        """Make the vector of counts in bins of dt, which are overwritten.
+
+        Arguments:
+            modules: counts of each, (segments, bins) or in one row.
+        """
+        cut = [counts.reshape(-1, self.bins) for counts in modules]
+        return self.vector(*self.of_counts(cut))
+
+    def periodograms(self, events: Events) -> tuple[list[Floats], list[float], int]:
+        """Compute Leahy powers, rates and the number of segments.
+
+        Returns: one power (F,) for one module, those of A+B and A-B for two; counts/s of each
+            module; number of segments averaged.
         Raises: ValueError if no segment fits in the good time intervals.
         """
         starts = segment_starts(events.gti, self.segment_size)
@@ -146,64 +222,71 @@ class Periodogram(Summary):
             raise ValueError(f"no segment of {self.segment_size} s fits in the good time intervals")
         modules = []
         for times in events.times:
-            modules.append(np.zeros((len(starts), self.bins), dtype=np.float32))
-            bin_counts(times, starts, self.dt, modules[-1])
+            counts = np.zeros((len(starts), self.bins), dtype=np.float32)
+            bin_counts(times, starts, self.dt, counts)
+            modules.append(counts)
         return self.of_counts(modules)
 
-    def of_counts(
-        self, modules: Sequence[NDArray[np.float32]]
-    ) -> tuple[list[Floats], list[float], int]:
-        """What `periodograms` gives, of counts in bins of dt, (segments, bins) for each module; they are overwritten."""
-        segments, block = len(modules[0]), max(1, BLOCK // self.bins)
+    def of_counts(self, modules: Sequence[Counts]) -> tuple[list[Floats], list[float], int]:
+        """Compute what `periodograms` does from counts, which are overwritten.
+
+        Arguments:
+            modules: counts of each in bins of dt, (segments, bins).
+        """
+        segments = len(modules[0])
         totals = [_total(counts) for counts in modules]
+        means = [total / counts.size for total, counts in zip(totals, modules, strict=True)]
         power = np.zeros((len(modules), 2 * int(self._edges[-1])))
-        for at in range(0, segments, block):
+
+        at_once = max(1, MAX_TRANSFORMED // self.bins)
+        for first in range(0, segments, at_once):
             parts = [
-                self._transform(counts[at : at + block], total / counts.size)
-                for counts, total in zip(modules, totals, strict=True)
+                _transform(counts[first : first + at_once], mean)
+                for counts, mean in zip(modules, means, strict=True)
             ]
             _add_power(parts[0], parts[-1], power)
+
         rates = [total / (segments * self.segment_size) for total in totals]
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = 2 / (np.float64(sum(rates)) * self.segment_size * segments)
             return [self._rebin(p) * scale for p in power], rates, segments
 
-    @staticmethod
-    def _transform(counts: NDArray[np.float32], mean: float) -> NDArray[np.float32]:
-        """Fourier transforms (S, 2 F) of counts (S, N) less their mean: real and imaginary parts in turn."""
-        _subtract(counts, mean)
-        return np.asarray(fft.rfft(counts, axis=1)).view(np.float32)
-
     def _rebin(self, power: Floats) -> Floats:
-        """Mean over the Fourier frequencies of each bin, of the squares (2 F,) of real and imaginary parts in turn."""
-        return np.asarray(
-            np.add.reduceat(power[::2] + power[1::2], self._edges[:-1]) / np.diff(self._edges)
-        )
-
-    def __call__(self, events: Events, detector: Detector) -> NDArray[np.float32]:
-        """Make the vector that `layout` describes; not finite where there are no counts."""
-        return self.vector(*self.periodograms(events))
-
-    def from_counts(self, modules: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Make the vector of counts in bins of dt, (segments, bins) or (segments x bins,) each."""
-        return self.vector(*self.of_counts([c.reshape(-1, self.bins) for c in modules]))
+        """Average squares (2 F,) of real and imaginary parts over the frequencies of each bin."""
+        both = power[::2] + power[1::2]
+        sums = np.add.reduceat(both, self._edges[:-1])
+        return np.asarray(sums / np.diff(self._edges))
 
     def vector(
         self, powers: Sequence[Floats], rates: Sequence[float], segments: int
     ) -> NDArray[np.float32]:
-        """The vector of what `periodograms` gives."""
+        """Make the vector of what `periodograms` returns."""
         with np.errstate(divide="ignore"):
-            return np.concatenate(
-                [*(np.log(p / 2) for p in powers), np.log10(rates), [np.log10(segments)]]
-            ).astype(np.float32)
+            logs = [np.log(power / 2) for power in powers]
+            numbers = [*logs, np.log10(rates), [np.log10(segments)]]
+        return np.concatenate(numbers).astype(np.float32)
+
+
+def _transform(counts: Counts, mean: float) -> Counts:
+    """Transform counts (S, N) less their mean to (S, 2 F): real and imaginary parts in turn."""
+    _subtract(counts, mean)
+    return np.asarray(fft.rfft(counts, axis=1)).view(np.float32)
 
 
 def cospectrum(power_sum: NDArray[Any], power_difference: NDArray[Any]) -> NDArray[Any]:
-    """Leahy-normalised cospectrum of two modules of equal rate, `Re(A B*) 2/N` with N the counts of one: no white noise in the mean.
+    """Compute the Leahy-normalised cospectrum `2 Re(A B*)/N` of two modules of equal rate.
 
-    |A+B|^2 - |A-B|^2 = 4 Re(A B*), and the powers of sum and difference are normalised by the counts of both modules.
+    N is the counts of one module. The mean of white noise is zero, since
+    |A+B|^2 - |A-B|^2 = 4 Re(A B*), and both powers are normalised by the counts of both modules.
 
-    >>> cospectrum(np.array([3.0]), np.array([1.5]))
-    array([0.75])
+    Arguments:
+        power_sum: Leahy powers of A+B, any shape.
+        power_difference: likewise of A-B.
+
+    Source: Bachetti et al. (2015, ApJ 800, 109).
+
+    Example:
+        >>> cospectrum(np.array([3.0]), np.array([1.5]))
+        array([0.75])
     """
     return np.asarray((power_sum - power_difference) / 2)
