@@ -14,7 +14,7 @@ from livetime.check.assessment import Assessment, Bank, HeldOut, RunVerdict
 from livetime.check.classification import Classification
 from livetime.check.importance import interpret
 from livetime.infer.run import Run
-from livetime.progress import progress
+from livetime.progress import progress, say
 from livetime.reference.base import ReferenceClassifier
 from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.layout import Layout
@@ -193,6 +193,8 @@ def _fit_rival(
     """Fit a classifier to the training simulations; find its probabilities of the held-out ones."""
     steps = classifier.slow_steps(len(trained.x), len(held_out.x))
     shown = progress(classifier.label, steps, "observations") if steps else nullcontext()
+    if not steps:
+        say(f"fitting {classifier.label}")
     with shown as bar:
         advance = bar.advance if bar else None
         fitted = classifier.fit(held_out.simulator, trained.x, trained.label, advance)

@@ -25,13 +25,10 @@ def open_run(folder: str | None) -> "Run":
 
     import torch
 
-    from livetime.infer.run import Run
+    from livetime.interface import load
 
     torch.set_num_threads(1)  # the same bits on any number of cores, and no slower
-    run = Run.open(path)
-    _ = run.simulator, run.members, run.training_range, run.metrics
-    _ = run.inflation
-    return run
+    return load(path).run
 
 
 def open_posterior_run(folder: str | None) -> "Run":

@@ -13,7 +13,7 @@ from livetime.infer.predictive import MIN_PREDICTIVE_P, predict, predictive_p_va
 from livetime.infer.question import AnswerSettings, Verdict
 from livetime.infer.run import Run
 from livetime.outputs import provenance
-from livetime.progress import progress, say
+from livetime.progress import progress
 from livetime.reference.base import Reference
 from livetime.reference.registry import applicable, build_references
 from livetime.simulate.prior import Samples
@@ -112,9 +112,7 @@ class PosteriorQuestion:
 
         names = chosen_references(settings, run.simulator)
         beside = build_references(run.simulator, names, **observation.reference_options)
-        for name, reference in beside.items():
-            say(f"sampling the {reference.label} posterior")
-            samples[name] = reference.fit(x, seed)
+        samples |= _sample_references(beside, x, seed)
 
         predicted = _predict(run, observation, samples["network"], seed)
         p_value = predictive_p_value(x, predicted)
@@ -137,6 +135,17 @@ def chosen_references(settings: AnswerSettings, simulator: Simulator) -> tuple[s
         UserError: for one that is named and does not apply.
     """
     return applicable(simulator, settings.references)
+
+
+def _sample_references(beside: Mapping[str, Reference], x: Floats, seed: int) -> dict[str, Samples]:
+    """Sample the posterior of each reference for a summary (X,)."""
+    samples = {}
+    with progress("sample references", len(beside), "posteriors") as bar:
+        for name, reference in beside.items():
+            bar.advance(0, reference.label)
+            samples[name] = reference.fit(x, seed)
+            bar.advance(1, reference.label)
+    return samples
 
 
 def _predict(run: Run, observation: Observation, samples: Samples, seed: int) -> Floats:
