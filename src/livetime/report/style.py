@@ -44,6 +44,8 @@ RC: dict[str, Any] = {
     "axes.prop_cycle": cycler(color=PALETTE),
     "xtick.labelsize": 7.0,
     "ytick.labelsize": 7.0,
+    "xtick.major.pad": 4.5,
+    "ytick.major.pad": 4.5,
     "xtick.direction": "in",
     "ytick.direction": "in",
     "xtick.top": True,

@@ -32,15 +32,15 @@ def write_tensorboard(
     from matplotlib.image import imread
     from torch.utils.tensorboard import SummaryWriter
 
-    metrics = {_tag(name): value for name, value in assessment.metrics().items()}
-    metrics["val/loss"] = val_loss
+    metrics = {"val/loss": val_loss, **_training_loss(assessment)}
+    metrics |= {_tag(name): value for name, value in assessment.metrics().items()}
     with SummaryWriter(str(folder)) as writer:
         for path in sorted(folder.glob("*.png")):
             writer.add_image(f"{FIGURES}/{path.stem}", imread(path), dataformats="HWC")
         for name, value in metrics.items():
             for epoch in (0, _last_epoch(assessment)):
                 writer.add_scalar(name, value, epoch)
-        for summary in _hparams_summaries(assessment, hparams):
+        for summary in _hparams_summaries(metrics, hparams):
             writer.file_writer.add_summary(summary)
 
 
@@ -58,15 +58,25 @@ def _last_epoch(assessment: Assessment) -> int:
     return int(max(epochs))
 
 
-def _hparams_summaries(assessment: Assessment, hparams: Mapping[str, Any]) -> list[Any]:
+def _training_loss(assessment: Assessment) -> dict[str, float]:
+    """Give the mean training loss of the members in the epochs whose weights are kept."""
+    seen = assessment.interpretation
+    losses = []
+    for member in seen.history if seen else []:
+        if member["val/loss"]:
+            best = member["val/loss"].index(min(member["val/loss"]))
+            losses.append(member["train/loss"][best])
+    return {"train/loss": sum(losses) / len(losses)} if losses else {}
+
+
+def _hparams_summaries(metrics: Mapping[str, float], hparams: Mapping[str, Any]) -> list[Any]:
     """Give the summaries of one row: its columns, its values, its end."""
     from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
     plain = (bool, int, float, str)
     flat = {name: v if isinstance(v, plain) else str(v) for name, v in hparams.items()}
     columns = [api_pb2.HParamInfo(name=name) for name in flat]
-    infos = [_metric("val/loss", "val/loss"), _metric("train/loss", "train/loss", "member_0")]
-    infos += [_metric(_tag(name), name) for name in assessment.metrics()]
+    infos = [_metric(tag) for tag in metrics]
     experiment = api_pb2.Experiment(hparam_infos=columns, metric_infos=infos)
 
     start = plugin_data_pb2.SessionStartInfo()
@@ -95,9 +105,9 @@ def _summary(name: str, **content: Any) -> Any:
     return Summary(value=[value])
 
 
-def _metric(tag: str, words: str, group: str = "") -> Any:
-    """Describe one metric column: where its curve is, and what it is called."""
+def _metric(tag: str) -> Any:
+    """Describe one metric column: which curve it is, and what it is called."""
     from tensorboard.plugins.hparams import api_pb2
 
-    name = api_pb2.MetricName(group=group, tag=tag)
-    return api_pb2.MetricInfo(name=name, display_name=words)
+    words = tag.replace(f"{TESTS}/", "test/", 1)
+    return api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=words)

@@ -180,7 +180,8 @@ def _cells(ax: Axes, found: CoverageMap, level: float) -> Any:
 
     _cell_axis(ax.xaxis, found.names[0], found.edges[0])
     _cell_axis(ax.yaxis, found.names[1], found.edges[1])
-    ax.tick_params(axis="x", rotation=35)
+    for text in ax.get_xticklabels():
+        text.set(rotation=35, ha="right", rotation_mode="anchor")
     ax.set_title(f"coverage of joint {level:.0%} regions (simulations)")
     return mesh
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from livetime.check.classification import Classification
@@ -140,7 +141,7 @@ def class_probabilities(probabilities: Mapping[str, Mapping[str, float]]) -> Fig
     ax.set_xlim(0, 1.14)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
     ax.axvline(1 / len(classes), color=BLACK, ls=":", lw=0.7)
-    ax.set_xlabel("probability (dotted: before the observation)")
+    ax.set_xlabel("probability (dotted: prior)")
     ax.set_ylabel("class")
     figure.legend(loc="outside upper center", ncols=2)
     return figure
@@ -191,8 +192,8 @@ class Entry:
         values: physical, (N,).
         log: whether its axis is logarithmic; all values must then be above zero.
 
-    >>> Entry("rate (counts/s)", np.array([1.0, 100.0]), log=True).edges(3).tolist()
-    [1.0, 10.0, 100.0]
+    >>> Entry("rate (counts/s)", np.full(9, 100.0), log=True).edges(3).round().tolist()
+    [100.0, 100.0, 100.0]
     """
 
     label: str
@@ -202,7 +203,7 @@ class Entry:
     def edges(self, count: int) -> Floats:
         """Give edges of bins between the outermost quantiles, (count,)."""
         values = np.log10(self.values) if self.log else self.values
-        low, high = np.quantile(values, OUTER) if len(values) > 100 else (values.min(), values.max())
+        low, high = np.quantile(values, OUTER)
         edges = np.linspace(low, max(high, low + 1e-6), count)
         return 10**edges if self.log else edges
 
@@ -242,7 +243,10 @@ def _histogram(ax: Axes, entry: Entry, labels: NDArray[Any], classes: int) -> No
         ax.hist(mine, bins=edges, weights=share, histtype="step", color=PALETTE[number])
     if entry.log:
         scales.physical_axis(ax, "x", (float(edges[0]), float(edges[-1])), "log")
-    ax.set_xlabel(entry.label, fontsize=6.5)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(3))
+    ax.set_xlabel(entry.label.replace(" (", "\n(") if len(entry.label) > 28 else entry.label)
+    ax.xaxis.label.set_fontsize(6.5)
     ax.tick_params(labelsize=6)
     ax.set_yticks([])
 
@@ -298,7 +302,7 @@ def correlations(x: Floats, names: Sequence[str]) -> Figure:
     figure = Figure((PAGE, 6.4) if few else (5.2, 4.6))
     ax = figure.subplots()
     matrix = np.corrcoef(x[:, varying].astype(np.float64), rowvar=False)
-    mesh = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
+    mesh = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     chosen = np.arange(len(kept))
     if not few:
         chosen = np.linspace(0, len(kept) - 1, 12).round().astype(int)

@@ -87,7 +87,7 @@ def _panel(ax: Axes, rows: Sequence[Row], along: str, coverage: Mapping[str, flo
         bias = [row["bias"] for row in mine]
         wide = {"fmt": "none", "ecolor": look(method).colour, "alpha": 0.25, "lw": 3}
         ax.errorbar(places, bias, [row["half_width"] for row in mine], **wide)
-        label = f"{look(method).label}: {coverage[method]:.0%} of true values in the 68% interval"
+        label = f"{look(method).label}: 68% intervals cover {coverage[method]:.0%}"
         errors = [row["bias_error"] for row in mine]
         ax.errorbar(places, bias, errors, label=label, **look(method).points)
 

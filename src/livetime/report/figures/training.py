@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from livetime.report import words
 from livetime.report.figures import scales
-from livetime.report.style import BLUE, COLUMN, PAGE, PALETTE, styled
+from livetime.report.style import BLUE, COLUMN, PALETTE, styled
 
 Floats = NDArray[np.floating[Any]]
 SHOWN = 30
 """Groups of entries that are drawn, the most important ones."""
+WIDE = 4.6
+"""Width in inches of figures with long names on their vertical axis."""
 NATS = "loss (nats)"
 
 
@@ -67,7 +69,7 @@ def importance(rises: Mapping[str, tuple[float, float]]) -> Figure:
     names = [words.entry(name) for name, _ in chosen]
     means = [rise for _, (rise, _) in chosen]
     errors = [error for _, (_, error) in chosen]
-    figure = Figure((COLUMN, 0.17 * len(chosen) + 0.8))
+    figure = Figure((WIDE, 0.17 * len(chosen) + 0.8))
     ax = figure.subplots()
     ax.barh(names, means, xerr=errors, color=BLUE, alpha=0.8, error_kw={"elinewidth": 0.7})
     ax.tick_params(axis="y", labelsize=6.5, length=0)
@@ -89,7 +91,7 @@ def saliency(
         axis: label of the spectra's horizontal axis.
     """
     heights = [1.5] * len(spectra) + [0.15 * len(numbers) + 0.3]
-    figure = Figure((PAGE if len(numbers) > 30 else COLUMN, sum(heights) + 0.9))
+    figure = Figure((WIDE, sum(heights) + 0.9))
     axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for ax, (title, (places, values)) in zip(axes, spectra.items(), strict=False):
         ax.plot(places, values, color=BLUE)
