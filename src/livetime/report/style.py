@@ -31,8 +31,10 @@ GREY = "#777777"
 BAND = "#dcdcdc"
 """Grey of the bands where an exact answer lies."""
 
+OKABE_ITO = (BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE)
+"""Colours that readers with any colour vision can distinguish (Okabe & Ito 2008)."""
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, GREY, BLACK)
-"""Colours of Okabe & Ito (2008), which readers with any colour vision can distinguish."""
+"""The order in which they are used; yellow is too pale for lines."""
 LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
