@@ -194,6 +194,26 @@ def test_a_light_curve_of_counts_and_of_central_times_is_the_same(tmp_path):
     assert float(b.notes[-1].split("noise, ")[1].split(" ")[0]) == pytest.approx(2 / 50, rel=0.1)
 
 
+@pytest.mark.parametrize("in_days", [True, False])
+def test_timedel_is_in_the_unit_of_keywords_or_in_that_of_the_bins(tmp_path, in_days):
+    """XRONOS writes TIMEUNIT, TIMEZERO and TIMEDEL in days beside a column in s; others do not."""
+    step = 1 / 86400 if in_days else 1.0
+    keys = {"TIMEUNIT": "d", "TIMEZERI": 16122, "TIMEZERF": 0.25, "TIMEDEL": step}
+    source = opened(light_curve(tmp_path / "a.lc", FLAT, keys=keys), Periodogram(8.0, 1.0))
+    assert source.step == pytest.approx(1.0)
+    assert source.rate == pytest.approx(100.0)
+
+
+def test_the_handed_light_curve_of_xronos():
+    path = DATA.parent / "field" / "4_timeunit_of_keywords" / "lcurve_style.lc"
+    if not path.exists():
+        pytest.skip("the folder ../shared/field is not there")
+    source = opened(path, Periodogram(64.0, 1.0))
+    assert source.step == pytest.approx(1.0)
+    assert source.rate == pytest.approx(404, rel=0.02)
+    assert np.diff(source.gti).sum() == pytest.approx(4096)
+
+
 def test_a_part_and_the_first_segments_are_used(tmp_path):
     path = light_curve(tmp_path / "a.lc", 50 + np.arange(64.0))
     source = opened(path, Periodogram(8.0, 1.0), 3, start=9.5)

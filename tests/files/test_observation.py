@@ -24,6 +24,7 @@ from livetime.simulate.detector import Events
 from livetime.simulate.periodogram import Periodogram, segment_starts
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+FIELD = DATA.parent / "field"
 SEGMENT = 16.0
 
 
@@ -153,6 +154,27 @@ class TestTimes:
         fits.setval(tmp_path / "a.evt", "TIMEZERI", value=700, ext=0)
         assert get(tmp_path / "a.evt").start_time == 103.5
 
+    def test_the_unit_of_keywords_is_not_that_of_a_column(self, tmp_path):
+        """TIMEUNIT is of TIMEZERO; the column says its own unit."""
+        days = {"TIMEUNIT": "d", "TIMEZERO": 100 / 86400}
+        found = get(make(tmp_path / "a.evt", header=days, gti_header=days))
+        np.testing.assert_allclose(found.events.times[0], uniform(), atol=1e-9)
+        assert found.start_time == pytest.approx(100.0)
+
+    def test_the_handed_events_with_keywords_in_days(self):
+        path = FIELD / "4_timeunit_of_keywords" / "timeunit_d.evt"
+        if not path.exists():
+            pytest.skip("the folder ../shared/field is not there")
+        found = read_events(path)
+        assert found.info["exposure"] == pytest.approx(320)
+        assert found.info["recorded_rate"][0] == pytest.approx(109, rel=0.03)
+
+    @pytest.mark.parametrize("name", ["NONE", "unknown", ""])
+    def test_a_placeholder_is_no_telescope(self, tmp_path, name):
+        found = get(make(tmp_path / "a.evt", header={"TELESCOP": name}))
+        assert found.info["telescope"] is None
+        assert any("TELESCOP is missing" in note for note in found.notes)
+
     @pytest.mark.parametrize("unit", ["d", "min", "sec", "ms"])
     def test_times_in_other_units_are_converted(self, tmp_path, unit):
         factor = {"d": 86400.0, "min": 60.0, "sec": 1.0, "ms": 1e-3}[unit]
@@ -235,6 +257,27 @@ class TestGoodTime:
         found = get(make(tmp_path / "a.evt", gtis={"GTI": [(0, 64)], "STDGTI": [(10, 64)]}))
         np.testing.assert_allclose(found.events.gti, [[0, 54]])
         assert any("2 tables of good time intervals" in note for note in found.notes)
+
+    def test_an_empty_table_is_no_statement(self, tmp_path):
+        """A table without rows is of a detector that was off: the good time is that of the other."""
+        gtis = {"GTI1": [(0, 30), (40, 64)], "GTI5": []}
+        found = get(make(tmp_path / "a.evt", gtis=gtis), segment_size=8.0)
+        np.testing.assert_allclose(found.events.gti, [[0, 30], [40, 64]])
+        assert any("GTI5 is empty, left out" in note for note in found.notes)
+
+    def test_intervals_without_length_are_left_out(self, tmp_path):
+        found = get(make(tmp_path / "a.evt", gti=[(0, 30), (31, 31), (32, 64), (70, 70)]))
+        np.testing.assert_allclose(found.events.gti, [[0, 30], [32, 64]])
+        assert any("2 good time intervals without length, left out" in n for n in found.notes)
+
+    def test_the_handed_empty_table(self):
+        path = FIELD / "6_empty_gti_table" / "one_module_on.evt"
+        if not path.exists():
+            pytest.skip("the folder ../shared/field is not there")
+        found = read_events(path)
+        assert found.info["exposure"] == pytest.approx(280)
+        assert found.info["gtis"] == 2
+        assert any("GTI5 is empty" in note for note in found.notes)
 
     def test_xmm_tables_of_other_ccds_do_not_count(self, tmp_path):
         ccd = fits.Column("CCDNR", "B", array=np.full(640, 4))
@@ -392,7 +435,7 @@ FAULTS = {
         lambda p: make(p, gti=[(0, 30), (64, 40)]),
         "64.000000 to 40.000000 s in row 2 of table GTI",
     ),
-    "GTI without length": (lambda p: make(p, gti=[(0, 30), (40, 40)]), "reversed or broken"),
+    "GTI without length": (lambda p: make(p, gti=[(40, 40)]), "observation.gti=full"),
     "broken GTI": (lambda p: make(p, gti=[(0, np.nan)]), "reversed or broken"),
     "GTI tables apart": (
         lambda p: make(p, gtis={"GTI": [(0, 30)], "STDGTI": [(30, 64)]}),

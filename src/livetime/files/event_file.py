@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from livetime.files import timing_tests
 from livetime.files.finding import Finding
-from livetime.files.fits import LIVE, MJDREF, sum_keys
 from livetime.files.gti import exposure_of
+from livetime.files.keywords import LIVE, MJDREF, sum_keys
 from livetime.files.mission import Mission
+from livetime.simulate.telescope import PLACEHOLDERS
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -158,8 +159,9 @@ class EventFile:
         return "SOLAR" in frame or is_tdb or self.header.get("BARYCORR") is True
 
     def word(self, key: str) -> str | None:
-        """Give a keyword as text; None if missing or empty."""
-        return str(self.header.get(key, "")).strip() or None
+        """Give a keyword as text; None if missing, empty, or a placeholder as NONE."""
+        text = str(self.header.get(key, "")).strip()
+        return None if text.upper() in PLACEHOLDERS else text
 
     def live_fraction(self, dead_time: float) -> tuple[float | None, str | None]:
         """Find the live-time fraction over the whole file, and what gives it.

@@ -13,18 +13,11 @@ from livetime.files.energy import event_energies
 from livetime.files.event_file import EventFile, EventRows
 from livetime.files.event_table import find_event_table, read_times
 from livetime.files.finding import Finding, NoGoodTimeError, plural
-from livetime.files.fits import (
-    LIVE,
-    MJDREF,
-    STEP,
-    TIME_ZERO,
-    Table,
-    keywords,
-    open_fits,
-    refuse_words,
-)
+from livetime.files.fits import Table, open_fits
 from livetime.files.gti import USE_FULL, exposure_of, in_gti, read_gti
+from livetime.files.keywords import LIVE, MJDREF, STEP, TIME_ZERO, keywords, refuse_words
 from livetime.files.mission import MISSION_NAMES, Mission, find_mission
+from livetime.simulate.telescope import canonical_name
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -112,7 +105,7 @@ def _mission(header: Mapping[str, Any], findings: list[Finding]) -> Mission | No
         "what the instrument does to a power spectrum cannot be checked: "
         "its dead time must be known from elsewhere"
     )
-    if telescope:
+    if canonical_name(telescope):
         name = f"TELESCOP {telescope}" + (f", INSTRUME {instrument}" if instrument else "")
         text = f"{name} is no instrument that livetime knows"
         findings.append(Finding("unknown_mission", "warning", text, action, effect))

@@ -1,11 +1,11 @@
-"""Open FITS files, find their tables, and read keywords and columns: the only place that does."""
+"""Open FITS files, and read the columns of their tables: the only place that does."""
 
 import gzip
 import io
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from astropy import units
 from astropy.io import fits
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
+from livetime.files.keywords import TIME_ZERO, keywords, refuse_words, sum_keys
+from livetime.files.units import conversion
 
 Floats = NDArray[np.float64]
 MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -27,17 +28,6 @@ TRUNCATED = ("truncated", "ended before", "smaller than", "Header missing END")
 """What astropy says of a file that is cut."""
 
 COPY_AGAIN = "copy or download it again"
-
-ALIASES = {
-    "sec": "s",
-    "secs": "s",
-    "second": "s",
-    "seconds": "s",
-    "ev": "eV",
-    "kev": "keV",
-    "mev": "MeV",
-}
-"""Spellings of units that files have and the FITS standard has not, in lower case."""
 
 
 def local_file(given: str | Path) -> Path:
@@ -124,77 +114,6 @@ def _stream(path: Path) -> BinaryIO:
     return io.BytesIO(data)
 
 
-# Keywords.
-
-TIME_ZERO = ("TIMEZERO", "TIMEZERI", "TIMEZERF")
-MJDREF = ("MJDREF", "MJDREFI", "MJDREFF")
-LIVE = ("DEADC", "LIVETIME", "EXPOSURE", "ONTIME")
-STEP = ("TIMEDEL", "TIMEPIXR", "FRMTIME")
-WORDS = (
-    "TELESCOP",
-    "INSTRUME",
-    "OBJECT",
-    "TIMESYS",
-    "TIMEREF",
-    "TIMEUNIT",
-    "DATAMODE",
-    "SUBMODE",
-    "BARYCORR",
-    "PLEPHEM",
-)
-GROUPS = (MJDREF, TIME_ZERO, *((key,) for key in (*WORDS, *LIVE, *STEP)))
-
-
-def keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
-    """Read a table's keywords, and the primary header's where it has none.
-
-    A quantity that may be split over keywords (MJDREFI + MJDREFF) is taken from one header.
-    """
-    found: dict[str, Any] = {}
-    for group in GROUPS:
-        header = own if any(key in own for key in group) else primary
-        for key in group:
-            value = header.get(key)
-            if isinstance(value, (str, int, float)):
-                found[key] = value
-    return found
-
-
-def refuse_words(header: Mapping[str, Any], keys: Iterable[str], path: Path) -> None:
-    """Refuse keywords that must be numbers but are text.
-
-    Raises:
-        UserError: for the first of them.
-    """
-    for key in keys:
-        if isinstance(header.get(key), (str, bool)):
-            raise UserError(
-                str(path),
-                f"has the keyword {key} = {header[key]!r}, which is no number",
-                "correct the header",
-            )
-
-
-def sum_keys(header: Mapping[str, Any], names: tuple[str, str, str]) -> float:
-    """Add up a keyword that may be split for precision; one without a value counts as zero.
-
-    Arguments:
-        header: keywords.
-        names: of the whole, its integer and its fraction, as `("MJDREF", "MJDREFI", "MJDREFF")`.
-
-    Example:
-        >>> sum_keys({"MJDREFI": 55197, "MJDREFF": 0.5}, MJDREF)
-        55197.5
-    """
-    whole, integer, fraction = names
-    if integer in header or fraction in header:
-        return float(header.get(integer) or 0) + float(header.get(fraction) or 0)
-    return float(header.get(whole) or 0)
-
-
-# Tables.
-
-
 @dataclass(frozen=True)
 class Table:
     """A table of an open FITS file, its keywords and its columns.
@@ -226,7 +145,11 @@ class Table:
     @property
     def kind(self) -> str:
         """Give HDUCLAS1 in capitals, which says what an OGIP table is; empty if missing."""
-        return str(self.header.get("HDUCLAS1", "")).strip().upper()
+        return str(self.header.get("HDUCLAS1") or "").strip().upper()
+
+    def declared(self, level: int) -> str:
+        """Give HDUCLAS2 or HDUCLAS3 in capitals; empty if missing."""
+        return str(self.header.get(f"HDUCLAS{level}") or "").strip().upper()
 
     @property
     def rows(self) -> int:
@@ -306,31 +229,17 @@ def seconds(table: Table, name: str, header: Mapping[str, Any]) -> Floats:
     Arguments:
         table: of events or of good time intervals.
         name: the column, (N,).
-        header: the events' keywords, where the table has no TIMEUNIT or TIMEZERO of its own.
+        header: the events' `keywords`, where the table has no TIMEZERO or TIMEUNIT of its own.
 
     Raises:
         UserError: for a unit that is no time, and a TIMEZERO that is no number.
     """
-    time_unit = str(table.header.get("TIMEUNIT", header.get("TIMEUNIT")) or "s").strip()
+    time_unit = str(table.header.get("TIMEUNIT") or header.get("TIMEUNIT") or "s").strip()
+    times = table.quantity(name, "s", time_unit)
     has_own_zero = any(table.header.get(key) is not None for key in TIME_ZERO)
-    own = table.header if has_own_zero else header
-    refuse_words(own, TIME_ZERO, table.path)
-    return table.quantity(name, "s", time_unit) + sum_keys(own, TIME_ZERO)
-
-
-def conversion(given: str, wanted: str) -> float | None:
-    """Find the factor from one unit to another, or None for other quantities.
-
-    Example:
-        >>> conversion("keV", "eV"), conversion("sec", "s"), conversion("J", "s")
-        (1000.0, 1.0, None)
-    """
-    try:
-        own = units.Unit(ALIASES.get(given.lower(), given))
-        factor = float(own.to(units.Unit(wanted)))
-    except (ValueError, TypeError, units.UnitConversionError):
-        return None
-    return 1.0 if np.isclose(factor, 1.0, rtol=1e-12, atol=0) else factor
+    own = keywords(table.header, table.header) if has_own_zero else header
+    refuse_words(table.header if has_own_zero else header, TIME_ZERO, table.path)
+    return times + sum_keys(own, TIME_ZERO)
 
 
 def fits_tables(hdus: fits.HDUList, path: Path) -> list[Table]:

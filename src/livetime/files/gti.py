@@ -70,7 +70,7 @@ def in_gti(times: Floats, gti: Floats) -> Mask:
 
 
 def clean_gti(gti: Floats, table: str, file: Path, findings: list[Finding]) -> Floats:
-    """Sort intervals, and merge those that overlap or touch.
+    """Sort intervals, leave out empty ones, and merge those that overlap or touch.
 
     Arguments:
         gti: as the file has them, (G, 2) in s.
@@ -81,6 +81,12 @@ def clean_gti(gti: Floats, table: str, file: Path, findings: list[Finding]) -> F
     Raises:
         NoGoodTimeError: for an interval that does not end after its start.
     """
+    empty = gti[:, 0] == gti[:, 1]
+    if empty.any():
+        text = f"{plural(int(empty.sum()), 'good time interval')} without length"
+        findings.append(Finding("empty_gti", "note", text, "left out", "none"))
+        gti = gti[~empty]
+
     forward = (gti[:, 0] < gti[:, 1]) & np.isfinite(gti).all(axis=1)
     if not forward.all():
         _refuse_interval(gti, int(np.argmin(forward)), table, file)
@@ -134,14 +140,20 @@ def read_gti(
     """
     path = events.path
     chosen = _own_tables(gti_tables(hdus, path), events, mission)
-    if not any(len(table.hdu.data) for table in chosen):
+    every = [_intervals(table, header, findings) for table in chosen]
+    lists = [gti for gti in every if len(gti)]
+    if not lists:
         raise NoGoodTimeError(
             str(path),
             "has no good time intervals (GTI)",
             f"{USE_FULL} to take all from its first to its last event",
         )
+    empty = [table.name for table, gti in zip(chosen, every, strict=True) if not len(gti)]
+    if empty:
+        text = f"the table of good time intervals {' and '.join(empty)} is empty"
+        effect = "none, if the events are of detectors that were on"
+        findings.append(Finding("empty_gti_table", "note", text, "left out", effect))
 
-    lists = [_intervals(table, header, findings) for table in chosen]
     common = intersect(lists)
     if len(common) == 0:
         raise NoGoodTimeError(

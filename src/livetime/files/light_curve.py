@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.finding import Finding
-from livetime.files.fits import STEP, Table, fits_tables, keywords, refuse_words, seconds
+from livetime.files.fits import Table, fits_tables, seconds
 from livetime.files.gti import gti_tables, in_gti, read_gti
+from livetime.files.keywords import STEP, keywords, refuse_words
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -121,8 +122,8 @@ def _bins(table: Table, header: Mapping[str, Any]) -> tuple[Floats, float]:
         raise UserError(
             str(table.path), f"has {len(times)} bins in its light curve", "give a longer one"
         )
-    step = header.get("TIMEDEL")
-    if not (isinstance(step, int | float) and 0 < step < math.inf):
+    step = _declared_width(table, header, np.diff(times))
+    if step is None:
         step = float(np.nanmedian(np.diff(times)))
     if not step > 0:
         raise UserError(
@@ -131,6 +132,23 @@ def _bins(table: Table, header: Mapping[str, Any]) -> tuple[Floats, float]:
             "give a light curve with the keyword TIMEDEL, in s",
         )
     return times - header.get("TIMEPIXR", 0.5) * step, float(step)
+
+
+def _declared_width(table: Table, header: Mapping[str, Any], gaps: Floats) -> float | None:
+    """Give TIMEDEL in s; None if missing.
+
+    It is in units of TIMEUNIT, but some files have it in s: the one nearer to the gaps is taken.
+    """
+    widths = [
+        float(value)
+        for value in (header.get("TIMEDEL"), table.header.get("TIMEDEL"))
+        if isinstance(value, int | float) and 0 < value < math.inf
+    ]
+    rising = gaps[np.isfinite(gaps) & (gaps > 0)]
+    if not widths or len(rising) == 0:
+        return widths[0] if widths else None
+    shortest = float(rising.min())
+    return min(widths, key=lambda width: abs(np.log(width / shortest)))
 
 
 def _rates(table: Table, step: float) -> tuple[Floats, Floats]:

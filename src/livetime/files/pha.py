@@ -3,7 +3,8 @@
 Source: Arnaud, George & Tennant (1992), OGIP memo 92-007.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.finding import plural
-from livetime.files.fits import Table, fits_tables, open_fits, refuse_words
+from livetime.files.fits import Table, fits_tables, open_fits
+from livetime.files.keywords import refuse_words
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -27,18 +29,10 @@ BAD_QUALITY = (1, 5)
 AS_EXTRACTED = "give the spectrum as it was extracted"
 NOT_SCALED = "give the counts as they were read, not scaled or subtracted"
 
-KEYWORDS = (
-    "TELESCOP",
-    "INSTRUME",
-    "OBJECT",
-    "EXPOSURE",
-    "BACKSCAL",
-    "AREASCAL",
-    "TIMEDEL",
-    "ANCRFILE",
-    "RESPFILE",
-    "BACKFILE",
-)
+WORDS = ("TELESCOP", "INSTRUME", "OBJECT", "TIMEDEL", "ANCRFILE", "RESPFILE", "BACKFILE")
+"""Keywords that describe a spectrum."""
+
+ONE_SPECTRUM = "write one of them into a file of its own (CIAO dmtype2split, or cmppha)"
 
 
 @dataclass(frozen=True)
@@ -51,12 +45,16 @@ class PhaFile:
         channel: number of each channel, (C,).
         counts: in each channel, (C,).
         quality: OGIP flag of each channel, (C,); 0 is good.
+        exposure: in s.
+        backscal: size of the region, a number or one for each channel; None if missing.
+        areascal: share of the effective area, likewise.
 
     Example:
         >>> channels = np.arange(1, 4)
-        >>> file = PhaFile(Path("a.pha"), {"EXPOSURE": 100.0}, channels, channels, 0 * channels)
-        >>> file.number("EXPOSURE")
-        100.0
+        >>> PhaFile(Path("a.pha"), {"OBJECT": "M82"}, channels, channels, 0 * channels, 1e3).word(
+        ...     "OBJECT"
+        ... )
+        'M82'
     """
 
     path: Path
@@ -64,48 +62,95 @@ class PhaFile:
     channel: Integers
     counts: Integers
     quality: Integers
+    exposure: float
+    backscal: Floats | None = None
+    areascal: Floats = field(default_factory=lambda: np.array(1.0))
 
     def word(self, key: str) -> str:
         """Give a keyword as text; empty if missing."""
         return str(self.header.get(key, "")).strip()
 
-    def number(self, key: str, default: float | None = None) -> float:
-        """Give a keyword that must be a positive number.
+    def region(self) -> Floats:
+        """Give the size of the region times the share of the area, to which background scales.
 
         Raises:
-            UserError: for any other value, and a missing one without a default.
+            UserError: for a file without BACKSCAL.
         """
-        value = self.header.get(key, default)
-        if not isinstance(value, (int, float)) or not 0 < value < np.inf:
-            raise UserError(
-                str(self.path),
-                f"has {key} = {value!r}, but must be a positive number",
-                AS_EXTRACTED,
-            )
-        return float(value)
+        if self.backscal is None:
+            raise UserError(str(self.path), "has no BACKSCAL, keyword or column", AS_EXTRACTED)
+        return np.asarray(self.backscal * self.areascal)
 
 
 def read_pha(path: Path) -> PhaFile:
     """Read the counts of one spectrum.
 
+    EXPOSURE, BACKSCAL, AREASCAL, QUALITY and SYS_ERR may be keywords or columns. A file of
+    type II, whose rows are spectra, is read if it has one row.
+
     Raises:
-        UserError: for rates, several spectra, counts that are no counts, and merged channels.
+        UserError: for rates, several spectra, counts that are no counts, merged channels, and
+            what is not supported.
     """
     with open_fits(path) as hdus:
         table = _spectrum_table(hdus, path)
         _refuse_rates(table)
-        values = {key: table.header.get(key) for key in KEYWORDS}
+        _refuse_kind(table)
+        spectrum = _Spectrum(table)
+        channel = spectrum.column("CHANNEL")
+        counts = spectrum.column("COUNTS")
+        quality = spectrum.quantity("QUALITY", 0.0)
+        exposure = spectrum.quantity("EXPOSURE", None)
+        backscal = spectrum.quantity("BACKSCAL", None)
+        areascal = spectrum.quantity("AREASCAL", 1.0)
+        systematic = spectrum.quantity("SYS_ERR", 0.0)
+        values = {key: table.header.get(key) for key in WORDS}
         header = {key: value for key, value in values.items() if value is not None}
-        channel = table.raw("CHANNEL").astype(np.float64)
-        counts = table.raw("COUNTS").astype(np.float64)
-        quality = _quality(table, len(counts))
         declared = table.header.get("DETCHANS")
 
-    if counts.ndim != 1:
-        raise UserError(str(path), "contains several spectra", "give a file with one")
     _refuse_counts(counts, path)
     _refuse_merged(channel, declared, path)
-    return PhaFile(path, header, channel.astype(np.int64), counts.astype(np.int64), quality)
+    _refuse_systematic(systematic, path)
+    return PhaFile(
+        path,
+        header,
+        channel.astype(np.int64),
+        counts.astype(np.int64),
+        np.broadcast_to(np.asarray(quality), counts.shape).astype(np.int64),
+        _one_exposure(_positive("EXPOSURE", exposure, path), path),
+        None if backscal is None else _positive("BACKSCAL", backscal, path),
+        _positive("AREASCAL", areascal, path),
+    )
+
+
+@dataclass(frozen=True)
+class _Spectrum:
+    """A table of one spectrum, of type I (a row for each channel) or II (one row)."""
+
+    table: Table
+
+    @cached_property
+    def is_type_two(self) -> bool:
+        """Say whether rows are spectra, by the shape of the counts."""
+        return self.table.raw("COUNTS").ndim == 2
+
+    def column(self, name: str) -> Floats:
+        """Read a column: (C,), or a number of a file of type II."""
+        if not self.is_type_two:
+            return self.table.numbers(name)
+        rows = len(self.table.hdu.data)
+        if rows != 1:
+            problem = f"contains {rows} spectra, one in each row (type II)"
+            raise UserError(str(self.table.path), problem, ONE_SPECTRUM)
+        return self.table.raw(name)[0].astype(np.float64)
+
+    def quantity(self, name: str, default: float | None) -> Floats | None:
+        """Read what OGIP allows as a column or as a keyword."""
+        if self.table.has(name):
+            return self.column(name)
+        refuse_words(self.table.header, (name,), self.table.path)
+        value = self.table.header.get(name)
+        number = default if value is None else value
+        return None if number is None else np.array(float(number))
 
 
 def has_spectrum(hdus: fits.HDUList, path: Path) -> bool:
@@ -130,20 +175,44 @@ def _spectrum_table(hdus: fits.HDUList, path: Path) -> Table:
 
 
 def _refuse_rates(table: Table) -> None:
-    if table.has("CHANNEL", "COUNTS"):
+    if table.has("CHANNEL", "COUNTS") and "/" not in table.unit("COUNTS"):
         return
     problem = "lacks the column CHANNEL or COUNTS"
-    if table.has("RATE"):
+    if table.has("RATE") or table.has("COUNTS"):
         problem = "contains rates, not counts"
     raise UserError(str(table.path), problem, "extract the spectrum as counts, which pile-up needs")
 
 
-def _quality(table: Table, channels: int) -> Integers:
-    """Read QUALITY, which OGIP allows as a column or as a keyword."""
-    if table.has("QUALITY"):
-        return table.numbers("QUALITY").astype(np.int64)
-    refuse_words(table.header, ("QUALITY",), table.path)
-    return np.full(channels, int(table.header.get("QUALITY", 0)))
+def _refuse_kind(table: Table) -> None:
+    """Refuse what HDUCLAS2 and HDUCLAS3 say is no plain spectrum of counts."""
+    if table.declared(2) == "NET":
+        problem = "had its background subtracted (HDUCLAS2 = NET)"
+        raise UserError(str(table.path), problem, "give the counts of source and background")
+    if table.declared(3) == "RATE":
+        problem = "contains rates, not counts (HDUCLAS3 = RATE)"
+        raise UserError(str(table.path), problem, "extract the spectrum as counts")
+
+
+def _positive(name: str, values: Floats | None, path: Path) -> Floats:
+    """Check that a quantity is there and positive."""
+    if values is None or not np.isfinite(values).all() or not (values > 0).all():
+        given = None if values is None else float(np.ravel(values)[np.argmin(np.ravel(values))])
+        problem = f"has {name} = {given!r}, but must be a positive number"
+        raise UserError(str(path), problem, AS_EXTRACTED)
+    return values
+
+
+def _one_exposure(exposure: Floats, path: Path) -> float:
+    if np.ptp(exposure) > 0:
+        problem = "has an EXPOSURE that differs from channel to channel"
+        raise UserError(str(path), problem, "give a spectrum of one exposure")
+    return float(np.ravel(exposure)[0])
+
+
+def _refuse_systematic(systematic: Floats | None, path: Path) -> None:
+    if systematic is not None and (systematic != 0).any():
+        problem = f"has systematic errors (SYS_ERR up to {float(np.max(systematic)):g})"
+        raise UserError(str(path), f"{problem}, which are not supported", "set SYS_ERR to 0")
 
 
 def _refuse_counts(counts: Floats, path: Path) -> None:

@@ -3,7 +3,6 @@
 Source: Arnaud, George & Tennant (1992), OGIP memo 92-007.
 """
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,15 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
+from livetime.files.companions import (
+    NAME_KEYS,
+    area_share,
+    find_background,
+    find_response,
+    refuse_other_channels,
+)
 from livetime.files.finding import Finding, noted_sentences, plural
 from livetime.files.fits import local_file
-from livetime.files.pha import BAD_QUALITY, PhaFile, read_pha
+from livetime.files.pha import BAD_QUALITY, read_pha
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.pileup import PileUp
 from livetime.simulate.response import Response
-from livetime.simulate.response_files import read_response
 from livetime.simulate.spectral import SpectralSimulator
-from livetime.simulate.telescope import names_differ
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +34,7 @@ MAX_EXPOSURE = 1e8
 FRAME_MARGIN = 0.02
 """Frame times that differ by a smaller share count as the same."""
 
-NAME_KEYS = ("TELESCOP", "INSTRUME")
-"""Keywords that must be the same in all files of a spectrum."""
+OUTSIDE = "none, where it lies outside the band that is used"
 
 
 @dataclass(frozen=True)
@@ -187,9 +190,9 @@ def read_spectrum(
         UserError: for files that are not what they should be, or do not belong together.
     """
     spectrum = read_pha(local_file(path))
-    response = _response(spectrum, arf, rmf)
-    _refuse_other_channels(spectrum, response)
-    exposure = spectrum.number("EXPOSURE")
+    response = find_response(spectrum, arf, rmf)
+    refuse_other_channels(spectrum, response)
+    exposure = spectrum.exposure
     if exposure > MAX_EXPOSURE:
         raise UserError(
             str(spectrum.path),
@@ -197,11 +200,11 @@ def read_spectrum(
             "correct the keyword",
         )
 
-    rate = _background(spectrum, response, background)
-    effect = "none, where it lies outside the band that is used"
     findings = [
-        Finding("response_corrected", "note", note, "used so", effect) for note in response.notes
+        Finding("response_corrected", "note", note, "used so", OUTSIDE) for note in response.notes
     ]
+    exposure *= area_share(spectrum, findings)
+    rate = find_background(spectrum, response, background, exposure)
     if rate is None:
         text = "no background is named"
         findings.append(Finding("no_background", "note", text, "taken to be zero"))
@@ -218,81 +221,7 @@ def read_spectrum(
     )
 
 
-# Files that belong to a spectrum.
-
-
-def _needed(spectrum: PhaFile, key: str, given: str | None, option: str) -> Path:
-    path = _named(spectrum, key, given, option)
-    if path is None:
-        raise UserError(str(spectrum.path), f"names no {key}", f"give observation.{option}")
-    return path
-
-
-def _named(spectrum: PhaFile, key: str, given: str | None, option: str) -> Path | None:
-    """Find the file that was given, or the one beside the spectrum that its header names."""
-    own = spectrum.word(key)
-    if given is None and own.lower() in ("", "none"):
-        return None
-    path = spectrum.path.parent / own
-    named = f", which {spectrum.path} names as its {key},"
-    if given is not None:
-        path = Path(os.path.expanduser(given))
-        named = ""
-    if not path.is_file():
-        wrong = "is not a file" if path.exists() else "does not exist"
-        raise UserError(f"{path}{named}", wrong, f"give observation.{option}")
-    return path
-
-
-def _response(spectrum: PhaFile, arf: str | None, rmf: str | None) -> Response:
-    area = _needed(spectrum, "ANCRFILE", arf, "arf")
-    matrix = _needed(spectrum, "RESPFILE", rmf, "rmf")
-    response = read_response(area, matrix)
-    for key, own in (("TELESCOP", response.telescope), ("INSTRUME", response.instrument)):
-        _compare_names(spectrum, key, own, f"{matrix}", "give the response of this observation")
-    return response
-
-
-def _background(spectrum: PhaFile, response: Response, given: str | None) -> Floats | None:
-    """Find the counts/s of background in each channel (C,), scaled to the source's region."""
-    path = _named(spectrum, "BACKFILE", given, "background_spectrum")
-    if path is None:
-        return None
-    off = read_pha(path)
-    if off.path.samefile(spectrum.path):
-        raise UserError(
-            str(path),
-            "is the spectrum itself, not its background",
-            "give observation.background_spectrum",
-        )
-    for key in NAME_KEYS:
-        remedy = "give one of the same instrument"
-        _compare_names(spectrum, key, off.word(key), f"its background {path}", remedy)
-    _refuse_other_channels(off, response)
-    on_scale = spectrum.number("BACKSCAL", 1.0) * spectrum.number("AREASCAL", 1.0)
-    off_scale = off.number("BACKSCAL", 1.0) * off.number("AREASCAL", 1.0)
-    return np.asarray(off.counts * on_scale / (off_scale * off.number("EXPOSURE")))
-
-
-def _compare_names(spectrum: PhaFile, key: str, other: str, file: str, remedy: str) -> None:
-    own = spectrum.word(key)
-    if names_differ(own, other):
-        raise UserError(str(spectrum.path), f"is of {key} {own}, but {file} of {other}", remedy)
-
-
 # What a network does not describe.
-
-
-def _refuse_other_channels(spectrum: PhaFile, response: Response) -> None:
-    first = response.first_channel
-    last = first + response.channels - 1
-    if len(spectrum.channel) != response.channels or spectrum.channel[0] != first:
-        own = f"{spectrum.channel[0]} to {spectrum.channel[-1]}"
-        raise UserError(
-            str(spectrum.path),
-            f"has channels {own}, but the response has {first} to {last}",
-            "give the response of this spectrum",
-        )
 
 
 def _refuse_other_response(spectrum: SpectrumObservation, detector: PileUp) -> None:

@@ -215,16 +215,17 @@ def _energies(area: _Table, rows: _Table, notes: list[str]) -> tuple[Floats, Flo
         if len(places) == 0:
             continue
         row = int(places[0])
-        words = (
-            f"row {row + 1} of {area.path} {name} at {own[row]:.6g} keV, "
-            f"that of {rows.path} at {other[row]:.6g} keV"
-        )
+        words = f"row {row + 1} {name} at {own[row]:.6g}, not {other[row]:.6g} keV"
         if len(places) > 1 or row != outermost:
-            problem = f"has {len(places)} of {len(low)} edges that differ: {words}"
+            problem = f"differs from {rows.path} in {len(places)} of {len(low)} edges: {words}"
             raise UserError(area.path, problem, MADE_FOR_IT)
+        seen = other[row]
         narrower = max(own[row], other[row]) if name == "starts" else min(own[row], other[row])
         other[row] = narrower
-        notes.append(f"{words}; {narrower:.6g} keV is used")
+        notes.append(
+            f"row {row + 1} of {area.path} {name} at {own[row]:.6g} keV, "
+            f"that of {rows.path} at {seen:.6g} keV; {narrower:.6g} keV is used"
+        )
 
     if low[0] <= 0:  # a photon spectrum is not defined at zero
         low[0] = min(1e-5, high[0] / 100)
