@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from livetime.files.observed import ObservedFiles
     from livetime.infer.question import Verdict
     from livetime.infer.run import Run
+    from livetime.report.page import Table
     from livetime.simulate.prior import Prior, Samples
 
 
@@ -48,19 +49,19 @@ def load(folder: str | Path) -> "Network":
 def read(
     *paths: str | Path, band: tuple[float, float] | None = None, **options: Any
 ) -> "ObservedFiles":
-    """Read an observation and list what is wrong with it.
+    """Read an observation, and list what was found wrong with it.
 
     Arguments:
         paths: an event file, or one for each module; or one spectrum of counts (PHA or PI file).
         band: energies in keV of the events that are used, without the second; None for all.
         options: others of `livetime.config.ObservationFiles`, such as `start` and `stop` in s,
-            `dead_time` in s, or `arf` and `rmf` of a spectrum.
+            `dead_time` in s for a network that takes any, or `arf` and `rmf` of a spectrum.
 
     Returns:
-        the files with their `findings`; a network reads them in its own way.
+        the observation with its `findings`; a network cuts it to its needs.
 
     Raises:
-        UserError: if a file does not exist or cannot be read, or an option is out of range.
+        UserError: if a file cannot be used, or an option is not known or out of range.
     """
     from livetime.files.observed import open_files
 
@@ -177,15 +178,15 @@ class Network:
         Raises:
             UserError: if the observation does not fit the network.
         """
-        from livetime.infer.instrument import read_observation
+        from livetime.infer.instrument import prepare
         from livetime.infer.question import AnswerSettings
 
         run = self.run
         names = None if references is None else tuple(references)
         settings = AnswerSettings(draws, seed, names)
         run.question.check(settings, run.simulator)
-        seen, x = read_observation(run.simulator, observation.files, observation.observation)
-        return Answer(run.question.answer(run, seen, x, settings), observation.findings)
+        cut, x = prepare(run.simulator, observation.observation, observation.files)
+        return Answer(run.question.answer(run, cut, x, settings))
 
     def _headline(self) -> str:
         modules = getattr(cast(Any, self.run.simulator).detector, "modules", 1)
@@ -197,24 +198,26 @@ class Network:
         what = answers.get(self.run.question.name, classes)
         return f"Network {self.run.config['name']}: {what} from {takes}"
 
-    def _cells(self) -> tuple[list[str], list[list[str]]]:
+    def _prior_table(self) -> "Table":
+        from livetime.report.page import Table
+
         rows = []
         for name, r in self.prior.ranges.items():
             kind = "inferred" if name in self.prior.parameters else "known"
             rows.append([name, f"{r.low:g} to {r.high:g}", r.unit, r.scale, kind])
-        return ["parameter", "prior", "unit", "scale", ""], rows
+        return Table(["name", "range", "unit", "flat in", ""], rows)
 
     def __repr__(self) -> str:
         """Say what the network is for, its prior, and whether it passed its test."""
-        from livetime.report.notebook import text_table
+        from livetime.report.notebook import text_block
 
-        return "\n".join([self._headline(), self.verdict, text_table(*self._cells())])
+        return text_block([self._headline(), self.verdict], self._prior_table())
 
     def _repr_html_(self) -> str:
         """Say the same as `repr`, for notebooks."""
         from livetime.report.notebook import html_block
 
-        return html_block([self._headline(), self.verdict], *self._cells())
+        return html_block([self._headline(), self.verdict], self._prior_table())
 
 
 @dataclass(frozen=True, repr=False)
@@ -223,7 +226,6 @@ class Answer:
 
     Arguments:
         result: of the network's question.
-        findings: on the files.
 
     Example:
         >>> Answer.__name__
@@ -231,7 +233,12 @@ class Answer:
     """
 
     result: Any
-    findings: "tuple[Finding, ...]" = ()
+
+    @property
+    def findings(self) -> "tuple[Finding, ...]":
+        """List what was found wrong with the files, and what was done about it."""
+        findings: tuple[Finding, ...] = self.result.observation.findings
+        return findings
 
     @property
     def posterior(self) -> "Samples":
@@ -306,12 +313,14 @@ class Answer:
 
     def __repr__(self) -> str:
         """Give verdict and table, with units."""
-        from livetime.report.notebook import answer_cells, text_table
+        from livetime.report.notebook import text_block
+        from livetime.report.result import answer_table
 
-        return "\n".join([self.verdict.sentence, text_table(*answer_cells(self.result))])
+        return text_block([self.verdict.sentence], answer_table(self.result))
 
     def _repr_html_(self) -> str:
         """Give the same as `repr`, for notebooks."""
-        from livetime.report.notebook import answer_cells, html_block
+        from livetime.report.notebook import html_block
+        from livetime.report.result import answer_table
 
-        return html_block([self.verdict.sentence], *answer_cells(self.result))
+        return html_block([self.verdict.sentence], answer_table(self.result))

@@ -48,7 +48,9 @@ PLAIN = simulator(DeadTime(1, 2.5e-3))
 
 def of(*paths, simulator=ANY, **options):
     files = ObservationFiles(path=tuple(map(str, paths)), **options)
-    found = read_events(files.path, Selection(files.band), count_files(simulator, files))
+    found = read_events(
+        files.path, Selection(files.band), count_files(simulator, files, len(files.path))
+    )
     return with_detector(simulator, files, found.in_segments(4.0))
 
 
@@ -162,7 +164,7 @@ def test_only_what_the_run_takes(tmp_path):
     plain = of(make(tmp_path / "b.evt"), simulator=PLAIN)
     assert "detector" not in plain.info
     assert (
-        count_files(one, ObservationFiles(path=("a", "b"))) == 1
+        count_files(one, ObservationFiles(path=("a", "b")), 2) == 1
     )  # no list is merged where the number of detectors is not known
 
 

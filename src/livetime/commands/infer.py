@@ -59,13 +59,14 @@ def infer(settings: InferSettings) -> Path:
     refuse_existing(folder, settings.overwrite, inputs)
     run = open_run(settings.run)
 
-    from livetime.infer.instrument import read_observation
+    from livetime.files.observed import open_observation
+    from livetime.infer.instrument import prepare
     from livetime.infer.question import AnswerSettings
     from livetime.report.result import print_result, save
 
     asked = AnswerSettings(settings.draws, settings.seed, reference.names)
     run.question.check(asked, run.simulator)
-    observation, x = read_observation(run.simulator, files)
+    observation, x = prepare(run.simulator, open_observation(files), files)
     with new_folder(folder, settings.overwrite, [*inputs, run.folder]) as aside:
         say(f"observation: {observation.length}")
         result = run.question.answer(run, observation, x, asked)

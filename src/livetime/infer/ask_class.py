@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
+import arviz
 import numpy as np
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.observation import Observation
+from livetime.infer.predictive import physical_values, spectrum_table
 from livetime.infer.question import AnswerSettings, Verdict
 from livetime.infer.run import DAMAGED, TRAIN_AGAIN, Run
 from livetime.outputs import provenance
@@ -44,6 +46,24 @@ class ClassResult:
     test: Mapping[str, float]
     verdict: Verdict
     notes: tuple[str, ...]
+
+    def spectrum(self) -> dict[str, Floats]:
+        """Tabulate what was observed; see `livetime.infer.predictive.spectrum_table`."""
+        return spectrum_table(self.run.simulator, self.x, self.observation.covariates)
+
+    def to_arviz(self) -> arviz.InferenceData:
+        """Give the observed data, with their units, and the probabilities, as arviz's groups."""
+        layout = self.run.simulator.layout
+        observed = physical_values(self.run.simulator, self.x)
+        dims = {name: [layout.axis.name] for name in layout.spectra}
+        coords = {layout.axis.name: layout.axis.values} if dims else {}
+        data = arviz.from_dict(observed_data=observed, coords=coords, dims=dims)
+        for block in layout.blocks:
+            data.observed_data[block.name].attrs["units"] = block.unit
+        classes = {name: json.dumps(dict(p)) for name, p in self.probabilities.items()}
+        trust = int(self.verdict.trust)
+        data.attrs = {"verdict": self.verdict.sentence, "trust": trust, **classes}
+        return data
 
     def summary(self) -> dict[str, Any]:
         """List all numbers and sentences in plain types, for summary.json."""

@@ -1,15 +1,24 @@
 """Answer an observation with posteriors: the network's, and those of the references beside it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any, ClassVar, cast
 
+import arviz
 import numpy as np
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.observation import Observation
-from livetime.infer.predictive import MIN_PREDICTIVE_P, predict, predictive_p_value
+from livetime.infer.predictive import (
+    MIN_PREDICTIVE_P,
+    physical_values,
+    predict,
+    predictive_p_value,
+    spectrum_table,
+)
 from livetime.infer.question import AnswerSettings, Verdict
 from livetime.infer.run import Run
 from livetime.outputs import provenance
@@ -55,6 +64,61 @@ class PosteriorResult:
     def intervals(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Find medians and credible intervals in physical units, by method and parameter."""
         return {name: samples.intervals() for name, samples in self.samples.items()}
+
+    def spectrum(self) -> dict[str, Floats]:
+        """Tabulate what was observed; see `livetime.infer.predictive.spectrum_table`."""
+        return spectrum_table(self.run.simulator, self.x, self.observation.covariates)
+
+    def to_arviz(self) -> arviz.InferenceData:
+        """Give all draws and the data as arviz's groups.
+
+        Returns:
+            groups `posterior` (the network's), one more for each reference by its name, `prior`,
+            `posterior_predictive` and `observed_data`; each variable has its `units`, and the
+            attributes have verdict, reasons and provenance.
+        """
+        simulator = self.run.simulator
+        prior = simulator.prior
+        n = len(self.samples["network"].theta)
+        drawn = prior.sample(n, np.random.default_rng(self.settings.seed))[:, : prior.dim]
+        observed = physical_values(simulator, self.x)
+        rows = [physical_values(simulator, row) for row in self.predicted]
+        predicted = {name: np.stack([row[name] for row in rows]) for name in observed}
+
+        axis = simulator.layout.axis
+        data = arviz.from_dict(
+            posterior=_one_chain(self.samples["network"].physical()),
+            posterior_predictive=_one_chain(predicted),
+            prior=_one_chain(prior.physical(drawn)),
+            observed_data=observed,
+            coords={axis.name: axis.values},
+            dims={name: [axis.name] for name in simulator.layout.spectra},
+        )
+        for name in self.references:
+            group = {name: _one_chain(self.samples[name].physical())}
+            data.add_groups(group, warn_on_custom_groups=False)
+
+        units = {name: r.unit for name, r in prior.parameters.items()}
+        blocks = {block.name: block.unit for block in simulator.layout.blocks}
+        for group in data.groups():
+            words = blocks if group in ("posterior_predictive", "observed_data") else units
+            for name in data[group].data_vars:
+                data[group][name].attrs["units"] = words[name]
+        data.attrs = self._attributes()
+        return data
+
+    def _attributes(self) -> dict[str, Any]:
+        """Word what the draws are of, in types that a netCDF file takes."""
+        return {
+            "verdict": self.verdict.sentence,
+            "trust": int(self.verdict.trust),
+            "reasons": "; ".join(self.verdict.reasons),
+            "predictive_p_value": self.predictive_p_value,
+            "observation": json.dumps(self.observation.info, default=str),
+            "run": str(self.run.folder),
+            "seed": self.settings.seed,
+            "livetime_version": metadata.version("livetime"),
+        }
 
     def summary(self) -> dict[str, Any]:
         """List all numbers and sentences in plain types, for summary.json."""
@@ -122,6 +186,11 @@ class PosteriorQuestion:
         return PosteriorResult(
             run, observation, x, settings, samples, beside, predicted, p_value, verdict, notes
         )
+
+
+def _one_chain(values: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Put draws (n, ...) into the form of arviz, (1, n, ...): they are independent."""
+    return {name: np.asarray(draws)[None] for name, draws in values.items()}
 
 
 def chosen_references(settings: AnswerSettings, simulator: Simulator) -> tuple[str, ...]:

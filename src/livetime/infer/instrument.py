@@ -1,4 +1,4 @@
-"""Read an observation as a run needs it, with what is known of its instrument."""
+"""Read an observation, and cut it to a run, with what is known of its instrument."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from livetime.files.events import Selection
 from livetime.files.finding import Finding, plural
 from livetime.files.modules import refuse_number
 from livetime.files.observation import EventObservation, Observation, read_events
-from livetime.files.spectrum import SpectrumObservation, read_spectrum
+from livetime.files.spectrum import SpectrumObservation
 from livetime.settings import ObservationFiles
 from livetime.simulate.dead_time_detector import COVARIATES, DeadTime
 from livetime.simulate.features import Features
@@ -20,64 +20,8 @@ from livetime.simulate.simulator import Simulator
 from livetime.simulate.spectral import SpectralSimulator
 from livetime.simulate.timing import TimingSimulator
 
-Reader = Callable[
-    [Any, ObservationFiles, Any],
-    tuple[Observation, NDArray[np.float32]],
-]
 MIN_SCREENED = 0.02
 """Dead share of the time, beyond what a file's rows explain, above which events were screened."""
-
-
-def read_observation(
-    simulator: Simulator, files: ObservationFiles, opened: Observation | None = None
-) -> tuple[Observation, NDArray[np.float32]]:
-    """Read what a simulator describes from event files or a spectrum.
-
-    Arguments:
-        simulator: of the run that is to be asked.
-        files: where the observation is, and what to use of it.
-        opened: what they contain, if they have been read already.
-
-    Returns:
-        the observation, and its summary (X,).
-
-    Raises:
-        UserError: if the files do not fit the simulator, or cannot be used.
-    """
-    return READERS[simulator.kind](simulator, files, opened)
-
-
-def _read_events(
-    simulator: TimingSimulator, files: ObservationFiles, opened: EventObservation | None
-) -> tuple[EventObservation, NDArray[np.float32]]:
-    """Read event files as a timing simulator needs them."""
-    _refuse_options(simulator, files)
-    summary = simulator.summary
-    detector = simulator.detector
-    has_hardness = "hardness" in summary.parameters
-    modules = count_files(simulator, files)
-    refuse_number(files.path, modules)
-    if opened is None or (has_hardness and opened.events.energies is None):
-        selection = Selection(files.band, files.gti, files.start, files.stop, has_hardness)
-        opened = read_events(files.path, selection, modules)
-    observation = opened.in_segments(
-        summary.segment_size,
-        max_segments=round(simulator.prior.covariates["segments"].high),
-        dt=summary.dt,
-        dead_time=detector.mean_dead_time if detector.renewal else 0.0,
-    )
-    if has_hardness:
-        simulator = _with_threshold(simulator, files, observation)
-
-    observation = with_detector(simulator, files, observation)
-    params = {**observation.info.get("detector", {}), "rate": 1.0}
-    x = simulator.summarise(observation.events, params)
-    if not np.isfinite(x).all():
-        problem = "has no counts in some frequencies or modules"
-        raise UserError(str(files.path[0]), problem, "choose a brighter part by start and stop")
-    return observation, x
-
-
 OF_EVENTS = (
     "gti",
     "start",
@@ -90,54 +34,100 @@ OF_EVENTS = (
     "kept_fraction",
 )
 """Settings that mean nothing for a spectrum."""
+Prepared = tuple[Any, NDArray[np.float32]]
+"""An observation as a run needs it, and its summary (X,)."""
+TAKEN_BY = {"events": ("events", "periodograms"), "spectrum": ("spectrum",)}
+"""Kinds of simulators that describe each kind of observation."""
 
 
-def _read_spectrum(
-    simulator: SpectralSimulator, files: ObservationFiles, opened: SpectrumObservation | None
-) -> tuple[SpectrumObservation, NDArray[np.float32]]:
-    """Read a spectrum as a spectral simulator needs it."""
-    if not files.spectrum:
-        problem = f"is {files.path[0]}, a file of events, but the run takes spectra"
-        raise UserError("observation.path", problem, "give observation.spectrum")
-    defaults = ObservationFiles()
-    for key in OF_EVENTS:
-        if getattr(files, key) != getattr(defaults, key):
-            problem = "is of events, but the run takes spectra"
-            raise UserError(f"observation.{key}", problem, "leave it out")
-    if opened is None:
-        opened = read_spectrum(files.spectrum, files.arf, files.rmf, files.background_spectrum)
-    observation = opened.in_groups(simulator)
-    return observation, simulator.summary.vector(observation.counts, observation.exposure)
+def prepare(simulator: Simulator, observation: Observation, files: ObservationFiles) -> Prepared:
+    """Cut an observation to what a simulator describes, and summarise it.
+
+    Arguments:
+        simulator: of the run that is to be asked.
+        observation: as it was read.
+        files: have what is known of the detector.
+
+    Returns:
+        the observation with what was used of it, and its summary (X,).
+
+    Raises:
+        UserError: if the observation does not fit the simulator.
+    """
+    if simulator.kind not in TAKEN_BY[observation.kind]:
+        wanted = "spectra" if simulator.kind == "spectrum" else "events"
+        given = "a spectrum" if observation.kind == "spectrum" else "of events"
+        problem = f"is {given}, but the run takes {wanted}"
+        raise UserError("observation", problem, "give other files, or another run")
+    return PREPARERS[observation.kind](simulator, observation, files)
 
 
-READERS: dict[str, Reader] = {
-    "events": _read_events,
-    "periodograms": _read_events,
-    "spectrum": _read_spectrum,
-}
-"""What reads an observation, by the kind of the simulator."""
-
-
-def _refuse_options(simulator: TimingSimulator, files: ObservationFiles) -> None:
-    """Raise UserError for options of spectra, and for a hardness that does not fit the summary."""
-    for name in ("arf", "rmf", "background_spectrum", "spectrum"):
+def _prepare_events(
+    simulator: TimingSimulator, observation: EventObservation, files: ObservationFiles
+) -> Prepared:
+    """Cut events into the segments of a summary."""
+    for name in ("arf", "rmf", "background_spectrum"):
         if getattr(files, name):
-            problem = "is given, but the run takes light curves"
-            raise UserError(f"observation.{name}", problem, "give event files instead")
+            problem = "is of spectra, but the run is of events"
+            raise UserError(f"observation.{name}", problem, "leave it out")
+    given = len(observation.files)
+    modules = count_files(simulator, files, given)
+    refuse_number([file.path for file in observation.files], modules)
+    if "hardness" in simulator.summary.parameters and observation.events.energies is None:
+        everything = Selection(files.band, files.gti, files.start, files.stop, energies=True)
+        observation = read_events(files.path, everything)
+    simulator = _with_threshold(simulator, observation, files)
+    summary = simulator.summary
+    detector = simulator.detector
+    cut = observation.in_segments(
+        summary.segment_size,
+        max_segments=round(simulator.prior.covariates["segments"].high),
+        dt=summary.dt,
+        dead_time=detector.mean_dead_time if detector.renewal else 0.0,
+    )
+    cut = with_detector(simulator, files, cut)
+    params = {**cut.info.get("detector", {}), "rate": 1.0}
+    x = simulator.summarise(cut.events, params)
+    if not np.isfinite(x).all():
+        problem = "has no counts in some frequencies or modules"
+        raise UserError(cut.info["files"][0], problem, "choose a brighter part by start and stop")
+    return cut, x
 
-    if files.hard is not None and "hardness" not in simulator.summary.parameters:
-        problem = "is given, but the summary of the run has no hardness"
-        raise UserError("observation.hard", problem, "leave it out")
+
+def _prepare_spectrum(
+    simulator: SpectralSimulator, observation: SpectrumObservation, files: ObservationFiles
+) -> Prepared:
+    """Sum channels into the groups of a summary."""
+    defaults = ObservationFiles()
+    for name in OF_EVENTS:
+        if getattr(files, name) != getattr(defaults, name):
+            problem = "is of events, but the run is of spectra"
+            raise UserError(f"observation.{name}", problem, "leave it out")
+    cut = observation.in_groups(simulator)
+    return cut, simulator.summary.vector(cut.counts, cut.exposure)
+
+
+PREPARERS: dict[str, Callable[..., Prepared]] = {
+    "events": _prepare_events,
+    "spectrum": _prepare_spectrum,
+}
+"""What cuts an observation to a simulator, by the kind of the observation."""
 
 
 def _with_threshold(
-    simulator: TimingSimulator, files: ObservationFiles, observation: EventObservation
+    simulator: TimingSimulator, observation: EventObservation, files: ObservationFiles
 ) -> TimingSimulator:
-    """Return the simulator with the energy from which on an event of these files is hard.
+    """Return the simulator with the energy from which on an event of this observation is hard.
 
     Raises:
-        UserError: if all events are hard, or all soft.
+        UserError: if a threshold is of no use, or all events are hard or all soft.
     """
+    if "hardness" not in simulator.summary.parameters:
+        if files.hard is not None:
+            problem = "is given, but the summary of the run has no hardness"
+            raise UserError("observation.hard", problem, "leave it out")
+        return simulator
+
     summary = cast(Features, simulator.summary)
     if files.hard is not None:
         summary = replace(summary, hard_energy=files.hard)
@@ -149,14 +139,15 @@ def _with_threshold(
     return replace(simulator, summary=summary)
 
 
-def count_files(simulator: TimingSimulator, files: ObservationFiles) -> int:
+def count_files(simulator: TimingSimulator, files: ObservationFiles, given: int) -> int:
     """Count the files that there must be, one for each module.
 
     A run that takes any number of detectors merges any number of files into its one list.
 
     Arguments:
         simulator: of the run.
-        files: that are given.
+        files: have what is known of the detector.
+        given: number of files that there are.
 
     Raises:
         UserError: for an option of the detector that the run does not take.
@@ -168,7 +159,7 @@ def count_files(simulator: TimingSimulator, files: ObservationFiles) -> int:
             raise UserError(f"observation.{option}", problem, "leave it out")
     own = simulator.detector.modules
     merges = own == 1 and "detectors" in simulator.detector_covariates
-    return max(1, len(files.path)) if merges else own
+    return max(1, given) if merges else own
 
 
 def with_detector(
@@ -180,7 +171,7 @@ def with_detector(
     - `detectors`: as given, else those that the files name, one for a file that names none;
     - `background_share`: recorded background over recorded counts/s; dead time and screening take
       the same share of both;
-    - `kept_fraction`: as given, else the share of the file's events that is in the band, times the share
+    - `kept_fraction`: as given, else the share of the file's events in the band, times the share
       that screening left. With a live-time fraction L a detector recorded (1 - L)/tau events/s; of
       frames the share is L, since the other events came during the readout.
 

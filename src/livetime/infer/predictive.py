@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.simulate.layout import Block
+from livetime.simulate.periodogram import cospectrum
 from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
 
@@ -131,3 +132,106 @@ def _in_words(block: Block, at: int, outside: int) -> tuple[str, str]:
     place = f"{block.label} at {block.axis.values[at]:.3g} {block.axis.unit}"
     words = f"{place} ({outside} of {block.size} entries are outside)"
     return words, "%" if block.unit == "%" else f" ({block.unit})"
+
+
+def physical_values(simulator: Simulator, x: Floats) -> dict[str, Floats]:
+    """Undo what a summary did to the physical quantities of an observation.
+
+    Arguments:
+        simulator: gives the layout.
+        x: summary (X,).
+
+    Returns:
+        block name -> values in the block's unit: Leahy powers, counts/s, numbers.
+    """
+    layout = simulator.layout
+    own = simulator.raw(x)
+    out = {}
+    for name, part in layout.slices.items():
+        # A detector's covariates, and what follows from them, stand after the summary's own vector.
+        values = own[part] if part.stop <= len(own) else np.asarray(x[part], dtype=np.float64)
+        out[name] = layout[name].to_physical(values)
+    return out
+
+
+def spectrum_table(
+    simulator: Simulator, x: Floats, covariates: Mapping[str, float]
+) -> dict[str, Floats]:
+    """Tabulate the power spectrum, or the spectrum of counts, of an observation.
+
+    A power averaged over M segments and W frequencies has the error `P/sqrt(M W)`; the difference
+    of two modules A - B has noise alone, and their cospectrum no noise in the mean.
+
+    Arguments:
+        simulator: of the run.
+        x: summary (X,) of the observation.
+        covariates: what is known of the observation, in physical units.
+
+    Returns:
+        column name -> (F,): for powers `freq` and `half_width` in Hz, `power`, `power_err` and
+        `noise_level` in Leahy units (nan where it is not known), and `segments`; for counts
+        `energy` and `half_width` in keV, `counts` and `counts_err`. Empty for other summaries.
+    """
+    return _TABLES[simulator.kind](simulator, x, covariates)
+
+
+def _power_table(simulator: Any, x: Floats, covariates: Mapping[str, float]) -> dict[str, Floats]:
+    """Tabulate averaged powers."""
+    axis = simulator.layout.axis
+    values = physical_values(simulator, x)
+    total = next((values[name] for name in ("power", "sum") if name in values), None)
+    if total is None:
+        return {}
+    segments = float(np.round(values["segments"][0]))
+    relative = 1 / np.sqrt(segments * axis.averaged)
+    table = {
+        "freq": axis.values,
+        "half_width": axis.averaged / (2 * simulator.summary.segment_size),
+        "power": total,
+        "power_err": total * relative,
+        "noise_level": _noise_level(simulator, values, covariates),
+        "segments": np.full(len(total), segments),
+    }
+    if "difference" in values:
+        difference = values["difference"]
+        table["difference"] = difference
+        table["difference_err"] = difference * relative
+        table["cospectrum"] = cospectrum(total, difference)
+        # Sum and difference are independent for equal rates.
+        table["cospectrum_err"] = np.hypot(total, difference) * relative / 2
+    return table
+
+
+def _noise_level(
+    simulator: Any, values: Mapping[str, Floats], covariates: Mapping[str, float]
+) -> Floats:
+    """Find the exact white noise of a constant source at the recorded rate; nan if not known."""
+    frequency = simulator.layout.axis.values
+    # The noise is that of all events, of the source or of the background.
+    params = {**covariates, "background_share": 0.0, "rate": 0.0}
+    detector = simulator.detector.at(params)
+    if detector.law != "dead time":
+        return np.full(len(frequency), np.nan)
+    rates = [value[0] for name, value in values.items() if name.startswith("rate_")]
+    recorded = float(np.mean(rates))
+    return detector.operating_point(recorded, frequency, simulator.summary.dt, {}).noise
+
+
+def _counts_table(simulator: Any, x: Floats, covariates: Mapping[str, float]) -> dict[str, Floats]:
+    """Tabulate counts in groups of channels."""
+    edges = simulator.summary.energies(simulator.detector.response)
+    counts = np.asarray(simulator.summary.counts(x, simulator.layout)[0], dtype=np.float64)
+    return {
+        "energy": (edges[1:] + edges[:-1]) / 2,
+        "half_width": np.diff(edges) / 2,
+        "counts": counts,
+        "counts_err": np.sqrt(counts),
+        "exposure": np.full(len(counts), covariates["exposure"]),
+    }
+
+
+_TABLES: dict[str, Callable[..., dict[str, Floats]]] = {
+    "events": _power_table,
+    "periodograms": _power_table,
+    "spectrum": _counts_table,
+}

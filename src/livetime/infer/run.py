@@ -30,7 +30,7 @@ METRICS = "metrics.json"
 INFLATION = "inflation.json"
 INFLATIONS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
 """Factors by which posteriors may be inflated; `check.inflation` interpolates between them."""
-GROUPS = ("prior", "source", "detector", "summary", "estimator", "training", "trainer")
+GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
 """Groups of keys that the config of every run has."""
 BATCH = 2000
 """Summaries that a classifier takes at once."""
@@ -109,7 +109,9 @@ class Run:
             problem = f"has {len(folders)} of {self.wanted_members} members of its {CONFIG}"
             raise UserError(f"run {self.folder}", problem, remedy)
 
-        members = tuple(load(folder) for folder in folders)
+        # A net that is made draws its first weights, before the trained ones replace them.
+        with torch.random.fork_rng(devices=[]):
+            members = tuple(load(folder) for folder in folders)
         expected = Shapes(**shapes(self.simulator))
         for folder, member in zip(folders, members, strict=True):
             if Shapes(**member.hparams["shapes"]) != expected:

@@ -1,52 +1,43 @@
-"""Show networks and answers in a notebook and on a terminal: sentences and tables."""
+"""What a terminal and a notebook show of networks and answers: sentences and a table."""
 
 import html
 from collections.abc import Sequence
-from typing import Any
 
 from livetime.report.page import Table
-from livetime.report.result import answer_table
-
-Cells = tuple[Sequence[str], Sequence[Sequence[str]]]
-"""A header, and rows of cells."""
 
 
-def answer_cells(result: Any) -> Cells:
-    """Make a table of what each method answers, with units.
+def text_block(sentences: Sequence[str], table: Table) -> str:
+    """Put sentences above a table whose columns are aligned, for a terminal.
 
     Arguments:
-        result: of a question.
+        sentences: one a line.
+        table: header and rows.
 
-    Returns: header and rows.
+    Example:
+        >>> print(text_block(["Trust it."], Table(["a", "unit"], [["1.5", "Hz"]])))
+        Trust it.
+        a    unit
+        1.5  Hz
     """
-    table = answer_table(result)
-    return table.header, table.rows
-
-
-def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Align a table for a terminal.
-
-    Arguments:
-        header: cells as texts.
-        rows: likewise.
-
-    >>> print(text_table(["a", "unit"], [["1.5", "Hz"]]))
-    a    unit
-    1.5  Hz
-    """
-    lines = [header, *rows]
+    lines = [table.header, *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = [map(str.ljust, line, widths) for line in lines]
-    return "\n".join("  ".join(line).rstrip() for line in padded)
+    aligned = []
+    for line in lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        aligned.append("  ".join(cells).rstrip())
+    return "\n".join([*sentences, *aligned])
 
 
-def html_block(words: Sequence[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Make HTML of paragraphs and a table, for notebooks.
+def html_block(sentences: Sequence[str], table: Table) -> str:
+    """Put sentences above a table in HTML, for a notebook.
 
     Arguments:
-        words: the paragraphs.
-        header: cells as texts.
-        rows: likewise.
+        sentences: one a paragraph.
+        table: header and rows.
+
+    Example:
+        >>> html_block(["Trust <it>."], Table(["a"], [["1"]]))[:32]
+        '<div><p>Trust &lt;it&gt;.</p><ta'
     """
-    paragraphs = "".join(f"<p>{html.escape(text)}</p>" for text in words)
-    return f"<div>{paragraphs}{Table(header, rows).html}</div>"
+    paragraphs = "".join(f"<p>{html.escape(text)}</p>" for text in sentences)
+    return f"<div>{paragraphs}{table.html}</div>"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import arviz
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table as Grid
@@ -16,6 +15,7 @@ from livetime.infer.ask_posterior import PosteriorResult
 from livetime.outputs import write_json
 from livetime.progress import progress, say
 from livetime.report import words
+from livetime.report.export import export
 from livetime.report.facts import fact_rows
 from livetime.report.figures.classes import class_probabilities, class_words
 from livetime.report.figures.corner import corner as draw_corner
@@ -46,7 +46,7 @@ def save(result: Any, folder: Path) -> None:
         result: of a question.
         folder: that exists.
     """
-    _WRITERS[result.question](result, folder)
+    _WRITERS.get(result.question, _save_table)(result, folder)
 
 
 def print_result(result: Any) -> None:
@@ -74,7 +74,7 @@ def answer_table(result: Any) -> Table:
     Arguments:
         result: of a question.
     """
-    return _TABLES[result.question](result)
+    return _TABLES.get(result.question, _own_table)(result)
 
 
 def corner(result: PosteriorResult, truth: Mapping[str, float] | None = None) -> Figure:
@@ -133,10 +133,7 @@ def _posterior_table(result: PosteriorResult) -> Table:
 
 def _save_posterior(result: PosteriorResult, folder: Path) -> None:
     """Write the draws, the figures and the page of a posterior."""
-    physical = result.samples["network"].physical()
-    draws = {name: values[None] for name, values in physical.items()}
-    arviz.from_dict(posterior=draws).to_netcdf(str(folder / "posterior.nc"), engine="h5netcdf")
-
+    export(result, folder)
     with progress("draw figures", 2, "figures") as bar:
         corner_image = save_figure(corner(result), folder / "corner")
         bar.advance()
@@ -161,7 +158,8 @@ def _class_table(result: ClassResult) -> Table:
 
 
 def _save_class(result: ClassResult, folder: Path) -> None:
-    """Write the figure and the page of a classification."""
+    """Write the observed spectrum, the figure and the page of a classification."""
+    export(result, folder)
     bars = save_figure(class_probabilities(result.probabilities), folder / "classes")
     parts = {
         "Classes": _class_table(result).html,
@@ -174,6 +172,16 @@ def _save_class(result: ClassResult, folder: Path) -> None:
         }
         parts["Likelihood-ratio test"] = facts(numbers)
     _write_page(result, folder, parts)
+
+
+def _own_table(result: Any) -> Table:
+    """Give the table of an answer to a question that has no figures here."""
+    return Table(*result.table())
+
+
+def _save_table(result: Any, folder: Path) -> None:
+    """Write the page of an answer to a question that has no figures here."""
+    _write_page(result, folder, {"Answer": answer_table(result).html})
 
 
 def _write_page(result: Any, folder: Path, parts: Mapping[str, str]) -> None:

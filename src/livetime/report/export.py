@@ -1,0 +1,138 @@
+"""Files of draws and of the observed spectrum, which other programs read."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import arviz
+import numpy as np
+import xarray
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from livetime.simulate.prior import Samples
+
+Floats = NDArray[np.floating[Any]]
+UNITS = {"freq": "Hz", "energy": "keV", "exposure": "s"}
+"""Units of the columns of an observed spectrum; half widths have that of the first column."""
+POWER_COMMENTS = (
+    "Averaged power spectrum in the Leahy norm, as the network saw it.",
+    "half_width: of a bin; segments: number averaged; noise_level: of a constant source.",
+    "stingray: Powerspectrum.read('power_spectrum.csv', fmt='ascii.ecsv')",
+    "pandas: read_csv('power_spectrum.csv', comment='#')",
+    "XSPEC: ftflx2xsp power_spectrum.txt power.pha power.rsp; its columns are f_low, f_high,",
+    "power x (f_high - f_low) and its error, in Hz and Leahy units.",
+)
+COUNTS_COMMENTS = (
+    "Spectrum of counts in groups of channels, as the network saw it.",
+    "astropy: Table.read('spectrum.csv', format='ascii.ecsv')",
+)
+
+
+def export(result: Any, folder: Path) -> None:
+    """Write posterior.nc, draws.csv and the observed spectrum into a folder.
+
+    Arguments:
+        result: of a question; the files that it has no numbers for are left out.
+        folder: that exists.
+    """
+    if result.question == "posterior":
+        (folder / "posterior.nc").write_bytes(netcdf(result.to_arviz()))
+        (folder / "draws.csv").write_text(draws_csv(result.samples))
+    table = result.spectrum()
+    if "power" in table:
+        (folder / "power_spectrum.csv").write_text(ecsv(table, POWER_COMMENTS))
+        (folder / "power_spectrum.txt").write_text(xspec_text(table))
+    if "counts" in table:
+        (folder / "spectrum.csv").write_text(ecsv(table, COUNTS_COMMENTS))
+
+
+def netcdf(data: arviz.InferenceData) -> bytes:
+    """Make the bytes of a netCDF file in memory.
+
+    HDF5 aborts the process if the disk is full; writing bytes raises OSError.
+
+    Arguments:
+        data: groups of draws.
+
+    Example:
+        >>> draws = arviz.from_dict(posterior={"rate": np.ones((1, 3))})
+        >>> netcdf(draws)[1:4]
+        b'HDF'
+    """
+    tree = xarray.DataTree.from_dict({name: data[name] for name in data.groups()})
+    tree.attrs = dict(data.attrs)
+    return bytes(tree.to_netcdf(None, engine="h5netcdf"))
+
+
+def draws_csv(samples: Mapping[str, Samples]) -> str:
+    """Make a table of the draws of all methods, in physical units.
+
+    Arguments:
+        samples: draws by method.
+
+    Example:
+        >>> from livetime.simulate.prior import Prior, Range
+        >>> prior = Prior({"rate": Range(1.0, 100.0, "log", "counts/s")})
+        >>> print(draws_csv({"network": Samples(np.ones((1, 1)), prior)}), end="")
+        method,rate [counts/s]
+        network,10
+    """
+    prior = next(iter(samples.values())).prior
+    names = [f"{name} [{r.unit}]" if r.unit else name for name, r in prior.parameters.items()]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["method", *names])
+    for method, draws in samples.items():
+        columns = list(draws.physical().values())
+        rows = np.stack(columns, axis=1).tolist()
+        writer.writerows([method, *(f"{value:.8g}" for value in row)] for row in rows)
+    return text.getvalue()
+
+
+def ecsv(table: Mapping[str, Floats], comments: tuple[str, ...]) -> str:
+    """Make a comma-separated table with units and comments in its header.
+
+    The format is ECSV, which astropy and stingray read; its header lines begin with `#`.
+
+    Arguments:
+        table: column name -> (F,).
+        comments: lines of the header.
+
+    Example:
+        >>> ecsv({"freq": np.array([1.0])}, ("of a test",)).splitlines()[-2:]
+        ['freq', '1.0']
+    """
+    columns = Table(dict(table))
+    first = columns.colnames[0]
+    for name in columns.colnames:
+        columns[name].unit = UNITS.get(first if name == "half_width" else name)
+    columns.meta["comments"] = list(comments)
+    columns.meta["norm"] = "leahy" if "power" in table else "counts"
+    text = io.StringIO()
+    columns.write(text, format="ascii.ecsv", delimiter=",")
+    return text.getvalue()
+
+
+def xspec_text(table: Mapping[str, Floats]) -> str:
+    r"""Make the input of XSPEC's ftflx2xsp: four columns, without a header.
+
+    They are lower and upper frequency of each bin in Hz, and power and error times its width
+    (Ingram & Done 2012, appendix A, https://arxiv.org/abs/1108.0789).
+
+    Arguments:
+        table: of an observed power spectrum.
+
+    Example:
+        >>> bins = {"freq": [1.0], "half_width": [0.25], "power": [2.0], "power_err": [0.5]}
+        >>> xspec_text({name: np.array(values) for name, values in bins.items()})
+        '0.75 1.25 1 0.25\n'
+    """
+    low = table["freq"] - table["half_width"]
+    high = table["freq"] + table["half_width"]
+    width = high - low
+    rows = np.stack([low, high, table["power"] * width, table["power_err"] * width], axis=1)
+    lines = [" ".join(f"{value:.8g}" for value in row) for row in rows]
+    return "\n".join(lines) + "\n"

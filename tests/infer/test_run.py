@@ -1,0 +1,121 @@
+"""A run opens without side effects, and says what is missing or damaged."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from livetime.errors import UserError
+from livetime.infer.run import CONFIG, INFLATION, METRICS, RANGE, Run
+
+
+@pytest.fixture(scope="module")
+def x(demo_run):
+    return Run.open(demo_run).simulator.simulate(0, 3, 5)[1]
+
+
+@pytest.fixture
+def copied(demo_run, tmp_path):
+    return shutil.copytree(demo_run, tmp_path / "run")
+
+
+def test_opening_a_run_sets_no_global_state(demo_run):
+    threads = torch.get_num_threads()
+    state = torch.random.get_rng_state()
+    run = Run.open(demo_run)
+    run.posterior(np.zeros(run.simulator.layout.size)).sample(10, seed=1)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_numbers_do_not_depend_on_the_number_of_threads(demo_run, x):
+    run = Run.open(demo_run)
+    before = torch.get_num_threads()
+    draws = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            draws.append(run.posterior(x).sample(500, seed=1))
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_allclose(draws[0], draws[1], rtol=1e-5, atol=1e-6)
+
+
+def test_draws_lie_in_the_prior_box_and_depend_on_the_seed_alone(demo_run, x):
+    posterior = Run.open(demo_run).posterior(x)
+    draws = posterior.sample(200, seed=4)
+    prior = posterior.prior
+    assert draws.shape == (200, 3, prior.dim)
+    assert (draws >= prior.low).all()
+    assert (draws <= prior.high).all()
+    np.testing.assert_array_equal(draws, posterior.sample(200, seed=4))
+    assert (draws != posterior.sample(200, seed=5)).any()
+
+
+def test_the_density_is_finite_in_the_box_and_zero_outside(demo_run, x):
+    posterior = Run.open(demo_run).posterior(x)
+    assert np.isfinite(posterior.log_prob(posterior.sample(20, seed=4))).all()
+    outside = np.tile(posterior.prior.high + 0.1, (1, 3, 1))
+    assert (posterior.log_prob(outside) == -np.inf).all()
+
+
+def test_an_inflated_posterior_is_wider(demo_run, x):
+    run = Run.open(demo_run)
+    if not run.inflates:
+        pytest.skip("this estimator has no inflation")
+    widths = [run.inflated(factor)(x).sample(2000, seed=1).std(axis=0) for factor in (1.0, 1.4)]
+    assert (widths[1] > widths[0]).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        (CONFIG, "not json", "is damaged"),
+        (CONFIG, "{}", "prior is missing"),
+        (INFLATION, '{"inflation": 7.0}', "has an inflation of 7"),
+        (INFLATION, "[]", "is damaged"),
+        (RANGE, "{}", "is missing or damaged"),
+        (RANGE, '{"low": [1.0], "high": [2.0]}', "does not fit"),
+        (METRICS, "{}", "is damaged"),
+    ],
+)
+def test_a_damaged_file_is_named(copied, file, content, words):
+    (copied / file).write_text(content)
+    with pytest.raises(UserError, match=words) as caught:
+        run = Run.open(copied)
+        _ = run.inflation, run.training_range, run.metrics
+    assert file in str(caught.value)
+
+
+def test_a_missing_member_is_named(copied):
+    shutil.rmtree(copied / "member_0")
+    with pytest.raises(UserError, match="has 0 of 1 members"):
+        _ = Run.open(copied).members
+
+
+def test_a_network_that_failed_its_test_is_not_trusted(copied, x):
+    metrics = json.loads((copied / METRICS).read_text())
+    verdict = "Overconfident: the joint 68% regions cover 41%."
+    (copied / METRICS).write_text(json.dumps({**metrics, "good": False, "verdict": verdict}))
+    reasons = Run.open(copied).failed_test()
+    expected = "this network failed its calibration test: overconfident: the joint 68% regions"
+    assert reasons[0].startswith(expected)
+
+
+def test_a_value_outside_of_the_training_is_named_with_both_numbers(demo_run, x):
+    run = Run.open(demo_run)
+    place = run.simulator.layout.slices["segments"]
+    far = x[0].astype(np.float64)
+    far[place] = 4.0
+    words = next(reason for reason in run.out_of_range(far) if "segments" in reason)
+    assert words.startswith("number of segments is 1e+04")
+    assert "training saw 2 to 4" in words
+
+
+def test_a_classifier_has_no_posterior_and_the_other_way_round(demo_run, classifier_run, x):
+    with pytest.raises(UserError, match="is a classifier"):
+        Run.open(classifier_run).posterior(x)
+    with pytest.raises(UserError, match="learned parameters, not classes"):
+        Run.open(demo_run).probabilities(x)
