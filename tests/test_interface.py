@@ -49,6 +49,15 @@ def test_the_package_offers_its_functions_and_no_others():
         _ = livetime.loda
 
 
+def test_the_room_of_the_simulator_can_be_called_and_imported():
+    """`livetime.simulate` is a function for people and a package for the code."""
+    import livetime.simulate.prior as prior
+    from livetime import simulate
+
+    assert simulate.prior is prior
+    assert callable(simulate)
+
+
 def test_a_network_says_what_it_is_for(network):
     words = repr(network)
     assert "Network demo: the posterior of 6 parameters from event files" in words

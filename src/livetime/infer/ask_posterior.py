@@ -95,8 +95,8 @@ class PosteriorResult:
             dims={name: [axis.name] for name in simulator.layout.spectra},
         )
         for name in self.references:
-            group = {name: _one_chain(self.samples[name].physical())}
-            data.add_groups(group, warn_on_custom_groups=False)
+            draws = arviz.dict_to_dataset(_one_chain(self.samples[name].physical()))
+            data.add_groups({name: draws}, warn_on_custom_groups=False)
 
         units = {name: r.unit for name, r in prior.parameters.items()}
         blocks = {block.name: block.unit for block in simulator.layout.blocks}
