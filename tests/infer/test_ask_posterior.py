@@ -26,14 +26,16 @@ from livetime.simulate.detector import Events
             None,
             "CHANDRA",
             2.5e-3,
-            "the network assumes 0.0025 s of dead time after each event, but Chandra/ACIS reads out frames",
+            "the network assumes 0.0025 s of dead time after each event, "
+            "but Chandra/ACIS reads out frames",
         ),
         (
             None,
             None,
             "babasone",
             2.5e-3,
-            "the network assumes 0.0025 s of dead time after each event, but that of babasone is not known",
+            "the network assumes 0.0025 s of dead time after each event, "
+            "but that of babasone is not known",
         ),
         (None, None, None, 2.5e-3, None),
     ],

@@ -1,4 +1,4 @@
-"""What a run that takes any detector is told of an observation's: by the command line, the file, or its mission."""
+"""What is known of a detector: from settings, the file, or its mission."""
 
 import numpy as np
 import pytest
@@ -88,10 +88,8 @@ def test_the_missions_numbers_unless_others_are_given(tmp_path):
         "background_share": 0.25,
         "kept_fraction": 0.5,
     }
-    assert (
-        given.notes[-1]
-        == "the detector, taken to have dead time 0.001 s, detectors 3, background share 0.25, kept fraction 0.5"
-    )
+    values = "dead time 0.001 s, detectors 3, background share 0.25, kept fraction 0.5"
+    assert given.notes[-1] == f"the detector, taken to have {values}"
 
 
 def test_the_files_own_dead_time_and_detectors(tmp_path):

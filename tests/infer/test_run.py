@@ -69,11 +69,16 @@ def test_an_inflated_posterior_is_wider(demo_run, x):
     assert (widths[1] > widths[0]).mean() > 0.8
 
 
+def read_everything(folder):
+    run = Run.open(folder)
+    return run.inflation, run.training_range, run.metrics
+
+
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
         (CONFIG, "not json", "is damaged"),
-        (CONFIG, "{}", "prior is missing"),
+        (CONFIG, "{}", "simulator is missing"),
         (INFLATION, '{"inflation": 7.0}', "has an inflation of 7"),
         (INFLATION, "[]", "is damaged"),
         (RANGE, "{}", "is missing or damaged"),
@@ -84,8 +89,7 @@ def test_an_inflated_posterior_is_wider(demo_run, x):
 def test_a_damaged_file_is_named(copied, file, content, words):
     (copied / file).write_text(content)
     with pytest.raises(UserError, match=words) as caught:
-        run = Run.open(copied)
-        _ = run.inflation, run.training_range, run.metrics
+        read_everything(copied)
     assert file in str(caught.value)
 
 

@@ -109,9 +109,7 @@ def known_truth(result: PosteriorResult) -> dict[str, float] | None:
     return truth if all(map(math.isfinite, truth.values())) else None
 
 
-def parameter_table(
-    methods: Mapping[str, Mapping[str, Mapping[str, Any]]], prior: Prior
-) -> Table:
+def parameter_table(methods: Mapping[str, Mapping[str, Mapping[str, Any]]], prior: Prior) -> Table:
     """Give medians and 68% intervals with units, a row for each parameter.
 
     Arguments:
