@@ -54,7 +54,7 @@ def read(
     Arguments:
         paths: an event file, or one for each module; or one spectrum of counts (PHA or PI file).
         band: energies in keV of the events that are used, without the second; None for all.
-        options: others of `livetime.config.ObservationFiles`, such as `start` and `stop` in s,
+        options: others of `livetime.settings.ObservationFiles`, such as `start` and `stop` in s,
             `dead_time` in s for a network that takes any, or `arf` and `rmf` of a spectrum.
 
     Returns:
