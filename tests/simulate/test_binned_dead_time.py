@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from livetime.simulate.binned_dead_time import applies, draw_counts, is_faster
+from livetime.simulate.binned_dead_time import can_draw_counts, counts_are_faster, draw_counts
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.periodogram import Periodogram, bin_counts
@@ -120,7 +120,7 @@ def test_modules_are_independent_and_see_their_own_area():
 )
 def test_what_cannot_be_counted_is_refused(change):
     rate = constant(100.0, 4)
-    assert applies(DeadTime(1, 1e-3), rate, DT)
+    assert can_draw_counts(DeadTime(1, 1e-3), rate, DT)
     with pytest.raises(ValueError, match="counts are drawn for"):
         draw_counts(replace(DeadTime(1, 1e-3), **change), rate, DT, np.random.default_rng(7))
     for dt in (1 / 100, 1 / 32):
@@ -130,8 +130,8 @@ def test_what_cannot_be_counted_is_refused(change):
 
 def test_bright_detectors_that_are_seldom_blind_are_counted():
     rate = constant(1000.0, 4)
-    assert is_faster(DeadTime(1, 1e-5), rate, DT, 1000.0)
-    assert is_faster(DeadTime(1, 1e-5, detectors=5), rate, DT, 1000.0)
-    assert not is_faster(DeadTime(1, 1e-5, detectors=50), rate, DT, 1000.0)
-    assert not is_faster(DeadTime(1, 2.5e-3), rate, DT, 1000.0)
-    assert not is_faster(DeadTime(1, "nustar"), rate, DT, 1000.0)
+    assert counts_are_faster(DeadTime(1, 1e-5), rate, DT, 1000.0)
+    assert counts_are_faster(DeadTime(1, 1e-5, detectors=5), rate, DT, 1000.0)
+    assert not counts_are_faster(DeadTime(1, 1e-5, detectors=50), rate, DT, 1000.0)
+    assert not counts_are_faster(DeadTime(1, 2.5e-3), rate, DT, 1000.0)
+    assert not counts_are_faster(DeadTime(1, "nustar"), rate, DT, 1000.0)

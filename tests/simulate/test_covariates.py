@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from livetime.simulate.bank import bank_hash
-from livetime.simulate.binned_dead_time import is_faster
+from livetime.simulate.binned_dead_time import counts_are_faster
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.dead_time_laws import MIN_LIVE_FRACTION
 from livetime.simulate.light_curve import LightCurve, Rate
@@ -56,7 +56,9 @@ def test_the_events_are_those_of_the_detector_with_these_options():
         a, b = (simulator.events(params, stream(5, i)).times[0] for simulator in (ANY, plain))
         np.testing.assert_array_equal(a, b)
         constant = Rate(np.full(256, rate, dtype=np.float32), 1 / 64)
-        if not is_faster(own, constant, SUMMARY.dt, rate):  # else it is counted without events
+        if not counts_are_faster(
+            own, constant, SUMMARY.dt, rate
+        ):  # else it is counted without events
             x = ANY.draw(row[None], 5, start=i)[0]
             np.testing.assert_allclose(
                 ANY.raw(x), SUMMARY(plain.events(params, stream(5, i)), own), rtol=1e-5, atol=1e-5
@@ -252,9 +254,7 @@ def test_what_is_not_known_cannot_be_asked():
         lambda d: d.recorded(100.0),
         lambda d: d.record(Rate(np.ones(8, np.float32), 1.0), None),
     ):
-        with pytest.raises(
-            ValueError, match=r"covariate; take the detector of one observation"
-        ):
+        with pytest.raises(ValueError, match=r"covariate; take the detector of one observation"):
             ask(ANY.detector)
     assert not DeadTime(1, None).renewal
 

@@ -451,7 +451,9 @@ def test_a_list_that_must_grow_holds_the_same_events(monkeypatch, kind, dead_tim
     rate, whole = Rate(np.full(640, 500.0, dtype=np.float32), 1 / 64), module.draw_all
     first, second = (DeadTime(1, dead_time, **kind) for _ in range(2))
     known = first.record(rate, np.random.default_rng(3)).times[0]
-    monkeypatch.setattr(module, "draw_all", lambda kernel, expected, *args: whole(kernel, 0.0, *args))
+    monkeypatch.setattr(
+        module, "draw_all", lambda kernel, expected, *args: whole(kernel, 0.0, *args)
+    )
     np.testing.assert_array_equal(second.record(rate, np.random.default_rng(3)).times[0], known)
 
 

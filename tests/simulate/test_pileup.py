@@ -9,9 +9,10 @@ from scipy import stats
 from scipy.special import gammaln
 
 from livetime.simulate import pileup
-from livetime.simulate.davis import Davis, log_likelihood
+from livetime.simulate.davis import Davis, multinomial_log_likelihood
+from livetime.simulate.frame_events import FrameEvents
 from livetime.simulate.photon_spectrum import PhotonSpectrum
-from livetime.simulate.pileup import FrameEvents, PileUp
+from livetime.simulate.pileup import PileUp
 from livetime.simulate.response import Response, analytic_response
 
 RESPONSE = analytic_response()
@@ -449,14 +450,18 @@ def test_no_rate_no_events():
 def test_without_wings_the_likelihood_is_the_multinomial():
     core, counts = np.array([0.1, 0.25, 0.05]), np.array([9, 31, 4])
     exact = stats.multinomial.logpmf([*counts, 100 - counts.sum()], 100, [*core, 1 - core.sum()])
-    assert log_likelihood(counts, core, np.zeros(3), 100) == pytest.approx(exact, rel=1e-10)
+    assert multinomial_log_likelihood(counts, core, np.zeros(3), 100) == pytest.approx(
+        exact, rel=1e-10
+    )
 
 
 def test_without_a_core_and_with_many_frames_it_is_poisson():
     mean, counts = np.array([5.0, 80.0, 0.3]), np.array([7, 71, 0])
     exact = stats.poisson.logpmf(counts, mean).sum()
-    assert log_likelihood(counts, np.zeros(3), mean, 50) == pytest.approx(exact, rel=1e-10)
-    assert log_likelihood(counts, 0.7 * mean / 1e9, 0.3 * mean, 10**9) == pytest.approx(
+    assert multinomial_log_likelihood(counts, np.zeros(3), mean, 50) == pytest.approx(
+        exact, rel=1e-10
+    )
+    assert multinomial_log_likelihood(counts, 0.7 * mean / 1e9, 0.3 * mean, 10**9) == pytest.approx(
         exact, abs=1e-5
     )
 
@@ -482,16 +487,16 @@ def brute(counts, core, poisson, trials):
 def test_with_wings_it_is_the_sum_over_all_shares(counts):
     core, poisson = np.array([0.12, 0.25, 0.04]), np.array([3.0, 4.0, 2.0])
     counts = np.array(counts)
-    assert log_likelihood(counts, core, poisson, 80) == pytest.approx(
+    assert multinomial_log_likelihood(counts, core, poisson, 80) == pytest.approx(
         brute(counts, core, poisson, 80), abs=0.03
     )
 
 
 def test_more_events_than_frames_cannot_be():
-    assert log_likelihood(np.array([11]), np.array([0.5]), np.zeros(1), 10) == -np.inf
-    assert log_likelihood(np.array([10]), np.array([0.5]), np.zeros(1), 10) == pytest.approx(
-        10 * np.log(0.5)
-    )
+    assert multinomial_log_likelihood(np.array([11]), np.array([0.5]), np.zeros(1), 10) == -np.inf
+    assert multinomial_log_likelihood(
+        np.array([10]), np.array([0.5]), np.zeros(1), 10
+    ) == pytest.approx(10 * np.log(0.5))
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------------

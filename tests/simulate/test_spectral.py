@@ -117,7 +117,9 @@ def test_the_core_piles_up_and_the_outer_annulus_does_not():
     use = wings > 30
     assert stats.chi2.sf(((outer - wings)[use] ** 2 / wings[use]).sum(), use.sum()) > 0.001
     summary = EnergySpectrum(annuli=True)
-    both, alone = (s(events, SIMULATOR.detector, truth["exposure"]) for s in (summary, SIMULATOR.summary))
+    both, alone = (
+        s(events, SIMULATOR.detector, truth["exposure"]) for s in (summary, SIMULATOR.summary)
+    )
     back, plain = (
         s.counts(x, s.layout(SIMULATOR.detector))[0]
         for s, x in ((summary, both), (SIMULATOR.summary, alone))

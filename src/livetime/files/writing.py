@@ -10,7 +10,8 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.simulate.pileup import FrameEvents, PileUp
+from livetime.simulate.frame_events import FrameEvents
+from livetime.simulate.pileup import PileUp
 from livetime.simulate.response import Response
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlogy
 
 from livetime.reference.base import SampledReference
-from livetime.simulate.davis import Davis, log_likelihood
+from livetime.simulate.davis import Davis, multinomial_log_likelihood
 from livetime.simulate.simulator import Simulator
 from livetime.simulate.spectral import SpectralSimulator, draws_spectra
 
@@ -132,7 +132,7 @@ class DavisModel(SpectralReference):
         def evaluate(theta: Floats) -> Floats:
             params = self.simulator.prior.physical(theta)
             core, poisson = self._parts(params, exposure)
-            value = log_likelihood(counts, core, poisson, trials)
+            value = multinomial_log_likelihood(counts, core, poisson, trials)
             return np.where(np.isfinite(value), value, IMPOSSIBLE)
 
         return evaluate

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from livetime.simulate.frame_events import FrameEvents
 from livetime.simulate.layout import Axis, Block, Layout
-from livetime.simulate.pileup import FrameEvents, PileUp
+from livetime.simulate.pileup import PileUp
 from livetime.simulate.response import Response
 
 Floats = NDArray[np.float64]

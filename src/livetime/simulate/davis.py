@@ -1,4 +1,9 @@
-"""Davis's analytic model of pile-up: the mean of what `PileUp` draws, and the likelihood of counts under it."""
+"""Davis's analytic model of pile-up, and the likelihood of counts under it.
+
+The model is the mean of what `PileUp` draws.
+
+Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,45 +17,82 @@ from scipy.special import digamma, gammaln, xlogy
 from livetime.simulate.pileup import PileUp
 
 Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
 
-_DAMPING = 16.0  # what wraps around in the transform is damped by exp(-16), and rounding within it grows by exp(8)
+DAMPING = 16.0
+"""What wraps around in the transform is damped by exp(-16); rounding in it grows by exp(8)."""
+
+MAX_SERIES = 1e-3
+"""Below this |alpha s| the sum over photons is a series, which does not cancel."""
+
+MIN_PHOTONS = 1e-12
+"""Smallest alpha mu in the share of piled-up events, to avoid 0/0."""
 
 
 @dataclass(frozen=True)
 class _Rebin:
-    """Takes what is in bins to other bins, spread evenly within each of the old."""
+    """Moves contents of bins to other bins, spread evenly within each old bin.
+
+    Arguments:
+        old: edges of the old bins, rising.
+        new: edges of the new bins, rising.
+    """
 
     old: Floats
     new: Floats
 
     @cached_property
     def _place(self) -> tuple[NDArray[np.int64], Floats]:
-        k = np.clip(np.searchsorted(self.old, self.new, side="right") - 1, 0, len(self.old) - 2)
-        return k, np.clip((self.new - self.old[k]) / np.diff(self.old)[k], 0, 1)
+        """Return the old bin of each new edge, and where in it the edge lies, from 0 to 1."""
+        last = len(self.old) - 2
+        bins = np.clip(np.searchsorted(self.old, self.new, side="right") - 1, 0, last)
+        width = np.diff(self.old)[bins]
+        return bins, np.clip((self.new - self.old[bins]) / width, 0, 1)
 
     def __call__(self, values: Floats) -> Floats:
+        """Rebin values (..., old bins) to (..., new bins)."""
         cumulative = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
         np.cumsum(values, axis=-1, out=cumulative[..., 1:])
-        k, w = self._place
-        return np.asarray(np.diff(cumulative[..., k] + w * values[..., k]))
+        bins, within = self._place
+        return np.asarray(np.diff(cumulative[..., bins] + within * values[..., bins]))
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """A uniform energy grid on which photons are added, with the length of its transform."""
+
+    there: _Rebin
+    back: _Rebin
+    length: int
+    damping: Floats
 
 
 @dataclass(frozen=True)
 class Davis:
     """Expected counts of a piled-up source.
 
-    With s(E) the density of incident photon energies, a region reads in one frame a good event of summed energy E with density
-    `C(E) = g0 exp(-mu) sum_p alpha^(p-1) mu^p/p! s^{*p}(E)`. In Fourier space the sum is `(exp(alpha mu s) - 1)/alpha`, so that one
-    transform there and one back do for all p. What a photon alone makes stays on the response's own bins: without pile-up this is the
-    folded spectrum.
+    With the density s(E) of incident photon energies, a region reads in one frame a good event of
+    summed energy E with the density `C(E) = g0 exp(-mu) sum_p alpha^(p-1) mu^p/p! s^{*p}(E)`. In
+    Fourier space the sum is `(exp(alpha mu s) - 1)/alpha`, so that one transform there and one
+    back suffice for all p. Single photons stay on the response's own bins: without pile-up this is
+    the folded spectrum.
 
     Arguments:
         detector: its frames, regions, threshold and response.
-        step: of the uniform energy grid in keV on which photons are added; None for half the median bin of the response.
+        step: step of the uniform energy grid in keV on which photons are added; None for half the
+            median bin of the response.
 
     Raises: ValueError for a step that is not positive.
 
-    Source: Davis (2001, ApJ 562, 575).
+    Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
+
+    Example:
+        >>> model = Davis(PileUp(alpha=0.5, psf_fraction=0.9))
+        >>> rate = np.full(len(model.detector.response.low), 1e-3)
+        >>> model.expected(rate, 3200.0, {}).shape
+        (1024,)
+        >>> model.piled_fraction(rate, {}).round(2).item()
+        0.27
     """
 
     detector: PileUp
@@ -61,111 +103,183 @@ class Davis:
             raise ValueError(f"step is {self.step}, but must be positive")
 
     @cached_property
-    def _grid(self) -> tuple[_Rebin, _Rebin, int, Floats]:
-        """To the grid, from the grid, length of the transform, damping; a grid point stands for the cell about it."""
+    def _grid(self) -> _Grid:
+        """Make the grid; each of its points stands for the cell about it."""
         edges = self.detector.response.edges
         step = self.step or float(np.median(np.diff(edges))) / 2
         points = int(np.ceil(edges[-1] / step)) + 1
         cells: Floats = (np.arange(points + 1.0) - 0.5) * step
         length = fft.next_fast_len(2 * points, real=True)
-        damping: Floats = np.exp(-_DAMPING / length * np.arange(points))
-        return _Rebin(edges, cells), _Rebin(cells, edges), length, damping
+        damping: Floats = np.exp(-DAMPING / length * np.arange(points))
+        return _Grid(_Rebin(edges, cells), _Rebin(cells, edges), length, damping)
 
     @cached_property
     def _below_threshold(self) -> Floats:
+        """Return the share of each energy bin below the threshold, (E,)."""
         response = self.detector.response
-        return np.clip(
-            (self.detector.threshold - response.low) / (response.high - response.low), 0, 1
-        )
+        width = response.high - response.low
+        return np.clip((self.detector.threshold - response.low) / width, 0, 1)
 
     def events(self, rate: Floats, params: Mapping[str, ArrayLike]) -> tuple[Floats, Floats]:
-        """Good events before the redistribution: of the core per region and frame, and of the wings per second, in each energy bin.
+        """Compute the good events in each energy bin, before the redistribution.
 
         Arguments:
-            rate: incident counts/s A S in each energy bin of the response, (E,) or (n, E).
-            params: the detector's parameters, each a number or (n,).
+            rate: incident counts/s A S in each energy bin of the response, shape (E,) or (n, E).
+            params: the detector's parameters, numbers or shape (n,).
 
-        Returns: probability that a region reads a good event in that bin in one frame, and counts/s; (..., E) each.
+        Returns: for the core, the probability that a region reads a good event in a frame; for
+        the wings, counts/s; shape (..., E) each.
         """
         detector = self.detector
         alpha, fraction = (np.asarray(value)[..., None] for value in detector.migration(params))
         mean = detector.mean_photons(rate, fraction[..., 0])[..., None]
-        alone = fraction * detector.frame_time / (detector.regions * detector.fracexp) * rate
-        core = detector.g0 * np.exp(-mean) * (alone + self._piled(alone, alpha))
-        return core * self._below_threshold, detector.g0 * (
-            1 - fraction
-        ) * rate * self._below_threshold
+        frames_per_second = detector.regions * detector.fracexp
+        photons = fraction * detector.frame_time / frames_per_second * rate
+        seen = photons + self._piled(photons, alpha)
+        core = detector.g0 * np.exp(-mean) * seen
+        wings = detector.g0 * (1 - fraction) * rate
+        return core * self._below_threshold, wings * self._below_threshold
 
     def _piled(self, photons: Floats, alpha: Floats) -> Floats:
-        """`sum_{p >= 2} alpha^(p-1)/p!` times the p-fold convolution of photons per frame and energy bin, (..., E)."""
-        there, back, length, damping = self._grid
-        x = fft.rfft(there(photons) * damping, length)
-        y = alpha * x
-        x, alpha = np.broadcast_to(x, y.shape), np.broadcast_to(alpha, y.shape)
-        few = (
-            np.abs(y) < 1e-3
-        )  # no cancellation there; most of the transform, and far cheaper than an exponential
-        many, piled = ~few, np.empty_like(y)
-        piled[few] = x[few] * (z := y[few]) / 2 * (1 + z / 3 * (1 + z / 4))
-        piled[many] = (np.exp(z := y[many]) - 1 - z) / alpha[many]
-        sums = fft.irfft(piled, length)[..., : len(damping)] / damping
-        return back(np.maximum(sums, 0))
+        """Compute `sum_{p >= 2} alpha^(p-1)/p!` times the p-fold convolution of the photons.
+
+        Arguments:
+            photons: per frame and energy bin, shape (..., E).
+            alpha: grade migration, shape (..., 1).
+        """
+        grid = self._grid
+        transform = fft.rfft(grid.there(photons) * grid.damping, grid.length)
+        piled = _sum_over_photons(transform, alpha)
+        sums = fft.irfft(piled, grid.length)[..., : len(grid.damping)] / grid.damping
+        return grid.back(np.maximum(sums, 0))
 
     def core(self, rate: Floats, params: Mapping[str, ArrayLike]) -> Floats:
-        """Probability that a region reads a good event in each channel in one frame, (..., C): of the multinomial over frames."""
+        """Compute the probability of a good event in each channel, per region and frame.
+
+        It is the probability of the multinomial over frames, shape (..., C). The arguments are
+        those of `events`.
+        """
         return self.detector.response.redistribute(self.events(rate, params)[0])
 
     def wings(self, rate: Floats, params: Mapping[str, ArrayLike]) -> Floats:
-        """Counts/s in each channel of what does not pile up, (..., C)."""
+        """Compute the counts/s in each channel of photons that do not pile up, shape (..., C).
+
+        The arguments are those of `events`.
+        """
         return self.detector.response.redistribute(self.events(rate, params)[1])
 
     def expected(self, rate: Floats, exposure: float, params: Mapping[str, ArrayLike]) -> Floats:
-        """Expected good counts per channel of an exposure in s, without background, (..., C)."""
+        """Compute the expected good counts in each channel, without background, shape (..., C).
+
+        Arguments:
+            rate: incident counts/s A S in each energy bin of the response, shape (E,) or (n, E).
+            exposure: s.
+            params: the detector's parameters, numbers or shape (n,).
+        """
         core, wings = self.events(rate, params)
-        return self.detector.response.redistribute(self.trials(exposure) * core + exposure * wings)
+        counts = self.trials(exposure) * core + exposure * wings
+        return self.detector.response.redistribute(counts)
 
     def trials(self, exposure: float) -> int:
-        """Regions times frames: how often the core has a chance to give an event."""
+        """Return regions times frames, the number of chances of the core to give an event.
+
+        Arguments:
+            exposure: s.
+        """
         return self.detector.regions * self.detector.frames(exposure)
 
     def piled_fraction(self, rate: Floats, params: Mapping[str, ArrayLike]) -> Floats:
-        """Share of the good events that more than one photon makes, before thresholds and response, shape (...).
+        """Compute the share of the good events that more than one photon makes, shape (...).
 
-        Core and wings together: `1 - (mu exp(-mu) + w)/(exp(-mu) (exp(alpha mu) - 1)/alpha + w)`, w what the wings give meanwhile.
+        Before thresholds and response, for core and wings together, it is
+        `1 - (mu exp(-mu) + w)/(exp(-mu) (exp(alpha mu) - 1)/alpha + w)`, with the photons w of the
+        wings in the same time. The arguments are those of `events`.
         """
         alpha, fraction = self.detector.migration(params)
         mean = self.detector.mean_photons(rate, fraction)
         wings = self.detector.mean_photons(rate, 1 - fraction)
-        y = np.maximum(alpha * mean, 1e-12)
-        seen = mean * np.exp(-mean) * np.expm1(y) / y + wings
-        return np.asarray(1 - (mean * np.exp(-mean) + wings) / seen)
+        migrated = np.maximum(alpha * mean, MIN_PHOTONS)
+        seen = mean * np.exp(-mean) * np.expm1(migrated) / migrated + wings
+        single = mean * np.exp(-mean) + wings
+        return np.asarray(1 - single / seen)
 
 
-def log_likelihood(counts: ArrayLike, core: Floats, poisson: Floats, trials: int) -> Floats:
-    """Log-likelihood of counts that are the sum of a multinomial over frames and Poisson counts.
+def _sum_over_photons(transform: Complexes, alpha: Floats) -> Complexes:
+    """Compute `(exp(alpha s) - 1 - alpha s)/alpha` of a transform s.
 
-    At most one event per region and frame: the core is multinomial with N trials, wings and background are Poisson. Of all counts, J come
-    from the core, each of the k in a channel with odds N p : lambda; given J the rest is closed,
-    `log L = sum_h [k log(N p + lambda) - log k!] - sum lambda + log E_J[N!/((N - J)! N^J) (1 - P)^(N - J)]`, and the mean over J is taken
-    as if J were Gaussian, with its exact mean and variance. It is exact without wings, and with many frames, where it is Poisson's.
+    Most of a transform is small. There the series is far cheaper than an exponential.
+    """
+    migrated = alpha * transform
+    s = np.broadcast_to(transform, migrated.shape)
+    alphas = np.broadcast_to(alpha, migrated.shape)
+    piled = np.empty_like(migrated)
+
+    small = np.abs(migrated) < MAX_SERIES
+    z = migrated[small]
+    piled[small] = s[small] * z / 2 * (1 + z / 3 * (1 + z / 4))
+
+    large = ~small
+    z = migrated[large]
+    piled[large] = (np.exp(z) - 1 - z) / alphas[large]
+    return piled
+
+
+def multinomial_log_likelihood(
+    counts: ArrayLike, core: Floats, poisson: Floats, trials: int
+) -> Floats:
+    """Compute the log-likelihood of counts from a multinomial core and Poisson wings.
+
+    There is at most one event per region and frame. The core is thus multinomial with N trials,
+    while wings and background are Poisson. Of all counts, J come from the core, each of the k in a
+    channel with odds N p : lambda. Given J the rest has a closed form:
+    `log L = sum_h [k log(N p + lambda) - log k!] - sum lambda
+    + log E_J[N!/((N - J)! N^J) (1 - P)^(N - J)]`.
+    The mean over J is taken as if J were Gaussian, with its exact mean and variance. It is exact
+    without wings, and with many frames, where the likelihood is Poisson's.
 
     Arguments:
-        counts: k, (C,) or (..., C); channels or groups of them, and not necessarily all.
-        core: probability p of each per trial, (..., C); their sum P is below 1.
-        poisson: expected lambda of each, (..., C).
+        counts: k, shape (C,) or (..., C); channels or groups of them, not necessarily all.
+        core: probability p of each per trial, shape (..., C), with a sum P below 1.
+        poisson: expected lambda of each, shape (..., C).
         trials: N.
 
-    Returns: shape (...); -inf for counts that cannot be.
+    Returns: shape (...); -inf for impossible counts.
+
+    Example:
+        >>> p = np.array([0.5])
+        >>> value = multinomial_log_likelihood([1], p, np.zeros(1), 1)
+        >>> np.exp(value).round(3).item()
+        0.5
     """
     k = np.asarray(counts, dtype=np.float64)
     mean = trials * core + poisson
-    share = np.divide(trials * core, mean, out=np.zeros_like(mean), where=mean > 0)
-    empty = 1 - core.sum(-1)
-    m, v = (k * share).sum(-1), (k * share * (1 - share)).sum(-1)
-    left = np.maximum(trials - m, 0)
+    core_share = np.divide(trials * core, mean, out=np.zeros_like(mean), where=mean > 0)
+    from_core = (k * core_share).sum(-1)
+    variance = (k * core_share * (1 - core_share)).sum(-1)
+
+    given_mean, slope, bend = _frames_left(from_core, variance, trials, 1 - core.sum(-1))
+    log_mean = given_mean + variance * slope**2 / (2 * bend) - np.log(bend) / 2
+    channels = (xlogy(k, mean) - gammaln(k + 1)).sum(-1)
+    value = channels - poisson.sum(-1) + log_mean
+    return np.asarray(np.where(trials >= from_core, value, -np.inf))
+
+
+def _frames_left(
+    from_core: Floats, variance: Floats, trials: int, empty: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Expand `log[N!/((N - J)! N^J) (1 - P)^(N - J)]` about the mean of J.
+
+    Arguments:
+        from_core: mean of J.
+        variance: variance of J.
+        trials: N.
+        empty: 1 - P.
+
+    Returns: its value, its slope, and 1 minus the variance times its curvature.
+    """
+    left = np.maximum(trials - from_core, 0)
+    orderings = gammaln(trials + 1) - gammaln(left + 1)
+    value = orderings - from_core * np.log(trials) + left * np.log(empty)
     slope = digamma(left + 1) - np.log(trials * empty)
-    bend = 1 + v / (left + 0.5)
-    given = gammaln(trials + 1) - gammaln(left + 1) - m * np.log(trials) + left * np.log(empty)
-    log_mean = given + v * slope**2 / (2 * bend) - np.log(bend) / 2
-    value = (xlogy(k, mean) - gammaln(k + 1)).sum(-1) - poisson.sum(-1) + log_mean
-    return np.asarray(np.where(trials >= m, value, -np.inf))
+    bend = 1 + variance / (left + 0.5)
+    return value, slope, bend

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.simulate.binned_dead_time import draw_counts, is_faster
+from livetime.simulate.binned_dead_time import counts_are_faster, draw_counts
 from livetime.simulate.dead_time_events import (
     dead_time_tables,
     draw_all,
@@ -201,7 +201,7 @@ class DeadTime(DeadTimeLaws):
 
         Arguments and result as of `Detector.binned`.
         """
-        if not is_faster(self, rate, dt, mean):
+        if not counts_are_faster(self, rate, dt, mean):
             return None
         return draw_counts(self, rate, dt, rng)
 

@@ -1,11 +1,15 @@
-"""Pile-up as a light curve sees it: at most one event per region and frame, whatever its energy.
+"""Pile-up in a light curve: at most one event per region and frame, whatever its energy.
 
 With mu photons per frame and region on average, a region reads a good event with probability
-`q = g0 sum_{p >= 1} Poisson(p; mu) alpha^(p-1) = g0 exp(-mu) (exp(alpha mu) - 1)/alpha` (Davis 2001, ApJ 562, 575). Counts of a frame are
-binomial in n regions, and Poisson from the wings, where nothing piles up. So
+`q = g0 sum_{p >= 1} Poisson(p; mu) alpha^(p-1) = g0 exp(-mu) (exp(alpha mu) - 1)/alpha` (Davis
+2001). The counts of a frame are binomial in n regions, and Poisson from the wings of the PSF,
+where nothing piles up. Two consequences:
 
-- a source brighter than `mu = ln(1/(1 - alpha))/alpha` shows fewer events the brighter it is, and its modulation upside down;
-- a constant source has white noise below 2 (Leahy), `2 (1 - q)` without wings.
+- A source brighter than `mu = ln(1/(1 - alpha))/alpha` gives fewer events the brighter it is, and
+  its modulation appears upside down.
+- The white noise of a constant source is below 2 (Leahy): `2 (1 - q)` without wings.
+
+Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
 """
 
 from collections.abc import Mapping
@@ -15,6 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from livetime.simulate.ccd import (
+    check_frames,
+    check_migration,
+    check_positive_share,
+    migration_parameters,
+    migration_values,
+)
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.detector import Detector, Events, Law, check_fractions
 from livetime.simulate.light_curve import Rate
@@ -22,51 +33,73 @@ from livetime.simulate.prior import Prior
 from livetime.simulate.summary import Summary
 
 Floats = NDArray[np.float64]
-_LEAST = 1e-6
-"""Of alpha in the closed form, whose limit for 0 it then has to 1e-6."""
+
+MIN_ALPHA = 1e-6
+"""Smallest alpha in the closed form, which there equals its limit for alpha = 0 within 1e-6."""
 
 
 def read_probability(mean: ArrayLike, alpha: ArrayLike, order: int = 0) -> Floats:
-    """q over g0, or one of its derivatives with ln mu.
+    """Compute the probability q/g0 that a region reads a good event in a frame.
+
+    `q/g0 = exp(-mu) (exp(alpha mu) - 1)/alpha`, or a derivative of it with ln mu.
 
     Arguments:
-        mean: mu, photons per frame and region, shape (...).
-        alpha: grade migration, 0 to 1, shape (...).
-        order: of the derivative, 0 to 3.
+        mean: mu, photons per frame and region, broadcast against alpha.
+        alpha: grade migration, from 0 to 1.
+        order: order of the derivative, from 0 to 3.
 
-    >>> round(float(read_probability(1.0, 1.0)), 4)
-    0.6321
+    Returns: probability or derivative, in the common shape of the arguments.
+
+    Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
+
+    Example:
+        >>> read_probability(1.0, 1.0).round(4).item()
+        0.6321
     """
-    mu, alpha = np.asarray(mean, dtype=np.float64), np.maximum(alpha, _LEAST)
+    mu = np.asarray(mean, dtype=np.float64)
+    alpha = np.maximum(alpha, MIN_ALPHA)
+    if order == 0:  # this form neither cancels nor overflows
+        at_least_one = -np.expm1(-alpha * mu)
+        return np.asarray(np.exp((alpha - 1) * mu) * at_least_one / alpha)
 
-    def of(x: Floats) -> Floats:  # d^order/d(ln mu)^order of exp(-x), with x in proportion to mu
-        return (1.0, -x, -x + x**2, -x + 3 * x**2 - x**3)[order] * np.exp(-x)
+    good = _exponential_derivative((1 - alpha) * mu, order)
+    empty = _exponential_derivative(mu, order)
+    return np.asarray((good - empty) / alpha)
 
-    if order == 0:
-        return np.asarray(
-            -np.exp((alpha - 1) * mu) * np.expm1(-alpha * mu) / alpha
-        )  # no cancellation, no overflow
-    return np.asarray((of((1 - alpha) * mu) - of(mu)) / alpha)
+
+def _exponential_derivative(x: Floats, order: int) -> Floats:
+    """Differentiate exp(-x) with ln mu, for an x in proportion to mu."""
+    polynomials = (1.0, -x, -x + x**2, -x + 3 * x**2 - x**3)
+    return np.asarray(polynomials[order] * np.exp(-x))
 
 
 @dataclass(frozen=True)
 class FramePileUp(Detector):
-    """A CCD that is read frame by frame, and which lists the times of its events.
+    """A CCD that is read frame by frame, and that lists the times of its events.
 
-    Of the source's incident counts/s a fraction f falls on n regions; frame k sees them during its exposure alone, and what comes in the
-    transfer is lost. All events of a frame are listed at its middle. Energies, and so thresholds and bands, are not in it.
+    A fraction f of the source's incident photons falls on n regions. Frame k collects photons
+    during its exposure only, and those of the transfer are lost. All events of a frame are listed
+    at its middle. Energies, and so thresholds and bands, are not modelled.
+
+    The methods from `counts` on give the expected counts of a frame. Their `params` are physical
+    values of `parameters`, numbers or arrays broadcast against the rate.
 
     Arguments:
-        frame_time: exposure of one frame in s.
-        transfer_time: from the end of one frame's exposure to the start of the next, in s.
-        alpha: grade migration, 0 to 1; None makes it a parameter.
-        psf_fraction: f, 0 to 1; None makes it a parameter.
+        frame_time: exposure of a frame in s.
+        transfer_time: time in s from the end of an exposure to the start of the next.
+        alpha: grade migration, from 0 to 1; None makes it a parameter.
+        psf_fraction: f, from 0 to 1; None makes it a parameter.
         regions: n, how many regions share the core.
         g0: probability that a single photon has a good grade.
 
-    Raises: ValueError for numbers out of their range.
+    Raises: ValueError for a number out of its range.
 
-    Source: see the module.
+    Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
+
+    Example:
+        >>> ccd = FramePileUp(0.005, 0.0, alpha=0.4, psf_fraction=1.0)
+        >>> ccd.response(1.0, {}).round(3).item(), ccd.response(600.0, {}).round(3).item()
+        (0.996, -1.283)
     """
 
     frame_time: float = 0.004027
@@ -77,37 +110,27 @@ class FramePileUp(Detector):
     g0: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.frame_time < np.inf:
-            raise ValueError(f"frame_time is {self.frame_time}, but must be positive")
-        if not 0 <= self.transfer_time < np.inf:
-            raise ValueError(f"transfer_time is {self.transfer_time}, but must be 0 s or more")
-        for name in ("alpha", "psf_fraction"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(
-                    f"{name} is {value}, but must be between 0 and 1; null makes it a parameter"
-                )
-        if self.regions < 1 or not 0 < self.g0 <= 1:
-            raise ValueError(
-                f"regions is {self.regions} and g0 {self.g0}, but there must be 1 or more, and g0 above 0 and at most 1"
-            )
+        check_frames(self.frame_time, self.transfer_time, self.regions)
+        check_migration(self.alpha, self.psf_fraction)
+        check_positive_share("g0", self.g0)
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return tuple(name for name in ("alpha", "psf_fraction") if getattr(self, name) is None)
+        """Return which of `alpha` and `psf_fraction` are parameters."""
+        return migration_parameters(self.alpha, self.psf_fraction)
 
     @property
     def cycle(self) -> float:
-        """From the start of one frame to that of the next, in s."""
+        """Return the time from the start of a frame to the start of the next in s."""
         return self.frame_time + self.transfer_time
 
     @property
     def exposed(self) -> float:
-        """Share of the time in which frames are exposed."""
+        """Return the share of the time in which frames are exposed."""
         return self.frame_time / self.cycle
 
     def at(self, params: Mapping[str, float]) -> "FramePileUp":
-        """The detector with the given values of its `parameters`."""
+        """Return the detector with the values that `params` has for its `parameters`."""
         given: dict[str, Any] = {name: float(params[name]) for name in self.parameters}
         return replace(self, **given)
 
@@ -146,56 +169,103 @@ class FramePileUp(Detector):
         }
 
     def record(self, rate: Rate, rng: np.random.Generator) -> Events:
-        """The events of all whole frames; of a detector without parameters. A rate of NaN gives an event time of NaN."""
+        """Draw the events of all whole frames, for a detector without parameters.
+
+        Arguments:
+            rate: incident rate; NaN gives an event time of NaN.
+            rng: the only source of randomness.
+
+        Example:
+            >>> rate = Rate(np.full(10, 1000, dtype=np.float32), 0.1)
+            >>> ccd = FramePileUp(alpha=0.5, psf_fraction=0.9)
+            >>> len(ccd.record(rate, np.random.default_rng(0)).times)
+            1
+        """
         gti = np.array([[0.0, rate.duration]])
         incident = self._incident(rate)
         if not np.isfinite(incident).all():
             return Events((np.full(1, np.nan),), gti)
-        core, wings = self._parts(incident, {})
+
+        core, wings = self._expected(incident, {})
         counts = rng.binomial(self.regions, core) + rng.poisson(wings)
-        return Events((np.repeat((np.arange(len(counts)) + 0.5) * self.cycle, counts),), gti)
+        middle = (np.arange(len(counts)) + 0.5) * self.cycle
+        return Events((np.repeat(middle, counts),), gti)
 
     def _incident(self, rate: Rate) -> Floats:
-        """Mean incident counts/s during each whole frame's exposure, (N,)."""
+        """Return the mean incident counts/s during each whole frame's exposure, shape (N,)."""
         total = np.concatenate([[0.0], np.cumsum(rate.values, dtype=np.float64)]) * rate.dt
         edges = np.arange(len(total)) * rate.dt
-        start = np.arange(int(rate.duration / self.cycle + 1e-6)) * self.cycle
-        photons = np.interp(start + self.frame_time, edges, total) - np.interp(start, edges, total)
+        frames = int(rate.duration / self.cycle + 1e-6)
+        start = np.arange(frames) * self.cycle
+        until_end = np.interp(start + self.frame_time, edges, total)
+        photons = until_end - np.interp(start, edges, total)
         return np.asarray(np.maximum(photons, 0) / self.frame_time)
 
-    # What is expected of a frame at incident counts/s (...); params: physical values of `parameters`, numbers or shapes that go with it.
-
-    def _parts(
+    def _expected(
         self, rate: ArrayLike, params: Mapping[str, ArrayLike], order: int = 0
     ) -> tuple[Floats, Floats]:
-        """Probability that a region reads a good event, and mean of the wings; or their derivatives with ln rate."""
-        alpha, fraction = (
-            np.asarray(params[name] if given is None else given, dtype=np.float64)
-            for name, given in (("alpha", self.alpha), ("psf_fraction", self.psf_fraction))
-        )
+        """Return the read probability of a region, and the mean counts of the wings.
+
+        With an order from 1 to 3 they are derivatives with ln rate.
+        """
+        alpha, fraction = migration_values(self.alpha, self.psf_fraction, params)
         photons = np.asarray(rate, dtype=np.float64) * self.frame_time
-        core = self.g0 * read_probability(fraction * photons / self.regions, alpha, order)
+        mean = fraction * photons / self.regions
+        core = self.g0 * read_probability(mean, alpha, order)
         return core, self.g0 * (1 - fraction) * photons
 
     def counts(self, rate: ArrayLike, params: Mapping[str, ArrayLike], order: int = 0) -> Floats:
-        """Mean counts of a frame, or their derivative with ln rate of an order up to 3."""
-        core, wings = self._parts(rate, params, order)
+        """Compute the mean counts of a frame, or a derivative with ln rate.
+
+        Arguments:
+            rate: incident counts/s, shape (...).
+            params: see the class.
+            order: order of the derivative, from 0 to 3.
+
+        Example:
+            >>> ccd = FramePileUp(0.005, 0.0, alpha=1.0, psf_fraction=1.0)
+            >>> ccd.counts(200.0, {}).round(4).item()  # 1 - exp(-1)
+            0.6321
+        """
+        core, wings = self._expected(rate, params, order)
         return np.asarray(self.regions * core + wings)
 
     def variance(self, rate: ArrayLike, params: Mapping[str, ArrayLike]) -> Floats:
-        """Variance of the counts of a frame at a given rate: binomial and Poisson."""
-        core, wings = self._parts(rate, params)
+        """Compute the variance of a frame's counts, `n q (1 - q)` and the wings' Poisson mean.
+
+        Arguments:
+            rate: incident counts/s, shape (...).
+            params: see the class.
+        """
+        core, wings = self._expected(rate, params)
         return np.asarray(self.regions * core * (1 - core) + wings)
 
     def recorded(self, rate: ArrayLike, params: Mapping[str, ArrayLike]) -> Floats:
-        """Recorded counts/s of a constant source."""
+        """Compute the recorded counts/s of a constant source.
+
+        Arguments:
+            rate: incident counts/s, shape (...).
+            params: see the class.
+        """
         return self.counts(rate, params) / self.cycle
 
     def white_noise(self, rate: ArrayLike, params: Mapping[str, ArrayLike]) -> Floats:
-        """Leahy power of a constant source, the same at all frequencies: `2 variance/mean`."""
+        """Compute the Leahy power of a constant source, `2 variance/mean` at all frequencies.
+
+        Arguments:
+            rate: incident counts/s, shape (...).
+            params: see the class.
+        """
         return 2 * self.variance(rate, params) / self.counts(rate, params)
 
     def response(self, rate: ArrayLike, params: Mapping[str, ArrayLike]) -> Floats:
-        """Fractional amplitude with which a weak modulation comes through, `d ln recorded/d ln rate`: 1 for a faint source, below 0 for one
-        that shows fewer events the brighter it is."""
+        """Compute the fractional amplitude of a weak modulation, `d ln recorded/d ln rate`.
+
+        It is 1 for a faint source, and negative for one that gives fewer events the brighter it
+        is.
+
+        Arguments:
+            rate: incident counts/s, shape (...).
+            params: see the class.
+        """
         return self.counts(rate, params, 1) / self.counts(rate, params)

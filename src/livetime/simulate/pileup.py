@@ -1,11 +1,14 @@
-"""Pile-up: photons that fall in one region of a CCD within one frame are read as one event of summed energy.
+"""Pile-up: photons that fall in one region of a CCD within one frame are read as one event.
 
-Frame times, exposure and transfer, in s; EXPTIME and TIMEDEL of a file's header come first where they differ:
+The event has the summed energy. Frame times (exposure and transfer) in s, which the keywords
+EXPTIME and TIMEDEL of a file's header override where they differ:
 
-- Chandra ACIS, all rows: 3.2 + .041; subarrays are shorter (CIAO dictionary, TIMEDEL).
+- Chandra ACIS, all rows: 3.2 + 0.041; subarrays are shorter (CIAO dictionary, TIMEDEL,
+  https://cxc.cfa.harvard.edu/ciao/dictionary/).
 - Swift XRT, photon counting: 2.507 (Hill et al. 2004, SPIE 5165, 217).
-- XMM-Newton, full frame, large and small window: EPIC-pn .0734, .0477, .0057; MOS 2.6, .9, .3 (XMM-Newton Users Handbook, 3.3.2).
-- eROSITA: .05 (Predehl et al. 2021, A&A 647, A1).
+- XMM-Newton, full frame, large and small window: EPIC-pn 0.0734, 0.0477, 0.0057; MOS 2.6, 0.9, 0.3
+  (XMM-Newton Users Handbook, 3.3.2).
+- eROSITA: 0.05 (Predehl et al. 2021, A&A 647, A1).
 """
 
 from collections.abc import Mapping
@@ -14,11 +17,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
 
+from livetime.simulate.ccd import (
+    MIGRATION,
+    check_frames,
+    check_migration,
+    check_positive_share,
+    migration_parameters,
+    migration_values,
+)
 from livetime.simulate.detector import check_fractions
+from livetime.simulate.frame_events import (
+    ChannelTables,
+    FrameEvents,
+    channel_tables,
+    read_core,
+    read_wings,
+)
 from livetime.simulate.prior import Prior
 from livetime.simulate.response import Response, analytic_response
 from livetime.simulate.response_files import read_response
@@ -31,206 +47,43 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class FrameEvents:
-    """What is read out of the frames of one exposure, in order of time; (N,) each.
-
-    Arguments:
-        frame: number of the frame, from 0.
-        channel: index of the channel, from 0 whatever the first channel is called.
-        photons: how many photons the event is made of; 0 for background.
-        energy: their summed energy in keV, before the response; NaN for background.
-        good: whether the event has a good grade.
-        outer: whether it was read in an outer annulus, where nothing piles up: the PSF's wings, and the background, for the core is small.
-    """
-
-    frame: Integers
-    channel: Integers
-    photons: Integers
-    energy: Floats
-    good: NDArray[np.bool_]
-    outer: NDArray[np.bool_]
-
-    def counts(self, channels: int, outer: bool | None = None) -> Integers:
-        """Good events per channel, (C,): all, or those of the outer annulus, or of the core, alone."""
-        chosen = self.good if outer is None else self.good & (self.outer == outer)
-        return np.bincount(self.channel[chosen], minlength=channels)
-
-
-@njit(nogil=True, cache=True)
-def _alias(weights, start, stop, share, other):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Walker's alias table of weights[start:stop], built as Vose (1991) does; indices count from start."""
-    n = stop - start
-    total = 0.0
-    for i in range(start, stop):
-        total += weights[i]
-    small, large = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    few, many = 0, 0
-    for i in range(n):
-        share[start + i] = weights[start + i] * n / total if total > 0 else 1.0
-        other[start + i] = i
-        if share[start + i] < 1:
-            small[few] = i
-            few += 1
-        else:
-            large[many] = i
-            many += 1
-    while few > 0 and many > 0:
-        few -= 1
-        i, j = small[few], large[many - 1]
-        other[start + i] = j
-        share[start + j] -= 1 - share[start + i]
-        if share[start + j] < 1:
-            many -= 1
-            small[few] = j
-            few += 1
-    for k in range(few):
-        share[start + small[k]] = 1.0
-
-
-@njit(nogil=True, cache=True)
-def _pick(start, stop, share, other, rng):  # type: ignore[no-untyped-def] # pragma: no cover
-    """An index from start to stop with the weights that the table was built of."""
-    u = rng.random() * (stop - start)
-    i = min(int(u), stop - start - 1)
-    return start + (i if u - i < share[start + i] else other[start + i])
-
-
-@njit(nogil=True, cache=True)
-def _row_aliases(data, pointer, share, other, kept):  # type: ignore[no-untyped-def] # pragma: no cover
-    for row in range(len(pointer) - 1):
-        _alias(data, pointer[row], pointer[row + 1], share, other)
-        kept[row] = data[pointer[row] : pointer[row + 1]].sum()
-
-
-@njit(nogil=True, cache=True)
-def _channel(energy, edges, pointer, index, share, other, kept, rng):  # type: ignore[no-untyped-def] # pragma: no cover
-    """The channel that an energy is read in, or -1 where the response loses it."""
-    row = np.searchsorted(edges, energy, side="right") - 1
-    if row < 0 or row >= len(kept) or pointer[row] == pointer[row + 1]:
-        return -1
-    if kept[row] < 0.99999 and rng.random() >= kept[row]:
-        return -1
-    return index[_pick(pointer[row], pointer[row + 1], share, other, rng)]
-
-
-@njit(nogil=True, cache=True)
-def _next_cell(cell, room, need, mean, profile, cells, regions):  # type: ignore[no-untyped-def] # pragma: no cover
-    """The cell in which the integrated rate has grown by `need`, and what room is left in it; a constant rate jumps there."""
-    if need < room:
-        return cell, room - need
-    need -= room
-    if len(profile) == 1:
-        ahead = need / (mean * profile[0])
-        if ahead >= cells - cell:
-            return cells, 0.0
-        return cell + 1 + int(ahead), mean * profile[0] * (1 - (ahead - int(ahead)))
-    while True:
-        cell += 1
-        if cell >= cells:
-            return cells, 0.0
-        room = mean * profile[cell // regions]
-        if need < room:
-            return cell, room - need
-        need -= room
-
-
-@njit(nogil=True, cache=True)
-def _read_core(mean, profile, frames, regions, g0, alpha, threshold, rate, edges, rows, rng):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Events of the PSF's core: photon after photon through the frames' regions, read whenever one falls in another cell."""
-    share, other = np.empty(len(rate)), np.empty(len(rate), dtype=np.int64)
-    _alias(rate, 0, len(rate), share, other)
-    cells = frames * regions
-    expected = mean * regions * profile.sum() * (frames / len(profile))
-    size = int(min(expected + 8 * np.sqrt(expected) + 16, cells + 1))
-    cell_of, channel_of, photons_of = (
-        np.empty(size, dtype=np.int64),
-        np.empty(size, dtype=np.int64),
-        np.empty(size, dtype=np.int64),
-    )
-    energy_of, good_of = np.empty(size), np.empty(size, dtype=np.bool_)
-    n, photons, energy, last = 0, 0, 0.0, -1
-    cell, room = 0, mean * profile[0]
-    while cell < cells:
-        cell, room = _next_cell(
-            cell, room, rng.standard_exponential(), mean, profile, cells, regions
-        )
-        if cell != last and photons > 0:
-            if energy <= threshold:
-                channel = _channel(energy, edges, *rows, rng)  # type: ignore[call-arg]
-                if channel >= 0:
-                    good = rng.random() < g0 * alpha ** (photons - 1)
-                    cell_of[n], channel_of[n], photons_of[n], energy_of[n], good_of[n] = (
-                        last,
-                        channel,
-                        photons,
-                        energy,
-                        good,
-                    )
-                    n += 1
-            photons, energy = 0, 0.0
-        if cell < cells:
-            bin_ = _pick(0, len(rate), share, other, rng)
-            energy += edges[bin_] + (edges[bin_ + 1] - edges[bin_]) * rng.random()
-            photons += 1
-            last = cell
-    return cell_of[:n] // regions, channel_of[:n], photons_of[:n], energy_of[:n], good_of[:n]
-
-
-@njit(nogil=True, cache=True)
-def _read_wings(frame, g0, threshold, rate, edges, rows, rng):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Events of photons that fall far apart, one in each of the given frames."""
-    share, other = np.empty(len(rate)), np.empty(len(rate), dtype=np.int64)
-    _alias(rate, 0, len(rate), share, other)
-    channel, energy, good = (
-        np.empty(len(frame), dtype=np.int64),
-        np.empty(len(frame)),
-        np.empty(len(frame), dtype=np.bool_),
-    )
-    for i in range(len(frame)):
-        bin_ = _pick(0, len(rate), share, other, rng)
-        energy[i] = edges[bin_] + (edges[bin_ + 1] - edges[bin_]) * rng.random()
-        channel[i] = _channel(energy[i], edges, *rows, rng) if energy[i] <= threshold else -1  # type: ignore[call-arg]
-        good[i] = rng.random() < g0
-    return channel, energy, good
-
-
-def _rows(matrix: csr_array) -> tuple[NDArray[np.int64] | Floats, ...]:
-    """Pointer, channel indices and alias tables of each row of the redistribution, and the probability that it keeps a photon."""
-    pointer, index = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
-    share, other, kept = (
-        np.empty(len(index)),
-        np.empty(len(index), dtype=np.int64),
-        np.empty(len(pointer) - 1),
-    )
-    _row_aliases(matrix.data, pointer, share, other, kept)
-    return pointer, index, share, other, kept
-
-
-@dataclass(frozen=True)
 class PileUp:
-    """A CCD that is read frame by frame, with the core of the PSF on a few regions and its wings spread wide.
+    """A CCD that is read frame by frame, with the core of the PSF on a few regions.
 
-    A fraction f of the photons falls on n regions, in `fracexp T/frame_time` frames: each region collects on average
-    `mu = f frame_time (integral of A S)/(n fracexp)` photons per frame. Their energies are summed *before* the redistribution, sums above
-    the upper threshold are lost, and p photons keep a good grade with probability `g0 alpha^(p - 1)`. The other photons, 1 - f, do not
-    pile up. Background, where there is any, neither piles up nor takes frames from the source.
+    A fraction f of the photons falls on n regions, in `fracexp T/frame_time` frames. Each region
+    collects on average `mu = f frame_time (integral of A S)/(n fracexp)` photons per frame. Their
+    energies are summed *before* the redistribution. Sums above the upper threshold are lost, and
+    p photons keep a good grade with probability `g0 alpha^(p - 1)`. The other photons, 1 - f, fall
+    in the wings and do not pile up. Background neither piles up nor takes frames from the source.
 
     An ARF for good grades only, as standard ones are, goes with g0 = 1.
 
     Arguments:
-        frame_time: exposure of one frame in s, T/frame_time of them fitting in an exposure (EXPOSURE, without transfer).
-        alpha: grade migration, 0 to 1; None makes it a parameter.
-        psf_fraction: f, 0 to 1; None makes it a parameter.
+        frame_time: exposure of a frame in s; T/frame_time of them fit in an exposure T (EXPOSURE,
+            without transfer).
+        alpha: grade migration, from 0 to 1; None makes it a parameter.
+        psf_fraction: f, from 0 to 1; None makes it a parameter.
         regions: n, how many regions share the core.
         fracexp: fraction of the frames in which the source is exposed (FRACEXPO).
-        transfer_time: from the end of one frame's exposure to the start of the next, in s; it shifts times, nothing else.
-        upper_threshold: keV, above which an event is lost; None for the end of the response's energies, which always is one.
+        transfer_time: time in s from the end of an exposure to the start of the next; it shifts
+            times only.
+        upper_threshold: keV, above which an event is lost; None for the end of the response's
+            energies, which is always a threshold.
         g0: probability that a single photon has a good grade.
-        arf, rmf: paths of the response; both None for `analytic_response`.
+        arf: path of the effective area; None for `analytic_response`.
+        rmf: path of the redistribution; None for `analytic_response`.
 
-    Raises: ValueError for numbers out of their range, one of two response files alone, or what `read_response` raises.
+    Raises: ValueError for a number out of its range, one response file without the other, or what
+    `read_response` raises.
 
-    Source: Davis (2001, ApJ 562, 575).
+    Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
+
+    Example:
+        >>> ccd = PileUp(frame_time=3.2, alpha=0.5)
+        >>> ccd.parameters
+        ('psf_fraction',)
+        >>> ccd.frames(32000.0)
+        10000
     """
 
     frame_time: float = 3.2
@@ -247,35 +100,22 @@ class PileUp:
     simulators: ClassVar[tuple[str, ...]] = ("spectrum",)
 
     def __post_init__(self) -> None:
-        if not 0 < self.frame_time < np.inf:
-            raise ValueError(f"frame_time is {self.frame_time}, but must be positive")
+        check_frames(self.frame_time, self.transfer_time, self.regions)
+        check_migration(self.alpha, self.psf_fraction)
+        check_positive_share("fracexp", self.fracexp)
+        check_positive_share("g0", self.g0)
         if self.upper_threshold is not None and not self.upper_threshold > 0:
             raise ValueError(
                 f"upper_threshold is {self.upper_threshold}, but must be positive, or null for none"
             )
-        for name in ("alpha", "psf_fraction"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(
-                    f"{name} is {value}, but must be between 0 and 1; null makes it a parameter"
-                )
-        for name in ("fracexp", "g0"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}, but must be above 0 and at most 1"
-                )
-        if self.regions < 1 or not 0 <= self.transfer_time < np.inf:
-            raise ValueError(
-                f"regions is {self.regions} and transfer_time {self.transfer_time}, but there must be 1 or more, and 0 s or more"
-            )
         if (self.arf is None) != (self.rmf is None):
-            raise ValueError(
-                f"{'arf' if self.arf is None else 'rmf'} is missing: an ARF and an RMF go together"
-            )
+            missing = "arf" if self.arf is None else "rmf"
+            raise ValueError(f"{missing} is missing: an ARF and an RMF go together")
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return tuple(name for name in ("alpha", "psf_fraction") if getattr(self, name) is None)
+        """Return which of `alpha` and `psf_fraction` are parameters."""
+        return migration_parameters(self.alpha, self.psf_fraction)
 
     @property
     def covariates(self) -> tuple[str, ...]:
@@ -311,35 +151,43 @@ class PileUp:
 
     @cached_property
     def response(self) -> Response:
-        return (
-            analytic_response()
-            if self.arf is None or self.rmf is None
-            else read_response(self.arf, self.rmf)
-        )
+        """Return effective area and redistribution, read from the files once."""
+        if self.arf is None or self.rmf is None:
+            return analytic_response()
+        return read_response(self.arf, self.rmf)
 
     @cached_property
-    def _tables(self) -> tuple[NDArray[np.int64] | Floats, ...]:
-        return _rows(self.response.matrix)
+    def _tables(self) -> ChannelTables:
+        return channel_tables(self.response.matrix)
 
     @property
     def threshold(self) -> float:
-        """Energy in keV above which an event is lost."""
+        """Return the energy in keV above which an event is lost."""
         end = float(self.response.edges[-1])
         return end if self.upper_threshold is None else min(self.upper_threshold, end)
 
     def migration(self, params: Mapping[str, ArrayLike]) -> tuple[Floats, Floats]:
-        """alpha and PSF fraction, from here or from the parameters, numbers or (n,); ValueError outside 0 to 1."""
-        alpha, fraction = (
-            np.asarray(params[name] if given is None else given, dtype=np.float64)
-            for name, given in (("alpha", self.alpha), ("psf_fraction", self.psf_fraction))
-        )
-        for name, value in (("alpha", alpha), ("psf_fraction", fraction)):
+        """Return alpha and the PSF fraction, as configured or as `params` has them.
+
+        Arguments:
+            params: physical values of `parameters`, numbers or shape (n,).
+
+        Raises: ValueError for a value outside 0 to 1.
+        """
+        values = migration_values(self.alpha, self.psf_fraction, params)
+        for name, value in zip(MIGRATION, values, strict=True):
             if not ((value >= 0) & (value <= 1)).all():
                 raise ValueError(f"{name} is {value}, but must be between 0 and 1")
-        return alpha, fraction
+        return values
 
     def frames(self, exposure: float) -> int:
-        """Number of frames in which the source is exposed, of an exposure in s; ValueError if there is none."""
+        """Return the number of frames in which the source is exposed.
+
+        Arguments:
+            exposure: s.
+
+        Raises: ValueError if no frame fits.
+        """
         frames = round(self.fracexp * exposure / self.frame_time)
         if frames < 1:
             raise ValueError(
@@ -348,13 +196,14 @@ class PileUp:
         return frames
 
     def mean_photons(self, rate: Floats, psf_fraction: ArrayLike) -> Floats:
-        """Mean photons per frame and region, shape (...), of A S in counts/s per energy bin (..., E)."""
-        return np.asarray(
-            np.asarray(psf_fraction)
-            * self.frame_time
-            * rate.sum(-1)
-            / (self.regions * self.fracexp)
-        )
+        """Compute mu, the mean photons per frame and region, shape (...).
+
+        Arguments:
+            rate: incident counts/s A S in each energy bin, shape (..., E).
+            psf_fraction: share of them that falls on the core, shape (...).
+        """
+        photons = np.asarray(psf_fraction) * self.frame_time * rate.sum(-1)
+        return np.asarray(photons / (self.regions * self.fracexp))
 
     def record(
         self,
@@ -365,96 +214,117 @@ class PileUp:
         profile: Floats | None = None,
         background: Floats | None = None,
     ) -> FrameEvents:
-        """The events of one exposure, good and bad.
+        """Draw the events of one exposure, good and bad.
 
         Arguments:
-            rate: incident counts/s A S in each energy bin of the response, (E,).
+            rate: incident counts/s A S in each energy bin of the response, shape (E,).
             exposure: s.
-            params: the values of `parameters`.
+            params: physical values of `parameters`.
             rng: the only source of randomness.
-            profile: factor of the rate in each of `frames(exposure)` frames; None for a constant rate.
-            background: counts/s per channel, (C,).
+            profile: factor of the rate in each frame, shape (frames(exposure),); None for a
+                constant rate.
+            background: counts/s per channel, shape (C,).
 
-        Raises: ValueError for a rate that is negative or not finite, or a profile of another length.
+        Raises: ValueError for a rate that is negative or not finite, or a profile of another
+        length.
+
+        Example:
+            >>> ccd = PileUp(alpha=0.5, psf_fraction=0.9)
+            >>> rate = np.full(len(ccd.response.low), 1e-3)
+            >>> events = ccd.record(rate, 320.0, {}, np.random.default_rng(0))
+            >>> bool((events.photons > 1).any())
+            True
         """
+        frames = self.frames(exposure)
+        factors = np.ones(1) if profile is None else np.asarray(profile, dtype=np.float64)
+        _check_rate(rate, factors, frames)
+
         alpha, fraction = (float(value) for value in self.migration(params))
-        frames, total = self.frames(exposure), float(rate.sum())
-        profile = np.ones(1) if profile is None else np.asarray(profile, dtype=np.float64)
-        if not (
-            np.isfinite(total)
-            and rate.min() >= 0
-            and np.isfinite(profile).all()
-            and profile.min() >= 0
-        ):
-            raise ValueError("the rate or its profile is negative or not finite")
-        if len(profile) not in (1, frames):
-            raise ValueError(
-                f"a profile of {len(profile)} frames does not fit an exposure of {frames}"
-            )
-        response = self.response
-        threshold = self.threshold
-        mean = float(self.mean_photons(rate, fraction))
-        parts = []
-        if mean > 0:
-            grades = (self.g0, alpha, threshold)
-            core = _read_core(
-                mean,
-                profile,
-                frames,
-                self.regions,
-                *grades,
-                rate,
-                response.edges,
-                self._tables,
-                rng,
-            )
-            parts.append((*core, np.zeros(len(core[0]), dtype=bool)))
-        frame = self._frames_of((1 - fraction) * total * exposure, frames, profile, rng)
-        if len(frame):
-            channel, energy, good = _read_wings(
-                frame, self.g0, threshold, rate, response.edges, self._tables, rng
-            )
-            seen = channel >= 0
-            one, outer = np.ones(seen.sum(), dtype=np.int64), np.ones(seen.sum(), dtype=bool)
-            parts.append((frame[seen], channel[seen], one, energy[seen], good[seen], outer))
+        core = self._core(rate, alpha, fraction, frames, factors, rng)
+        wing_photons = (1 - fraction) * float(rate.sum()) * exposure
+        wings = self._wings(rate, wing_photons, frames, factors, rng)
+        parts = [core, wings]
         if background is not None:
-            counts = rng.poisson(background * exposure)
-            n = int(counts.sum())
-            channel = np.repeat(np.arange(len(counts)), counts)
-            none, yes = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
-            parts.append((rng.integers(0, frames, n), channel, none, np.full(n, np.nan), yes, yes))
-        return _in_order(parts)
+            parts.append(_background_events(background * exposure, frames, rng))
+        return FrameEvents.merged(parts)
+
+    def _core(
+        self,
+        rate: Floats,
+        alpha: float,
+        fraction: float,
+        frames: int,
+        profile: Floats,
+        rng: np.random.Generator,
+    ) -> FrameEvents:
+        """Draw the events of the core, where photons pile up."""
+        mean = float(self.mean_photons(rate, fraction))
+        if mean == 0:
+            return _no_events()
+        edges = self.response.edges
+        grades = (self.g0, alpha, self.threshold)
+        found = read_core(
+            mean, profile, frames, self.regions, grades, rate, edges, self._tables, rng
+        )
+        return FrameEvents(*found, np.zeros(len(found[0]), dtype=np.bool_))
+
+    def _wings(
+        self,
+        rate: Floats,
+        expected: float,
+        frames: int,
+        profile: Floats,
+        rng: np.random.Generator,
+    ) -> FrameEvents:
+        """Draw the events of the wings, where each photon is an event of its own."""
+        frame = _frames_of(expected, frames, profile, rng)
+        if len(frame) == 0:
+            return _no_events()
+        edges = self.response.edges
+        channel, energy, good = read_wings(
+            len(frame), self.g0, self.threshold, rate, edges, self._tables, rng
+        )
+        seen = channel >= 0
+        return FrameEvents.annulus(frame[seen], channel[seen], 1, energy[seen], good[seen])
 
     def times(self, events: FrameEvents) -> Floats:
-        """Start of each event's frame in s after the first's, (N,); frames without the source lie evenly between the others."""
-        return np.asarray(
-            np.floor(events.frame / self.fracexp) * (self.frame_time + self.transfer_time)
-        )
+        """Return the start of each event's frame in s after the first frame's, shape (N,).
 
-    def _frames_of(
-        self, expected: float, frames: int, profile: Floats, rng: np.random.Generator
-    ) -> Integers:
-        """Frames of a Poisson number of single events, as likely as the rate in them."""
-        if len(profile) == 1:
-            return np.asarray(rng.integers(0, frames, rng.poisson(expected * profile[0])))
-        cumulative = np.cumsum(profile)
-        n = rng.poisson(expected * cumulative[-1] / frames)
-        return np.asarray(
-            np.minimum(
-                np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right"),
-                frames - 1,
-            )
-        )
+        Frames without the source lie evenly between those with it.
+        """
+        number = np.floor(events.frame / self.fracexp)
+        return np.asarray(number * (self.frame_time + self.transfer_time))
 
 
-def _in_order(parts: list[tuple[NDArray[np.generic], ...]]) -> FrameEvents:
-    if not parts:
-        empty = np.zeros(0, dtype=np.int64)
-        return FrameEvents(
-            empty, empty, empty, np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
-        )
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    if len(parts) > 1:
-        order = np.argsort(columns[0], kind="stable")
-        columns = [column[order] for column in columns]
-    return FrameEvents(*columns)
+def _check_rate(rate: Floats, profile: Floats, frames: int) -> None:
+    """Raise ValueError for a rate or a profile that no source has."""
+    finite = np.isfinite(float(rate.sum())) and np.isfinite(profile).all()
+    if not (finite and rate.min() >= 0 and profile.min() >= 0):
+        raise ValueError("the rate or its profile is negative or not finite")
+    if len(profile) not in (1, frames):
+        raise ValueError(f"a profile of {len(profile)} frames does not fit an exposure of {frames}")
+
+
+def _frames_of(expected: float, frames: int, profile: Floats, rng: np.random.Generator) -> Integers:
+    """Draw the frames of a Poisson number of single events, in proportion to the rate in them."""
+    if len(profile) == 1:
+        return np.asarray(rng.integers(0, frames, rng.poisson(expected * profile[0])))
+    cumulative = np.cumsum(profile)
+    n = rng.poisson(expected * cumulative[-1] / frames)
+    place = rng.random(n) * cumulative[-1]
+    found = np.searchsorted(cumulative, place, side="right")
+    return np.asarray(np.minimum(found, frames - 1))
+
+
+def _background_events(expected: Floats, frames: int, rng: np.random.Generator) -> FrameEvents:
+    """Draw background events, at random frames, from the mean counts per channel (C,)."""
+    counts = rng.poisson(expected)
+    n = int(counts.sum())
+    channel = np.repeat(np.arange(len(counts)), counts)
+    frame = rng.integers(0, frames, n)
+    return FrameEvents.annulus(frame, channel, 0, np.full(n, np.nan), np.ones(n, dtype=np.bool_))
+
+
+def _no_events() -> FrameEvents:
+    none = np.zeros(0, dtype=np.int64)
+    return FrameEvents.annulus(none, none, 0, np.zeros(0), np.zeros(0, dtype=np.bool_))

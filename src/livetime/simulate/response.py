@@ -1,4 +1,4 @@
-"""The response of an X-ray instrument: effective area, and the redistribution of photon energies over channels."""
+"""The response of an X-ray instrument: effective area, and redistribution of photon energies."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,25 +10,53 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 Floats = NDArray[np.float64]
-MOST = 2.0
-"""Sum of a photon's redistribution over the channels, which from there on is none; rounding and escape peaks leave some above 1."""
+
+MAX_ROW_SUM = 2.0
+"""Sum of a photon's redistribution from which on it is refused as no probability.
+
+Rounding and escape peaks leave some sums slightly above 1.
+"""
+
+EDGE_ROUNDING = 1e-4
+"""Relative distance of one energy bin's end from the next one's start that counts as rounding."""
+
+FWHM_PER_SIGMA = 2.355
+CENTRAL_68 = (0.16, 0.84)
+
+MIN_PROBABILITY = 1e-7
+"""Smallest probability of a channel that the analytic response keeps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Response:
-    """Effective area and redistribution: `counts/s in channel h = sum_E R(E, h) A(E) S(E)`, S the photons/cm^2/s in energy bin E.
+    """Effective area and redistribution of an instrument.
+
+    The counts/s in channel h are `sum_E R(E, h) A(E) S(E)`, with the photons/cm^2/s S in energy
+    bin E.
 
     Arguments:
-        low, high: edges of the photon energy bins in keV, rising and contiguous, (E,).
-        area: effective area A in cm^2, (E,).
-        matrix: probability R that a photon of bin E is read in channel h, sparse (E, C).
-        e_min, e_max: nominal energies of the channels in keV, (C,).
+        low: lower edges of the photon energy bins in keV, rising and contiguous, shape (E,).
+        high: upper edges of the photon energy bins in keV, shape (E,).
+        area: effective area A in cm^2, shape (E,).
+        matrix: probability R that a photon of bin E is read in channel h, sparse, shape (E, C).
+        e_min: lower nominal energies of the channels in keV, shape (C,).
+        e_max: upper nominal energies of the channels in keV, shape (C,).
         first_channel: number of the first channel, 0 or 1 in most files.
-        telescope, instrument: as in the files, or empty.
+        telescope: as in the files, or empty.
+        instrument: as in the files, or empty.
         notes: what was corrected when the files were read.
 
-    Raises: ValueError for bins or channels that are not rising and contiguous, shapes that do not match, an area that is negative, not
-    finite or zero throughout, or a redistribution of no photons, or of more than there are.
+    Raises: ValueError for bins or channels that are not rising and contiguous, shapes that do not
+    match, an area that is negative, not finite or zero throughout, or a redistribution of no
+    photons, or of more photons than there are.
+
+    Example:
+        >>> matrix = csr_array(np.array([[0.5, 0.5], [0.0, 1.0]]))
+        >>> edges = np.array([1.0, 2.0, 3.0])
+        >>> area = np.array([10.0, 20.0])
+        >>> response = Response(edges[:-1], edges[1:], area, matrix, edges[:-1], edges[1:])
+        >>> response.fold(np.array([1.0, 1.0]))
+        array([ 5., 25.])
     """
 
     low: Floats
@@ -43,99 +71,137 @@ class Response:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.matrix.shape != (len(self.low), len(self.e_min)) or len(self.area) != len(self.low):
+        energies = len(self.low)
+        if self.matrix.shape != (energies, self.channels) or len(self.area) != energies:
             raise ValueError(
-                f"a matrix {self.matrix.shape} does not fit {len(self.low)} energies and {len(self.e_min)} channels"
+                f"a matrix {self.matrix.shape} does not fit {energies} energies and "
+                f"{self.channels} channels"
             )
-        if not (
-            np.all(self.high > self.low) and np.allclose(self.high[:-1], self.low[1:], rtol=1e-4)
-        ):
+        self._check_energies()
+        self._check_channels()
+        area_is_positive = self.area.min() >= 0 and self.area.max() > 0
+        if not (np.isfinite(self.area).all() and area_is_positive):
+            raise ValueError(
+                "the effective area of a response must be finite, nowhere negative and somewhere "
+                "positive"
+            )
+        if not 0 < self.matrix.sum(axis=1).max() < MAX_ROW_SUM:
+            raise ValueError(
+                "the redistribution of a response must consist of probabilities, which add up to "
+                f"1 and not to {MAX_ROW_SUM:g} or more"
+            )
+
+    def _check_energies(self) -> None:
+        rising = np.all(self.high > self.low)
+        contiguous = np.allclose(self.high[:-1], self.low[1:], rtol=EDGE_ROUNDING)
+        if not (rising and contiguous):
             raise ValueError(
                 "the energy bins of a response must rise, each starting where the one before ends"
             )
-        if not (np.isfinite(self.area).all() and self.area.min() >= 0 and self.area.max() > 0):
-            raise ValueError(
-                "the effective area of a response must be finite, nowhere negative and somewhere positive"
-            )
-        if not (
-            np.isfinite(self.e_max).all()
-            and np.all(np.diff(self.e_min) > 0)
-            and np.all(self.e_max > self.e_min)
-        ):
+
+    def _check_channels(self) -> None:
+        rising = np.all(np.diff(self.e_min) > 0) and np.all(self.e_max > self.e_min)
+        if not (np.isfinite(self.e_max).all() and rising):
             raise ValueError("the channels of a response must rise in energy")
-        if not 0 < self.matrix.sum(axis=1).max() < MOST:
-            raise ValueError(
-                f"the redistribution of a response must hold probabilities, that add up to 1 and not to {MOST:g} or more"
-            )
 
     @property
     def channels(self) -> int:
+        """Return the number C of channels."""
         return len(self.e_min)
 
     @cached_property
     def edges(self) -> Floats:
-        """Edges of the energy bins in keV, (E + 1,)."""
+        """Return the edges of the energy bins in keV, shape (E + 1,)."""
         return np.append(self.low, self.high[-1])
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the contents: two responses with the same numbers have the same, whatever their files are called."""
-        content, matrix = hashlib.sha256(), self.matrix.copy()
+        """Return the SHA-256 of the numbers, whatever the files are called."""
+        matrix = self.matrix.copy()
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
-        for part in (
-            self.edges,
-            self.area,
-            matrix.data,
-            matrix.indices,
-            matrix.indptr,
-            self.e_min,
-            self.e_max,
-        ):
+        sparse = (matrix.data, matrix.indices, matrix.indptr)
+        content = hashlib.sha256()
+        for part in (self.edges, self.area, *sparse, self.e_min, self.e_max):
             content.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
         return content.hexdigest()
 
     def resolution(self, energy: Floats) -> Floats:
-        """Full width at half maximum in keV at photon energies in keV (...): 2.355 times half of what holds the central 68% of a row."""
+        """Compute the full width at half maximum of the redistribution.
+
+        It is 2.355 times half the width that contains the central 68% of a row, and at least the
+        median width of a channel.
+
+        Arguments:
+            energy: photon energies in keV, shape (...).
+
+        Returns: keV, shape (...).
+
+        Example:
+            >>> analytic_response().resolution(np.array([6.0])).round(3)
+            array([0.138])
+        """
         cumulative = np.cumsum(self.matrix.toarray(), axis=1)
         seen = cumulative[:, -1] > 0
         share = cumulative[seen] / cumulative[seen, -1:]
-        ends = [
-            self.e_min[(share < q).sum(axis=1).clip(max=self.channels - 1)] for q in (0.16, 0.84)
-        ]
-        width = np.maximum((ends[1] - ends[0]) / 2 * 2.355, np.median(self.e_max - self.e_min))
-        return np.asarray(np.interp(energy, ((self.low + self.high) / 2)[seen], width))
+        last = self.channels - 1
+        lower, upper = ((share < quantile).sum(axis=1).clip(max=last) for quantile in CENTRAL_68)
+        sigma = (self.e_min[upper] - self.e_min[lower]) / 2
+        channel_width = np.median(self.e_max - self.e_min)
+        width = np.maximum(sigma * FWHM_PER_SIGMA, channel_width)
+        centre = (self.low + self.high) / 2
+        return np.asarray(np.interp(energy, centre[seen], width))
 
     def redistribute(self, rate: Floats) -> Floats:
-        """What comes in each energy bin, (..., E), over the channels, (..., C)."""
+        """Distribute the rate in each energy bin over the channels.
+
+        Arguments:
+            rate: anything per energy bin, shape (..., E).
+
+        Returns: the same per channel, shape (..., C).
+        """
         flat = rate.reshape(-1, rate.shape[-1])
-        return np.asarray((self._transposed @ flat.T).T, dtype=np.float64).reshape(
-            *rate.shape[:-1], self.channels
-        )
+        spread = np.asarray((self._transposed @ flat.T).T, dtype=np.float64)
+        return spread.reshape(*rate.shape[:-1], self.channels)
 
     @cached_property
     def _transposed(self) -> csr_array:
         return self.matrix.T.tocsr()
 
     def fold(self, photons: Floats) -> Floats:
-        """Counts/s per channel (..., C) of photons/cm^2/s per energy bin (..., E)."""
+        """Compute the counts/s in each channel, shape (..., C).
+
+        Arguments:
+            photons: photons/cm^2/s in each energy bin, shape (..., E).
+        """
         return self.redistribute(photons * self.area)
 
 
 def analytic_response() -> Response:
-    """A CCD without files: 10 eV energy bins from .2 to 12 keV, 1024 channels of 14.6 eV, Gaussian resolution and a smooth effective area.
+    """Make the response of a CCD without files.
 
-    `sigma^2 = w^2 (N^2 + F E/w)` with w = 3.65 eV per electron, Fano factor F = .115 and N = 10 electrons of noise: 155 eV FWHM at 6 keV.
-    `A = 600 cm^2 exp(-ln(E/1.6 keV)^2/(2 .8^2))`, about that of a mirror with a CCD behind it.
+    It has 10 eV energy bins from 0.2 to 12 keV, 1024 channels of 14.6 eV, Gaussian resolution and
+    a smooth effective area. `sigma^2 = w^2 (N^2 + F E/w)` with w = 3.65 eV per electron, the Fano
+    factor F = 0.115 and N = 10 electrons of noise gives 146 eV FWHM at 6 keV. The area
+    `600 cm^2 exp(-ln(E/1.6 keV)^2/(2 0.8^2))` is about that of a mirror with a CCD behind it.
 
     Source of the resolution: Fraser (1989), *X-ray Detectors in Astronomy*, section 4.3.
+
+    Example:
+        >>> analytic_response().channels
+        1024
     """
     edges = np.linspace(0.2, 12.0, 1181)
     bounds: Floats = 0.0146 * np.arange(1025.0)
     energy = (edges[:-1] + edges[1:]) / 2
-    pair, fano, noise = 3.65e-3, 0.115, 10.0
-    sigma = np.sqrt(pair**2 * noise**2 + fano * pair * energy)
-    share = np.diff(ndtr((bounds - energy[:, None]) / sigma[:, None]), axis=1)
-    share[share < 1e-7] = 0
+
+    pair_energy = 3.65e-3
+    fano = 0.115
+    noise = 10.0
+    sigma = np.sqrt(pair_energy**2 * noise**2 + fano * pair_energy * energy)
+    below = ndtr((bounds - energy[:, None]) / sigma[:, None])
+    share = np.diff(below, axis=1)
+    share[share < MIN_PROBABILITY] = 0
+
     area = 600 * np.exp(-(np.log(energy / 1.6) ** 2) / (2 * 0.8**2))
     return Response(edges[:-1], edges[1:], area, csr_array(share), bounds[:-1], bounds[1:])

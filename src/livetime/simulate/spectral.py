@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livetime.simulate.counts_spectrum import EnergySpectrum
+from livetime.simulate.frame_events import FrameEvents
 from livetime.simulate.layout import Layout
 from livetime.simulate.photon_spectrum import PhotonSpectrum
-from livetime.simulate.pileup import FrameEvents, PileUp
+from livetime.simulate.pileup import PileUp
 from livetime.simulate.simulator import DrawOne, Kind, Simulator, check_kinds
 
 Floats = NDArray[np.float64]
