@@ -1,4 +1,4 @@
-"""The summary of a spectrum: counts in groups of channels, as wide as the response can tell apart."""
+"""Counts in groups of channels that are as wide as the response resolves."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,24 +15,38 @@ from livetime.simulate.response import Response
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+OFFSET = 0.375
+"""Added to counts before their square root is taken: 3/8 (Anscombe 1948)."""
+
 
 @dataclass(frozen=True)
 class EnergySpectrum:
-    """Good events per group of channels, their rate, and the exposure.
+    """Count good events in groups of channels, and add their rate and the exposure.
 
-    The vector holds `spectrum`: `sqrt((k + 3/8)/(N + 1/2))` of the counts k of each group and N of all, whose variance is 1/(4 N)
-    whatever k is (Anscombe 1948); `rate`: log10 of (N + 1/2)/exposure in counts/s; with `grades`, `bad`: log10 of
-    (bad + 1/2)/(good + 1/2) events, for pile-up makes bad grades; and `exposure`: log10 of that in s. Counts can be had back from it.
-    With `annuli` these are of the PSF's core, where photons pile up, and the same of an outer annulus, where they do not (its wings and
-    all background), stands in `outer` after the spectrum and in `rate_outer` after the rate (Koenig et al. 2025).
+    The vector has `spectrum`: `sqrt((k + 3/8)/(N + 1/2))` of the counts k of each group and N of
+    all, whose variance is 1/(4 N) for any k (Anscombe 1948, Biometrika 35, 246); `rate`: log10 of
+    (N + 1/2)/exposure in counts/s; with `grades` also `bad`: log10 of (bad + 1/2)/(N + 1/2)
+    events, since pile-up makes bad grades; and `exposure`: log10 of the exposure in s. `counts`
+    recovers the counts.
+
+    With `annuli` these are of the core of the PSF, where photons pile up. Those of an outer
+    annulus, which has the wings of the PSF and all background, follow in `outer` and `rate_outer`
+    (Koenig et al. 2025).
 
     Arguments:
-        low, high: keV, the channels whose nominal energies lie between are used.
-        resolution: width of a group over the response's full width at half maximum.
+        low: keV; channels with nominal energies from low to high are used.
+        high: keV.
+        resolution: width of a group over the full width at half maximum of the response.
         grades: whether events of bad grades are counted too.
-        annuli: whether core and outer annulus are told apart.
+        annuli: whether core and outer annulus are separate spectra.
 
-    Raises: ValueError for a band that is none, or a width that is not positive.
+    Raises: ValueError for a band that does not rise, or a width that is not positive.
+
+    Example:
+        >>> from livetime.simulate.pileup import PileUp
+        >>> layout = EnergySpectrum(low=2.0, high=4.0).layout(PileUp())
+        >>> [block.name for block in layout.blocks]
+        ['spectrum', 'rate', 'exposure']
     """
 
     low: float = 0.5
@@ -46,22 +60,21 @@ class EnergySpectrum:
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high < np.inf:
             raise ValueError(
-                f"low is {self.low} and high is {self.high}, but must go from one energy in keV to a higher one"
+                f"low is {self.low} and high is {self.high}, but must go from one energy "
+                "in keV to a higher one"
             )
         if not 0 < self.resolution < 100:
-            raise ValueError(
-                f"resolution is {self.resolution}, but must be a positive share of the response's width"
-            )
+            raise ValueError(f"resolution is {self.resolution}, but must be between 0 and 100")
 
     def edges(self, response: Response) -> Integers:
-        """Index of the first channel of each group, and that after the last, (G + 1,).
+        """Find the index of the first channel of each group, and of that after the last, (G + 1,).
 
         Raises: ValueError if the response's channels do not cover the band.
         """
         return _edges(self, response)
 
     def energies(self, response: Response) -> Floats:
-        """Edges of the groups in keV, (G + 1,)."""
+        """Find the edges of the groups in keV, (G + 1,)."""
         edges = self.edges(response)
         return np.append(response.e_min[edges[:-1]], response.e_max[edges[-1] - 1])
 
@@ -72,74 +85,102 @@ class EnergySpectrum:
         nominal = (response.e_min + response.e_max) / 2
         axis = Axis(self.group(nominal, response) / channels, "keV", channels, "energy")
 
-        places = (
-            {"spectrum": "rate", "outer": "rate_outer"} if self.annuli else {"spectrum": "rate"}
-        )
-        spectra = [
-            Block(name, len(channels), axis, "share of the counts", "%", "root_percent")
-            for name in places
-        ]
-        words = {"rate": "count rate", "rate_outer": "count rate of the outer annulus"}
-        rates = [
-            Block(name, label=words[name], unit="counts/s", transform="log10")
-            for name in places.values()
-        ]
-        bad = [Block("bad", label="bad over good events", transform="log10")]
-        exposure = Block("exposure", unit="s", transform="log10")
-        return Layout((*spectra, *rates, *(bad if self.grades else []), exposure))
+        def spectrum(name: str) -> Block:
+            return Block(name, len(channels), axis, "share of the counts", "%", "root_percent")
+
+        def rate(name: str, label: str) -> Block:
+            return Block(name, label=label, unit="counts/s", transform="log10")
+
+        blocks = [spectrum("spectrum"), rate("rate", "count rate")]
+        if self.annuli:
+            blocks.insert(1, spectrum("outer"))
+            blocks.append(rate("rate_outer", "count rate of the outer annulus"))
+        if self.grades:
+            blocks.append(Block("bad", label="bad over good events", transform="log10"))
+        blocks.append(Block("exposure", unit="s", transform="log10"))
+        return Layout(tuple(blocks))
 
     def group(self, values: NDArray[Any], response: Response) -> Floats:
-        """Sums (..., G) of what is in channels (..., C)."""
+        """Sum what is in channels (..., C) over each group, (..., G)."""
         edges = self.edges(response)
-        return np.asarray(
-            np.add.reduceat(values[..., : edges[-1]], edges[:-1], axis=-1), dtype=np.float64
-        )
+        sums = np.add.reduceat(values[..., : edges[-1]], edges[:-1], axis=-1)
+        return np.asarray(sums, dtype=np.float64)
 
     def __call__(
         self, events: FrameEvents, detector: PileUp, exposure: float
     ) -> NDArray[np.float32]:
-        """The vector of one exposure in s."""
+        """Make the vector that `layout` describes.
+
+        Arguments:
+            events: good and bad ones.
+            detector: gives the response.
+            exposure: s.
+        """
         response = detector.response
         edges = self.edges(response)
-        wrong = (events.channel >= edges[0]) & (events.channel < edges[-1]) & ~events.good
-        bad = float((wrong & ~events.outer if self.annuli else wrong).sum())
-        places = (False, True) if self.annuli else (None,)
-        counts = [self.group(events.counts(response.channels, place), response) for place in places]
-        return self.vector(counts[0], exposure, bad, *counts[1:])
+        in_band = (events.channel >= edges[0]) & (events.channel < edges[-1])
+        bad = in_band & ~events.good
+        if not self.annuli:
+            counts = self.group(events.counts(response.channels), response)
+            return self.vector(counts, exposure, float(bad.sum()))
+
+        core = self.group(events.counts(response.channels, False), response)
+        outer = self.group(events.counts(response.channels, True), response)
+        return self.vector(core, exposure, float((bad & ~events.outer).sum()), outer)
 
     def vector(
         self, counts: Floats, exposure: float, bad: float = 0.0, outer: Floats | None = None
     ) -> NDArray[np.float32]:
-        """The vector of counts per group (G,), of so many events of bad grades in the band, and with `annuli` of those of the outer one."""
+        """Make the vector of counts.
+
+        Arguments:
+            counts: of each group, (G,); with `annuli` those of the core.
+            exposure: s.
+            bad: number of events of bad grades in the band.
+            outer: with `annuli` the counts of the outer annulus, (G,).
+
+        Raises: ValueError if `outer` does not go with `annuli`.
+        """
         if self.annuli != (outer is not None):
+            wanted = "two annuli" if self.annuli else "one place"
             raise ValueError(
-                f"annuli is {self.annuli}, with which counts of {'two annuli' if self.annuli else 'one place'} must be given"
+                f"annuli is {self.annuli}, with which counts of {wanted} must be given"
             )
         places = [counts] if outer is None else [counts, outer]
         totals = [place.sum() + 0.5 for place in places]
         spectra = [
-            np.sqrt((place + 0.375) / total) for place, total in zip(places, totals, strict=True)
+            np.sqrt((place + OFFSET) / total) for place, total in zip(places, totals, strict=True)
         ]
-        ratio = [np.log10((bad + 0.5) / totals[0])] if self.grades else []
-        numbers = [*(np.log10(total / exposure) for total in totals), *ratio, np.log10(exposure)]
+        numbers = [np.log10(total / exposure) for total in totals]
+        if self.grades:
+            numbers.append(np.log10((bad + 0.5) / totals[0]))
+        numbers.append(np.log10(exposure))
         return np.concatenate([*spectra, numbers]).astype(np.float32)
 
     @staticmethod
     def counts(x: NDArray[Any], layout: Layout) -> tuple[Integers, float]:
-        """Counts per group (G,), of annuli together, and exposure in s of a vector (X,), the inverse of `vector`.
+        """Recover the counts and the exposure of a vector; the inverse of `vector`.
 
-        >>> summary = EnergySpectrum()
-        >>> layout = Layout((Block("spectrum", 2), Block("rate"), Block("exposure")))
-        >>> summary.counts(summary.vector(np.array([7.0, 0.0]), 100.0), layout)[0].tolist()
-        [7, 0]
+        Arguments:
+            x: vector (X,).
+            layout: of the vector.
+
+        Returns: counts of each group (G,), of both annuli together, and the exposure in s.
+
+        Example:
+            >>> summary = EnergySpectrum()
+            >>> layout = Layout((Block("spectrum", 2), Block("rate"), Block("exposure")))
+            >>> summary.counts(summary.vector(np.array([7.0, 0.0]), 100.0), layout)[0].tolist()
+            [7, 0]
         """
-        part = {name: np.asarray(x[s], dtype=np.float64) for name, s in layout.slices.items()}
+        part = layout.split(np.asarray(x, dtype=np.float64))
         exposure = float(10 ** part["exposure"].item())
         counts = np.zeros(len(part["spectrum"]), dtype=np.int64)
         for name, rate in (("spectrum", "rate"), ("outer", "rate_outer")):
             if name in part:
-                total = round(10 ** part[rate].item() * exposure - 0.5) + 0.5
-                counts += np.round(part[name] ** 2 * total - 0.375).astype(np.int64)
+                events = round(10 ** part[rate].item() * exposure - 0.5)
+                own = part[name] ** 2 * (events + 0.5) - OFFSET
+                counts += np.round(own).astype(np.int64)
         return counts, exposure
 
 
@@ -147,17 +188,23 @@ class EnergySpectrum:
 def _edges(summary: EnergySpectrum, response: Response) -> Integers:
     centre = (response.e_min + response.e_max) / 2
     inside = np.flatnonzero((centre >= summary.low) & (centre < summary.high))
-    if len(inside) < 2 or response.e_min.min() > summary.low or response.e_max.max() < summary.high:
+    lowest = response.e_min.min()
+    highest = response.e_max.max()
+    if len(inside) < 2 or lowest > summary.low or highest < summary.high:
         raise ValueError(
-            f"the band of {summary.low:g} to {summary.high:g} keV does not lie within the response's channels, "
-            f"{response.e_min.min():g} to {response.e_max.max():g} keV; choose summary.low and summary.high inside"
+            f"summary.low and summary.high are {summary.low:g} and {summary.high:g} keV, but must "
+            f"lie within the response's channels, {lowest:g} to {highest:g} keV; choose others"
         )
+
     width = summary.resolution * response.resolution(centre)
-    first, last = int(inside[0]), int(inside[-1]) + 1
-    edges = [first]
+    last = int(inside[-1]) + 1
+    edges = [int(inside[0])]
     while edges[-1] < last:
-        until = np.searchsorted(response.e_max, response.e_min[edges[-1]] + width[edges[-1]])
-        edges.append(min(last, max(edges[-1] + 1, int(until))))
+        end = response.e_min[edges[-1]] + width[edges[-1]]
+        until = int(np.searchsorted(response.e_max, end))
+        edges.append(min(last, max(edges[-1] + 1, until)))
+
+    # The last group must not be a sliver.
     if len(edges) > 2 and edges[-1] - edges[-2] < (edges[-2] - edges[-3]) / 2:
-        del edges[-2]  # no sliver at the end
+        del edges[-2]
     return np.array(edges)

@@ -17,20 +17,47 @@ from livetime.simulate.pileup import PileUp
 from livetime.simulate.simulator import DrawOne, Kind, Simulator, check_kinds
 
 Floats = NDArray[np.float64]
+
 MAX_PHOTONS = 1e9
-"""Photons of one simulation, of which some 4e6 are drawn in a second."""
+"""Photons of one simulation at the most; some 4e6 are drawn in a second."""
+
+NEAR_EDGE = 1e-3
+"""Distance of a corner from the edges of the prior, as a share of each range.
+
+The edges themselves are never drawn, and a temperature of zero has no spectrum.
+"""
 
 
 @dataclass(frozen=True)
 class SpectralSimulator(Simulator):
-    """Of a constant source: its photon spectrum, through frames and response, to counts per group of channels.
+    """Simulate a constant source: photon spectrum, frames and response, counts per channel group.
 
     Arguments:
-        prior: its parameters must be those of source and detector, and `exposure` in s one of its covariates.
-        source, detector, summary: see their modules.
+        prior: its parameters must be those of source and detector, and `exposure` in s one of its
+            covariates.
+        source: gives photons/cm^2/s in each energy bin.
+        detector: turns them into events.
+        summary: counts events in groups of channels.
         threads: cores to draw on; None for all.
 
-    Raises: ValueError that names a parameter which is missing, unknown or out of reach, or a response that cannot be read.
+    Raises: ValueError that names a parameter which is missing, unknown or out of reach, or a
+        response that cannot be read.
+
+    Example:
+        >>> from livetime.simulate.prior import Prior, Range
+        >>> ranges = {
+        ...     "powerlaw_norm": Range(1e-4, 1e-3, "log"),
+        ...     "powerlaw_index": Range(1.0, 2.0),
+        ...     "n_h": Range(0.1, 1.0, "log"),
+        ... }
+        >>> simulator = SpectralSimulator(
+        ...     Prior(ranges, {"exposure": Range(1e3, 1e4, "log")}),
+        ...     PhotonSpectrum({"powerlaw": "powerlaw"}, "wabs"),
+        ...     PileUp(alpha=0.5, psf_fraction=0.9),
+        ...     EnergySpectrum(),
+        ... )
+        >>> simulator.simulate(0, 2, seed=1)[1].shape == (2, simulator.layout.size)
+        True
     """
 
     source: PhotonSpectrum
@@ -51,38 +78,43 @@ class SpectralSimulator(Simulator):
                 raise ValueError(
                     f"prior.parameters.{name}.low is {low:g}, but must not be negative"
                 )
-        _ = self.layout
-        self._refuse_photons()
+        _ = self.layout  # the band must lie within the response
+        self._check_photons()
 
-    def _refuse_photons(self) -> None:
-        """Rates near the corners of the prior: what is not finite, or takes for ever, is told of before anything is simulated."""
-        ranges = {
-            name: r for name, r in self.prior.ranges.items() if name in self.source.parameters
-        }
-        near = np.array(
-            [1e-3, 1 - 1e-3]
-        )  # the edges themselves are never drawn, and a temperature of zero has no spectrum
-        sides = [
-            r.to_physical(r.to_sampling(r.low) * (1 - near) + r.to_sampling(r.high) * near)
-            for r in ranges.values()
-        ]
-        corners = np.array(list(product(*sides)))
-        with np.errstate(all="ignore"):
-            totals = self.rate(dict(zip(ranges, corners.T, strict=True))).sum(axis=-1)
+    def _check_photons(self) -> None:
+        """Refuse a prior with spectra that are not finite, empty, or take too long to simulate."""
+        totals = self._corner_rates()
+        longest = self.prior.covariates["exposure"].high
+        names = f"prior.parameters of {', '.join(self.source.parameters)}"
         if not np.isfinite(totals).all():
             raise ValueError(
-                f"the source's spectrum is not finite somewhere in the prior; narrow prior.parameters of {', '.join(ranges)}"
+                f"the source's spectrum is not finite somewhere in the prior; narrow {names}"
             )
-        longest = self.prior.covariates["exposure"].high
-        if (most := float(totals.max()) * longest) > MAX_PHOTONS:
+        most = float(totals.max()) * longest
+        if most > MAX_PHOTONS:
             raise ValueError(
-                f"the prior's brightest source gives {most:.3g} photons in its longest exposure of {longest:g} s, too many to simulate; "
-                f"lower prior.covariates.exposure.high, or narrow prior.parameters of {', '.join(ranges)}"
+                f"the prior's brightest source gives {most:.3g} photons in {longest:g} s, but "
+                f"{MAX_PHOTONS:g} can be simulated; lower prior.covariates.exposure.high, or "
+                f"narrow {names}"
             )
-        if not totals.max() * longest >= 1:
+        if not most >= 1:
             raise ValueError(
-                f"no source of the prior gives a count in {longest:g} s; widen prior.parameters of {', '.join(ranges)}"
+                f"no source of the prior gives a count in {longest:g} s; widen {names}"
             )
+
+    def _corner_rates(self) -> Floats:
+        """Find the incident counts/s of sources near the corners of the prior."""
+        names = [name for name in self.prior.ranges if name in self.source.parameters]
+        place = np.array([NEAR_EDGE, 1 - NEAR_EDGE])
+        sides = []
+        for name in names:
+            r = self.prior.ranges[name]
+            low, high = r.to_sampling([r.low, r.high])
+            sides.append(r.to_physical(low * (1 - place) + high * place))
+        corners = np.array(list(product(*sides)))
+        with np.errstate(all="ignore"):
+            rates = self.rate(dict(zip(names, corners.T, strict=True)))
+        return np.asarray(rates.sum(axis=-1))
 
     @cached_property
     def layout(self) -> Layout:
@@ -99,27 +131,48 @@ class SpectralSimulator(Simulator):
         }
 
     def rate(self, params: Mapping[str, ArrayLike]) -> Floats:
-        """Incident counts/s A S in each energy bin of the response, (..., E), of physical parameters, numbers or (n,)."""
+        """Compute the incident counts/s A S in each energy bin of the response.
+
+        Arguments:
+            params: physical values of the source's parameters, numbers or (n,) each.
+
+        Returns: (E,) or (n, E).
+        """
         response = self.detector.response
         return self.source.photons(response.low, response.high, params) * response.area
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> FrameEvents:
-        """One observation with the given physical parameters and exposure. Raises ValueError for more photons than can be drawn."""
+        """Simulate one observation.
+
+        Arguments:
+            params: physical values of all parameters, and the exposure in s.
+            rng: the only source of randomness.
+
+        Raises: ValueError for more photons than can be drawn.
+        """
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
             rate = self.rate(params)
         exposure = float(params["exposure"])
-        if not (most := float(rate.sum()) * exposure) <= MAX_PHOTONS:
+        photons = float(rate.sum()) * exposure
+        if not photons <= MAX_PHOTONS:
             raise ValueError(
-                f"the source gives {most:.3g} photons in {exposure:g} s, but no more than {MAX_PHOTONS:g} are simulated"
+                f"the source gives {photons:.3g} photons in {exposure:g} s, but no more than "
+                f"{MAX_PHOTONS:g} are simulated"
             )
         return self.detector.record(rate, exposure, params, rng)
 
-    def summaries(self, params: Mapping[str, NDArray[np.float64]]) -> DrawOne:
-        def one(i: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    def summaries(self, params: Mapping[str, Floats]) -> DrawOne:
+        """Return a function of (i, rng) that draws the summary (X,) of simulation i.
+
+        Arguments:
+            params: physical values by name, (n,) each.
+        """
+
+        def draw_one(i: int, rng: np.random.Generator) -> NDArray[np.float32]:
             own = {name: float(values[i]) for name, values in params.items()}
             return self.summary(self.events(own, rng), self.detector, own["exposure"])
 
-        return one
+        return draw_one
 
 
 def draws_spectra(simulator: Simulator) -> TypeGuard[SpectralSimulator]:
