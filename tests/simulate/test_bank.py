@@ -117,7 +117,7 @@ def test_a_killed_build_goes_on_to_the_same_bits(tmp_path, after):
     assert_same(build(tmp_path))
 
 
-@pytest.mark.parametrize("step", ["savez", "_write"])
+@pytest.mark.parametrize("step", ["savez", "_write_whole"])
 def test_a_kill_while_writing_goes_on_to_the_same_bits(tmp_path, monkeypatch, step):
     """Before the shard has its name, and between the shard and the manifest that names it."""
     owner = np if step == "savez" else bank_module
@@ -237,7 +237,7 @@ def test_a_manifest_with_wrong_entries_is_named(tmp_path, change, action):
 def test_what_is_no_bank_or_too_small_is_named(tmp_path):
     refused(lambda: Bank.open(tmp_path / "nothing"), tmp_path / "nothing", "not a bank")
     bank = build(tmp_path, 8)
-    refused(lambda: bank.load(9), bank.folder, "holds 8", "9")
+    refused(lambda: bank.load(9), bank.folder, "has 8", "9")
 
 
 # --- simulations that are not finite ---------------------------------------------------------------------------------------

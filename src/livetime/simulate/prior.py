@@ -1,4 +1,4 @@
-"""Named parameters with ranges, scales and units; and samples of them."""
+"""Named parameters with ranges, scales and units, and samples of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,14 +12,20 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Range:
-    """One parameter: flat in its sampling coordinate between low and high.
+    """Give one parameter a range; it is flat in its sampling coordinate from low to high.
 
     Arguments:
-        low, high: in physical units.
+        low: in physical units.
+        high: in physical units.
         scale: `log` makes log10 of the value the sampling coordinate, `sqrt` its square root.
         unit: for people.
 
-    Raises: ValueError if low >= high, for a log scale that is not above zero, or for a square root of what is below zero.
+    Raises: ValueError unless low is below high, above zero for `log`, and not negative for `sqrt`.
+
+    Example:
+        >>> rate = Range(10.0, 1000.0, "log", "counts/s")
+        >>> float(rate.to_sampling(100.0)), float(rate.to_physical(1.0))
+        (2.0, 10.0)
     """
 
     low: float
@@ -37,29 +43,32 @@ class Range:
             raise ValueError(f"low is {self.low}, but a range on a log scale must start above zero")
         if self.scale == "sqrt" and self.low < 0:
             raise ValueError(
-                f"low is {self.low}, but a range on a scale of square roots must not start below zero"
+                f"low is {self.low}, but a range on a scale of square roots must not start below "
+                "zero"
             )
 
     def to_sampling(self, value: ArrayLike) -> Floats:
-        value = np.asarray(value, dtype=np.float64)
-        return np.asarray(
-            np.log10(value)
-            if self.scale == "log"
-            else np.sqrt(value)
-            if self.scale == "sqrt"
-            else value
-        )
+        """Convert physical values of any shape to the sampling coordinate."""
+        numbers = np.asarray(value, dtype=np.float64)
+        if self.scale == "log":
+            return np.asarray(np.log10(numbers))
+        if self.scale == "sqrt":
+            return np.asarray(np.sqrt(numbers))
+        return numbers
 
     def to_physical(self, value: ArrayLike) -> Floats:
-        value = np.asarray(value, dtype=np.float64)
-        return np.asarray(
-            10**value if self.scale == "log" else value**2 if self.scale == "sqrt" else value
-        )
+        """Convert sampling coordinates of any shape to physical values."""
+        numbers = np.asarray(value, dtype=np.float64)
+        if self.scale == "log":
+            return np.asarray(10**numbers)
+        if self.scale == "sqrt":
+            return np.asarray(numbers**2)
+        return numbers
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Edges, in physical units, of a class's box along one parameter."""
+    """Give the edges, in physical units, of a class's box along one parameter."""
 
     low: float
     high: float
@@ -68,19 +77,27 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Prior:
-    """A box, flat in sampling coordinates, over parameters (to be inferred) and covariates (known for every observation).
+    """Describe a box, flat in sampling coordinates, over parameters and covariates.
 
-    With classes it is an even mixture of boxes: each class has the ranges of `parameters` but where it gives its own edges, or one
-    value (0 for the rms of what is not there). theta then has one more column, the number of the class.
+    Parameters are inferred; covariates are known for every observation. With classes the prior is
+    an even mixture of boxes: each class has the ranges of `parameters` except where it gives its
+    own edges, or one value (0 for the rms of a component that is absent). theta then has one more
+    column, the number of the class.
 
     Arguments:
         parameters: name -> range; their order is the order of theta's columns.
-        covariates: likewise; their columns follow those of the parameters, and are the same for all classes.
+        covariates: likewise; their columns follow those of the parameters, and are the same for
+            all classes.
         classes: name -> parameter -> edges or value; empty, or two or more.
 
-    >>> prior = Prior({"rate": Range(10.0, 1000.0, "log", "counts/s")})
-    >>> prior.physical(np.array([[2.0]]))["rate"]
-    array([100.])
+    Raises: ValueError that names the parameter, covariate or class.
+
+    Example:
+        >>> prior = Prior({"rate": Range(10.0, 1000.0, "log", "counts/s")})
+        >>> prior.physical(np.array([[2.0]]))["rate"]
+        array([100.])
+        >>> prior.log_prob(np.array([[2.0], [4.0]])).tolist()
+        [-0.6931471805599453, -inf]
     """
 
     parameters: Mapping[str, Range]
@@ -90,117 +107,153 @@ class Prior:
     def __post_init__(self) -> None:
         if not self.parameters:
             raise ValueError("parameters is empty, but a prior needs at least one")
-        if both := set(self.parameters) & set(self.covariates):
+        both = set(self.parameters) & set(self.covariates)
+        if both:
             raise ValueError(
                 f"{', '.join(sorted(both))} stands among both parameters and covariates"
             )
         if len(self.classes) == 1:
             raise ValueError(
-                f"classes has {next(iter(self.classes))} alone, but there is nothing to tell apart with fewer than two"
+                f"classes has {next(iter(self.classes))} alone, but a classifier needs two or more"
             )
         for name, box in self.classes.items():
             for parameter, bounds in box.items():
-                if parameter not in self.parameters:
-                    raise ValueError(
-                        f"classes.{name}.{parameter} is not one of parameters; a class may change {', '.join(self.parameters)}"
-                    )
-                if isinstance(bounds, Bounds):
-                    r = self.parameters[parameter]
-                    if not r.low <= bounds.low < bounds.high <= r.high:
-                        raise ValueError(
-                            f"classes.{name}.{parameter} goes from {bounds.low} to {bounds.high}, "
-                            f"but must lie within parameters.{parameter}, {r.low} to {r.high}"
-                        )
-                elif (
-                    bounds != 0
-                    and not self.parameters[parameter].low
-                    <= bounds
-                    <= self.parameters[parameter].high
-                ):
-                    raise ValueError(
-                        f"classes.{name}.{parameter} is {bounds}, but must be low and high, or 0, or one number within "
-                        f"parameters.{parameter}, {self.parameters[parameter].low} to {self.parameters[parameter].high}"
-                    )
+                self._check_bounds(f"classes.{name}.{parameter}", parameter, bounds)
+
+    def _check_bounds(self, key: str, parameter: str, bounds: Bounds | float) -> None:
+        """Refuse edges or a value of a class outside of the parameter's range."""
+        if parameter not in self.parameters:
+            raise ValueError(
+                f"{key} is not one of parameters; a class may change {', '.join(self.parameters)}"
+            )
+        r = self.parameters[parameter]
+        within = f"parameters.{parameter}, {r.low} to {r.high}"
+        if isinstance(bounds, Bounds):
+            if not r.low <= bounds.low < bounds.high <= r.high:
+                raise ValueError(
+                    f"{key} goes from {bounds.low} to {bounds.high}, but must lie within {within}"
+                )
+        elif bounds != 0 and not r.low <= bounds <= r.high:
+            raise ValueError(
+                f"{key} is {bounds}, but must be low and high, or 0, or one number within {within}"
+            )
 
     @property
     def dim(self) -> int:
-        """Number of parameters, without covariates."""
+        """Count the parameters, without covariates."""
         return len(self.parameters)
 
     @property
     def names(self) -> list[str]:
+        """Name the parameters, without covariates."""
         return list(self.parameters)
 
     @property
     def ranges(self) -> dict[str, Range]:
-        """Parameters and covariates, in the order of the columns."""
+        """Give parameters and covariates in the order of the columns."""
         return {**self.parameters, **self.covariates}
 
     @property
     def low(self) -> Floats:
-        """Lower edges in sampling coordinates, parameters only, (D,)."""
-        return np.array([float(r.to_sampling(r.low)) for r in self.parameters.values()])
+        """Give the lower edges of the parameters in sampling coordinates, (D,)."""
+        return _edges(self.parameters)[0]
 
     @property
     def high(self) -> Floats:
-        return np.array([float(r.to_sampling(r.high)) for r in self.parameters.values()])
+        """Give the upper edges of the parameters in sampling coordinates, (D,)."""
+        return _edges(self.parameters)[1]
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draws (n, D + C), with classes (n, D + C + 1), in sampling coordinates; the first rows do not depend on n."""
-        low = np.array([float(r.to_sampling(r.low)) for r in self.ranges.values()])
-        high = np.array([float(r.to_sampling(r.high)) for r in self.ranges.values()])
+        """Draw from the prior; the first rows do not depend on n.
+
+        Returns: (n, D + C) in sampling coordinates, with classes (n, D + C + 1).
+        """
+        low, high = _edges(self.ranges)
         if not self.classes:
             return np.asarray(low + (high - low) * rng.random((n, len(low))))
+
         u = rng.random((n, len(low) + 1))
         number = np.floor(u[:, -1] * len(self.classes))
-        edges = np.array([self.box(name) for name in self.classes])[number.astype(int)]
+        boxes = np.array([self.box(name) for name in self.classes])
+        edges = boxes[number.astype(int)]
         with np.errstate(invalid="ignore"):
-            span = np.where(np.isfinite(edges[..., 0]), edges[..., 1] - edges[..., 0], 0.0)
+            width = edges[..., 1] - edges[..., 0]
+        span = np.where(np.isfinite(edges[..., 0]), width, 0.0)
+
         theta = np.tile(low, (n, 1)) + (high - low) * u[:, :-1]
         theta[:, : self.dim] = edges[..., 0] + span * u[:, : self.dim]
         return np.hstack([theta, number[:, None]])
 
     def box(self, name: str) -> Floats:
-        """Edges (D, 2) of a class in sampling coordinates; both the same where it has one value, -inf for zero on a log scale."""
-        out = []
+        """Find the edges (D, 2) of a class in sampling coordinates.
+
+        Both are the same where the class has one value, and -inf for zero on a log scale.
+        """
+        edges = []
         for parameter, r in self.parameters.items():
             bounds = self.classes[name].get(parameter, Bounds(r.low, r.high))
-            low, high = (
-                (bounds.low, bounds.high) if isinstance(bounds, Bounds) else (bounds, bounds)
-            )
+            if not isinstance(bounds, Bounds):
+                bounds = Bounds(bounds, bounds)
             with np.errstate(divide="ignore"):
-                out.append([float(r.to_sampling(low)), float(r.to_sampling(high))])
-        return np.array(out)
+                edges.append(r.to_sampling([bounds.low, bounds.high]))
+        return np.array(edges)
 
     def physical(self, theta: ArrayLike) -> dict[str, Floats]:
-        """Columns by name in physical units; theta (..., D) or (..., D + C), each value (...)."""
-        theta = np.asarray(theta, dtype=np.float64)
+        """Convert the columns of theta to physical units.
+
+        Arguments:
+            theta: (..., D) or (..., D + C) in sampling coordinates.
+
+        Returns: name -> (...).
+        """
+        columns = np.asarray(theta, dtype=np.float64)
         return {
-            name: r.to_physical(theta[..., i])
+            name: r.to_physical(columns[..., i])
             for i, (name, r) in enumerate(self.ranges.items())
-            if i < theta.shape[-1]
+            if i < columns.shape[-1]
         }
 
     def theta(self, values: Mapping[str, ArrayLike]) -> Floats:
-        """The inverse of `physical`: (..., D + C) if the covariates are given, else (..., D)."""
+        """Convert physical values to sampling coordinates, the inverse of `physical`.
+
+        Returns: (..., D + C) if the covariates are given, else (..., D).
+        """
         columns = [r.to_sampling(values[name]) for name, r in self.ranges.items() if name in values]
         return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
     def log_prob(self, theta: ArrayLike) -> Floats:
-        """Log density of the parameters in sampling coordinates, (...); -inf outside the box."""
-        theta = np.asarray(theta, dtype=np.float64)[..., : self.dim]
-        inside = ((theta >= self.low) & (theta <= self.high)).all(axis=-1)
+        """Compute the log density of the parameters in sampling coordinates.
+
+        Arguments:
+            theta: (..., D) or (..., D + C).
+
+        Returns: (...); -inf outside the box.
+        """
+        parameters = np.asarray(theta, dtype=np.float64)[..., : self.dim]
+        inside = ((parameters >= self.low) & (parameters <= self.high)).all(axis=-1)
         return np.where(inside, -np.log(self.high - self.low).sum(), -np.inf)
+
+
+def _edges(ranges: Mapping[str, Range]) -> tuple[Floats, Floats]:
+    """Find lower and upper edges in sampling coordinates."""
+    low = np.array([float(r.to_sampling(r.low)) for r in ranges.values()])
+    high = np.array([float(r.to_sampling(r.high)) for r in ranges.values()])
+    return low, high
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Draws from a posterior, a network's or a reference's.
+    """Keep draws from a posterior, a network's or a reference's.
 
     Arguments:
         theta: (n, D) in sampling coordinates.
         prior: gives names, scales and units.
         notes: what the reader must know of them, such as a chain that did not converge.
+
+    Example:
+        >>> samples = Samples(np.array([[1.0], [2.0], [3.0]]), Prior({"rate": Range(1.0, 4.0)}))
+        >>> samples.intervals()["rate"]["median"]
+        2.0
     """
 
     theta: Floats
@@ -208,15 +261,15 @@ class Samples:
     notes: tuple[str, ...] = ()
 
     def physical(self) -> dict[str, Floats]:
+        """Give the draws in physical units, name -> (n,)."""
         return self.prior.physical(self.theta)
 
     def intervals(self) -> dict[str, dict[str, Any]]:
-        """Per parameter: median, equal-tailed 68% and 95% intervals and unit, in physical units."""
+        """Find median, equal-tailed 68% and 95% intervals in physical units, and the unit."""
         out = {}
         for name, values in self.physical().items():
-            lo95, lo68, median, hi68, hi95 = np.quantile(
-                values, [0.025, 0.16, 0.5, 0.84, 0.975]
-            ).tolist()
+            quantiles = np.quantile(values, [0.025, 0.16, 0.5, 0.84, 0.975])
+            lo95, lo68, median, hi68, hi95 = quantiles.tolist()
             out[name] = {
                 "median": median,
                 "lo68": lo68,
