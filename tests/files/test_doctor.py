@@ -18,6 +18,7 @@ from livetime.files.mission import MISSION_NAMES
 from livetime.files.observation import read_events
 from livetime.files.writing import write_events
 from livetime.report.doctor import diagnosis_table
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.detector import Events
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -577,3 +578,26 @@ def test_the_pulse_of_b1509_is_found_and_said_to_be_narrower_than_a_qpo():
     assert any(
         "a coherent signal at 6.59" in note for note in read_events(path).in_segments(16.0).notes
     )
+
+
+def test_a_warning_is_a_reason_to_distrust_with_its_effect_unless_it_was_corrected(tmp_path):
+    """Whatever the doctor warns of enters the verdict of a network, but what was corrected."""
+    corrected = {"unsorted", "outside", "overlap", "unknown", "no telescop"}
+    detector = DeadTime(1, 2.5e-3)
+    for what in SPOILED:
+        path, code, _ = spoiled(tmp_path / f"{what}.evt", what)
+        found = read_events(path)
+        said = [f for f in found.findings if f.code == code]
+        of_file = [f.reason for f in said if f.reason in found.reasons(detector)]
+        assert bool(of_file) == (what not in corrected), what
+        assert all(f.effect in reason for f, reason in zip(said, of_file, strict=False))
+
+
+def test_the_rate_step_of_the_handed_files_is_a_reason():
+    folder = DATA.parent / "field" / "9_rate_step_and_verdict"
+    if not folder.is_dir():
+        pytest.skip("the folder ../shared/field is not there")
+    found = read_events([folder / "A.evt", folder / "B.evt"]).in_segments(16.0)
+    reasons = found.reasons(DeadTime(2, 2.5e-3))
+    assert sum("the rate steps from" in reason for reason in reasons) == 2
+    assert all("choose a part before or after it" in reason for reason in reasons)

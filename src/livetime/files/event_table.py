@@ -144,7 +144,7 @@ def read_times(
     if late:
         text = f"{plural(late, 'event')} earlier than the one before"
         effect = "none once they are sorted"
-        findings.append(Finding("unsorted", "warning", text, "now sorted", effect))
+        findings.append(Finding("unsorted", "warning", text, "now sorted", effect, corrected=True))
 
     to_middle = 0.5 - header.get("TIMEPIXR", 0.5)
     return times + to_middle * header.get("TIMEDEL", 0.0), rows, precision
@@ -233,7 +233,7 @@ def _distinct(table: Table, times: Floats, rows: Mask, findings: list[Finding]) 
     keep[tied] = False
     keep[tied[first]] = True
     text = plural(repeated, "duplicated row")
-    findings.append(Finding("duplicates", "warning", text, "left out", effect))
+    findings.append(Finding("duplicates", "warning", text, "left out", effect, corrected=True))
     return keep
 
 

@@ -108,10 +108,12 @@ def _mission(header: Mapping[str, Any], findings: list[Finding]) -> Mission | No
     if canonical_name(telescope):
         name = f"TELESCOP {telescope}" + (f", INSTRUME {instrument}" if instrument else "")
         text = f"{name} is no instrument that livetime knows"
-        findings.append(Finding("unknown_mission", "warning", text, action, effect))
+        code = "unknown_mission"
     else:
         text = "the keyword TELESCOP is missing"
-        findings.append(Finding("no_telescop", "warning", text, action, effect))
+        code = "no_telescop"
+    # Whether the dead time is that of the network is another finding, once a network is asked.
+    findings.append(Finding(code, "warning", text, action, effect, corrected=True))
     return None
 
 
@@ -164,7 +166,7 @@ def _in_good_time(events: EventRows, gti: Floats, path: Path, findings: list[Fin
     if outside:
         text = f"{plural(outside, 'event')} outside the good time intervals"
         effect = "counted, they make steps of the rate at the intervals' ends"
-        findings.append(Finding("outside_gti", "warning", text, "left out", effect))
+        findings.append(Finding("outside_gti", "warning", text, "left out", effect, corrected=True))
     return events.take(within)
 
 

@@ -158,7 +158,8 @@ def _declared_live_time(
         if source:
             action = f"{source} is used as live time instead"
         effect = f"incident rates and fluxes would come out low by {expected:.4g} or more"
-        yield Finding("deadc_one", "warning", text, action, effect)
+        used = source is not None
+        yield Finding("deadc_one", "warning", text, action, effect, corrected=used)
 
     if fraction is None or abs(fraction - expected) <= LIVE_MARGIN:
         return

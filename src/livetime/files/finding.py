@@ -24,6 +24,7 @@ class Finding:
         action: what was done about it; empty for nothing.
         effect: what it does to a rms, a QPO, a rate or a power spectrum.
         file: name of the file; empty for a finding on all files together.
+        corrected: whether the action leaves no effect on the parameters.
 
     Example:
         >>> late = Finding("unsorted", "warning", "2 events are out of order", "now sorted")
@@ -37,6 +38,12 @@ class Finding:
     action: str = ""
     effect: str = ""
     file: str = ""
+    corrected: bool = False
+
+    @property
+    def doubtful(self) -> bool:
+        """Say whether it is a reason to distrust an answer: a warning that was not corrected."""
+        return self.severity != "note" and not self.corrected
 
     @property
     def noted(self) -> bool:
@@ -49,6 +56,11 @@ class Finding:
         parts = [part for part in (self.text, self.action) if part]
         words = ", ".join(parts)
         return f"{self.file}: {words}" if self.file else words
+
+    @property
+    def reason(self) -> str:
+        """Word the finding with its effect, as a reason to distrust an answer."""
+        return f"{self.sentence} ({self.effect})" if self.effect else self.sentence
 
     def of_file(self, name: str) -> "Finding":
         """Copy the finding with the name of its file."""
@@ -72,6 +84,17 @@ def noted_sentences(findings: Iterable[Finding]) -> tuple[str, ...]:
         ('1',)
     """
     return tuple(finding.sentence for finding in findings if finding.noted)
+
+
+def reasons(findings: Iterable[Finding]) -> list[str]:
+    """Word the findings that are reasons to distrust an answer, each with its effect.
+
+    Example:
+        >>> step = Finding("rate_step", "warning", "the rate steps", effect="false rms")
+        >>> reasons([step, Finding("gaps", "note", "3 gaps")])
+        ['the rate steps (false rms)']
+    """
+    return [finding.reason for finding in findings if finding.doubtful]
 
 
 def plural(number: int, noun: str) -> str:

@@ -95,7 +95,9 @@ def clean_gti(gti: Floats, table: str, file: Path, findings: list[Finding]) -> F
     if late:
         text = f"{plural(late, 'good time interval')} earlier than the one before"
         effect = "none once they are sorted"
-        findings.append(Finding("unsorted_gti", "warning", text, "now sorted", effect))
+        findings.append(
+            Finding("unsorted_gti", "warning", text, "now sorted", effect, corrected=True)
+        )
 
     gti = gti[np.argsort(gti[:, 0], kind="stable")]
     reach = np.maximum.accumulate(gti[:, 1])
@@ -103,7 +105,9 @@ def clean_gti(gti: Floats, table: str, file: Path, findings: list[Finding]) -> F
     if overlapping:
         text = f"{plural(overlapping, 'good time interval')} overlapping an earlier one"
         effect = "unmerged, segments would count twice and errors come out too small"
-        findings.append(Finding("overlapping_gti", "warning", text, "now merged", effect))
+        findings.append(
+            Finding("overlapping_gti", "warning", text, "now merged", effect, corrected=True)
+        )
     return union(gti)
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
+from livetime.files.description import describe_instrument, describe_rates
 from livetime.files.doctor import examine, examine_dead_time
 from livetime.files.event_file import EventFile
 from livetime.files.events import Selection, read_event_file
-from livetime.files.finding import Finding, noted_sentences
+from livetime.files.finding import Finding, noted_sentences, reasons
 from livetime.files.gti import exposure_of, in_gti
 from livetime.files.mission import similar_dead_time
 from livetime.files.modules import compare_modules, one_file_a_module
@@ -69,7 +70,11 @@ class Observation(Protocol):
         ...
 
     def mismatches(self, detector: Any) -> tuple[Finding, ...]:
-        """List where a network's detector differs from the instrument: reasons for distrust."""
+        """List where a network's detector differs from the instrument."""
+        ...
+
+    def reasons(self, detector: Any) -> list[str]:
+        """Word all reasons to distrust the answer of a network with such a detector."""
         ...
 
 
@@ -167,6 +172,23 @@ class EventObservation:
         }
         findings = (*self.findings, *added)
         return replace(cut, info=info, findings=findings, segments=segments, gti=self.gti)
+
+    def reasons(self, detector: Any) -> list[str]:
+        """Word the warnings on the files, except those that the detector models, and mismatches."""
+        modelled = self._modelled(detector)
+        remaining = [finding for finding in self.findings if finding.code not in modelled]
+        return reasons([*remaining, *self.mismatches(detector)])
+
+    def _modelled(self, detector: Any) -> set[str]:
+        """List the codes of what a network's detector, or its covariates, take into account."""
+        codes = set()
+        frame = getattr(detector, "frame_time", 0.0)
+        step = self.info.get("time_step")
+        if frame and step and abs(step / (detector.cycle or frame) - 1) < FRAME_MARGIN:
+            codes |= {"time_step", "pile_up"}
+        if self.info.get("detector", {}).get("background_share"):
+            codes |= {"background"}
+        return codes
 
     def mismatches(self, detector: Any) -> tuple[Finding, ...]:
         """List where a network's detector differs from the instrument.
@@ -276,8 +298,8 @@ def _observation(
     for part, rate in zip(parts, rates, strict=True):
         _refuse_rate(part, rate, dead_time)
     info = {
-        **_words(parts),
-        **_rates(parts, rates, dead_time),
+        **describe_instrument(parts),
+        **describe_rates(parts, rates, dead_time),
         "exposure": exposure,
         "events_used": [len(own) for own in times],
         "band": None if band is None else list(band),
@@ -289,44 +311,6 @@ def _observation(
     energies = kev if len(kev) == len(times) else None
     events = Events(times, intervals, energies)
     return EventObservation(events, start_time, info, (), files=parts, gti=gti)
-
-
-def _words(parts: tuple[EventFile, ...]) -> dict[str, Any]:
-    """Collect what the files say of the instrument."""
-    first = parts[0]
-    return {
-        "files": [str(part.path) for part in parts],
-        "mission": first.mission.name if first.mission else None,
-        "telescope": first.word("TELESCOP"),
-        "object": first.word("OBJECT"),
-        "timesys": first.word("TIMESYS"),
-        "instruments": [part.word("INSTRUME") for part in parts],
-        "mjdref": first.mjdref,
-        "barycentred": first.barycentred,
-        "dead_time": first.dead_time,
-        "time_step": first.time_step,
-        "detectors": [
-            None if part.merges_unnumbered_detectors else part.detector_count for part in parts
-        ],
-    }
-
-
-def _rates(parts: tuple[EventFile, ...], rates: list[float], dead_time: float) -> dict[str, Any]:
-    """Collect recorded and incident rates in counts/s, and live-time fractions."""
-    live = [part.live_fraction(dead_time or part.dead_time or 0.0) for part in parts]
-    fractions = [fraction for fraction, _ in live]
-    incident = [
-        rate / fraction if fraction else None
-        for rate, fraction in zip(rates, fractions, strict=True)
-    ]
-    return {
-        "share_in_band": [len(part.times) / part.total for part in parts],
-        "events_read": [part.rows for part in parts],
-        "recorded_rate": rates,
-        "live_time_fraction": fractions,
-        "live_time_source": [source for _, source in live],
-        "incident_rate": incident,
-    }
 
 
 def _refuse_rate(part: EventFile, rate: float, dead_time: float) -> None:

@@ -18,7 +18,7 @@ from livetime.files.companions import (
     find_response,
     refuse_other_channels,
 )
-from livetime.files.finding import Finding, noted_sentences, plural
+from livetime.files.finding import Finding, noted_sentences, plural, reasons
 from livetime.files.fits import local_file
 from livetime.files.pha import BAD_QUALITY, read_pha
 from livetime.simulate.counts_spectrum import EnergySpectrum
@@ -150,6 +150,10 @@ class SpectrumObservation:
     @property
     def _background_words(self) -> str:
         return f"{self.background_share:.2g} of the counts are expected to be background"
+
+    def reasons(self, detector: PileUp) -> list[str]:
+        """Word the warnings on the files, and where the detector differs."""
+        return reasons([*self.findings, *self.mismatches(detector)])
 
     def mismatches(self, detector: PileUp) -> tuple[Finding, ...]:
         """List a background that the network ignores, and a frame time that differs by 2%."""

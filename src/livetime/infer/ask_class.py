@@ -120,8 +120,8 @@ class ClassQuestion:
 
         classes = list(run.simulator.prior.classes)
         named = {key: dict(zip(classes, p.tolist(), strict=True)) for key, p in found.items()}
-        mismatches = observation.mismatches(cast(Any, run.simulator).detector)
-        reasons = [*run.doubts(x), *(mismatch.sentence for mismatch in mismatches)]
+        own = observation.reasons(cast(Any, run.simulator).detector)
+        reasons = [*run.doubts(x), *own]
         verdict = _verdict(named["network"], reasons)
         return ClassResult(run, observation, x, named, test, verdict, observation.notes)
 

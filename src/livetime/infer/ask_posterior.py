@@ -225,8 +225,8 @@ def _predict(run: Run, observation: Observation, samples: Samples, seed: int) ->
 
 def _verdict(run: Run, observation: Observation, x: Floats, p_value: float) -> Verdict:
     """Collect the reasons to distrust the network's posterior."""
-    mismatches = observation.mismatches(cast(Any, run.simulator).detector)
-    reasons = [*run.doubts(x), *(mismatch.sentence for mismatch in mismatches)]
+    own = observation.reasons(cast(Any, run.simulator).detector)
+    reasons = [*run.doubts(x), *own]
     if p_value < MIN_PREDICTIVE_P:
         reasons.append(
             f"the posterior predictive p-value is {p_value:.3f}, below {MIN_PREDICTIVE_P}: "
