@@ -7,11 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.dead_time_detector import DeadTime
+from livetime.simulate.features import Features
+from livetime.simulate.frames import FramePileUp
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
-from livetime.simulate.prior import Prior, Range
-from livetime.simulate.simulator import PRIOR_STREAM, VERSION, stream
+from livetime.simulate.periodograms import PeriodogramSimulator
+from livetime.simulate.photon_spectrum import PhotonSpectrum
+from livetime.simulate.pileup import PileUp
+from livetime.simulate.prior import Bounds, Prior, Range
+from livetime.simulate.simulator import PRIOR_STREAM, VERSION, Simulator, stream
+from livetime.simulate.spectral import SpectralSimulator
 from livetime.simulate.timing import TimingSimulator
 
 REFERENCE = Path(__file__).parent / f"reference_v{VERSION}.json"
@@ -63,12 +70,73 @@ ALL = {
     "power law, constant dead time": POWERLAW,
 }
 EACH = pytest.mark.parametrize("simulator", ALL.values(), ids=ALL)
+NOISE = {
+    "noise_rms": Range(0.05, 0.3),
+    "noise_frequency": Range(0.3, 3.0),
+    "rate": Range(50.0, 500.0, "log", "counts/s"),
+}
+KNOWN = {
+    "dead_time": Range(1e-6, 5e-3, "sqrt", "s"),
+    "detectors": Range(1.0, 56.0, "log"),
+    "background_share": Range(0.0, 0.5),
+    "kept_fraction": Range(0.2, 1.0, "log"),
+}
+NOISE_SOURCE = LightCurve({"noise": "noise"}, dt=1 / 64)
+EVERY_KIND = {
+    **ALL,
+    "events, any detector": TimingSimulator(
+        Prior(NOISE, {**SEGMENTS, **KNOWN}),
+        NOISE_SOURCE,
+        DeadTime(1, None, detectors=None, background=None, kept_fraction=None),
+        Periodogram(4.0, 1 / 64, 0.1),
+    ),
+    "events, frames": TimingSimulator(
+        Prior({**NOISE, "alpha": Range(0.0, 1.0), "psf_fraction": Range(0.3, 0.7)}, SEGMENTS),
+        NOISE_SOURCE,
+        FramePileUp(1 / 64, 0.0),
+        Periodogram(4.0, 1 / 64, 0.1),
+    ),
+    "events, features and classes": TimingSimulator(
+        Prior(
+            {**NOISE, "hardness": Range(0.1, 1.0)},
+            {"segments": Range(1.0, 2.0)},
+            {"weak": {"noise_rms": Bounds(0.05, 0.1)}, "strong": {"noise_rms": Bounds(0.2, 0.3)}},
+        ),
+        NOISE_SOURCE,
+        DeadTime(2, 1e-3),
+        Features(),
+    ),
+    "periodograms": PeriodogramSimulator(
+        Prior(
+            {"noise_rms": Range(0.05, 0.3), "noise_level": Range(1.5, 2.5)},
+            {"noise_frequency": Range(0.3, 3.0), "rate": NOISE["rate"], **SEGMENTS},
+        ),
+        NOISE_SOURCE,
+        Periodogram(4.0, 1 / 64, 0.1),
+        noise=None,
+    ),
+    "spectrum": SpectralSimulator(
+        Prior(
+            {
+                "powerlaw_norm": Range(1e-4, 1e-3, "log"),
+                "powerlaw_index": Range(1.0, 2.0),
+                "n_h": Range(0.1, 1.0, "log"),
+                "alpha": Range(0.0, 1.0),
+            },
+            {"exposure": Range(1e3, 5e3, "log", "s")},
+        ),
+        PhotonSpectrum({"powerlaw": "powerlaw"}, "wabs"),
+        PileUp(psf_fraction=0.9),
+        EnergySpectrum(grades=True, annuli=True),
+    ),
+}
+KINDS = pytest.mark.parametrize("simulator", EVERY_KIND.values(), ids=EVERY_KIND)
 
 
 # --- the same bits ---------------------------------------------------------------------------------------------------------
 
 
-@EACH
+@KINDS
 def test_the_number_of_threads_does_not_matter(simulator):
     one, two, five = (replace(simulator, threads=t).simulate(0, 40, 7) for t in (1, 2, 5))
     for other in (two, five):
@@ -77,7 +145,7 @@ def test_the_number_of_threads_does_not_matter(simulator):
     assert np.isfinite(one[1]).all()
 
 
-@EACH
+@KINDS
 def test_rows_do_not_depend_on_how_many_are_drawn(simulator):
     theta, x = simulator.simulate(0, 30, 7)
     for start, stop in ((0, 10), (10, 30), (29, 30)):
@@ -86,6 +154,57 @@ def test_rows_do_not_depend_on_how_many_are_drawn(simulator):
         np.testing.assert_array_equal(part[0], theta[start:stop])
         np.testing.assert_array_equal(part[1], x[start:stop])
     np.testing.assert_array_equal(simulator.draw(theta[12:15], 7, start=12), x[12:15])
+
+
+@KINDS
+def test_the_layout_describes_the_vector(simulator):
+    theta, x = simulator.simulate(0, 3, 7)
+    layout = simulator.layout
+    assert x.dtype == np.float32
+    assert x.shape == (3, layout.size)
+    assert theta.shape == (3, len(simulator.prior.ranges) + bool(simulator.prior.classes))
+    names = layout.names()
+    assert len(set(names)) == len(names) == layout.size
+
+    parts = layout.split(x)
+    np.testing.assert_array_equal(np.hstack(list(parts.values())), x)
+    for block in layout.blocks:
+        assert block.label
+        assert (block.axis is not None) == (block.name in layout.spectra)
+        if block.axis is not None:
+            assert len(block.axis.values) == len(block.axis.averaged) == block.size
+            assert (np.diff(block.axis.values) > 0).all()
+        assert np.isfinite(block.to_physical(parts[block.name])).all()
+
+
+@KINDS
+def test_physical_values_of_known_blocks_are_those_of_the_prior(simulator):
+    theta, x = simulator.simulate(0, 20, 7)
+    params = simulator.prior.physical(theta)
+    parts = simulator.layout.split(x)
+    shared = set(parts) & set(simulator.prior.covariates)
+    assert shared >= {*simulator.detector_covariates} | ({"segments", "exposure"} & set(parts))
+    for name in shared:
+        found = simulator.layout[name].to_physical(parts[name][:, 0])
+        np.testing.assert_allclose(found, params[name], rtol=1e-5)
+
+
+@KINDS
+def test_the_identity_is_plain_and_does_not_depend_on_threads(simulator):
+    identity = simulator.identity()
+    assert identity == replace(simulator, threads=3).identity()
+    assert json.loads(json.dumps(identity))["kind"] == simulator.kind
+
+
+def test_every_kind_of_simulator_is_among_them():
+    def classes(base):
+        for cls in base.__subclasses__():
+            yield cls
+            yield from classes(cls)
+
+    own = {cls for cls in classes(Simulator) if cls.__module__.startswith("livetime.")}
+    assert own == {type(simulator) for simulator in EVERY_KIND.values()}
+    assert len({cls.kind for cls in own}) == len(own)
 
 
 def test_seeds_and_indices_give_different_streams():

@@ -263,7 +263,7 @@ class Periodogram(Summary):
         """Make the vector of what `periodograms` returns."""
         with np.errstate(divide="ignore"):
             logs = [np.log(power / 2) for power in powers]
-            numbers = [*logs, np.log10(rates), [np.log10(segments)]]
+            numbers: list[Any] = [*logs, np.log10(rates), [np.log10(segments)]]
         return np.concatenate(numbers).astype(np.float32)
 
 
