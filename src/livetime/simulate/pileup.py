@@ -263,10 +263,11 @@ class PileUp:
             return _no_events()
         edges = self.response.edges
         grades = (self.g0, alpha, self.threshold)
-        found = read_core(
+        frame, channel, photons, energy, good = read_core(
             mean, profile, frames, self.regions, grades, rate, edges, self._tables, rng
         )
-        return FrameEvents(*found, np.zeros(len(found[0]), dtype=np.bool_))
+        outer = np.zeros(len(frame), dtype=np.bool_)
+        return FrameEvents(frame, channel, photons, energy, good, outer)
 
     def _wings(
         self,
