@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.keywords import TIME_ZERO, keywords, refuse_words, sum_keys
-from livetime.files.units import conversion
+from livetime.simulate.fits_units import unit_factor
 
 Floats = NDArray[np.float64]
 MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -214,7 +214,7 @@ class Table:
             UserError: for a unit that is not known, or is of another quantity.
         """
         given = self.unit(name) or default or unit
-        factor = conversion(given, unit)
+        factor = unit_factor(given, unit)
         if factor is None:
             raise UserError(
                 str(self.path), f"gives {self.place(name)} in {given}", f"convert it to {unit}"

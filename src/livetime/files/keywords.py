@@ -7,7 +7,7 @@ from typing import Any
 from astropy.io import fits
 
 from livetime.errors import UserError
-from livetime.files.units import conversion
+from livetime.simulate.fits_units import unit_factor
 
 TIME_ZERO = ("TIMEZERO", "TIMEZERI", "TIMEZERF")
 MJDREF = ("MJDREF", "MJDREFI", "MJDREFF")
@@ -45,7 +45,7 @@ def keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
 
 def _in_seconds(header: dict[str, Any]) -> dict[str, Any]:
     """Convert the keywords that TIMEUNIT applies to (FITS standard 4.0, section 9.3)."""
-    factor = conversion(str(header.get("TIMEUNIT") or "s").strip(), "s")
+    factor = unit_factor(str(header.get("TIMEUNIT") or "s").strip(), "s")
     if factor in (None, 1.0):
         return header
     numbers = {key: header.get(key) for key in (*TIME_ZERO, "TIMEDEL")}

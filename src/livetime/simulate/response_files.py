@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from livetime.errors import UserError
+from livetime.simulate.fits_units import unit_factor
 from livetime.simulate.response import Response
 from livetime.simulate.telescope import names_differ
 
@@ -63,16 +64,11 @@ class _Table:
         return found * self._factor(name, unit) if unit else found
 
     def _factor(self, name: str, unit: str) -> float:
-        from astropy import units
-
         given = str(self.data.columns[name].unit or unit).strip()
-        spelling = {"kev": "keV", "ev": "eV", "mev": "MeV"}.get(given.lower(), given)
-        try:
-            factor = float(units.Unit(spelling).to(units.Unit(unit)))
-        except (ValueError, TypeError, units.UnitConversionError):
-            problem = f"gives column {name} in {given}"
-            raise UserError(self.path, problem, f"convert it to {unit}") from None
-        return 1.0 if np.isclose(factor, 1.0, rtol=1e-12, atol=0) else factor
+        factor = unit_factor(given, unit)
+        if factor is None:
+            raise UserError(self.path, f"gives column {name} in {given}", f"convert it to {unit}")
+        return factor
 
     def lowest(self, name: str) -> int | None:
         """Read TLMIN of a column, the lowest number that it may contain; None if missing."""

@@ -3,7 +3,7 @@
 PLACEHOLDERS = ("", "NONE", "UNKNOWN", "UNDEFINED", "N/A", "NULL")
 """Values that stand for a keyword that is not known (OGIP memo 92-007 uses UNKNOWN and NONE)."""
 
-ALIASES = {
+TELESCOPE_NAMES = {
     "AXAF": "CHANDRA",
     "CXC": "CHANDRA",
     "RXTE": "XTE",
@@ -26,7 +26,7 @@ def canonical_name(given: object) -> str:
     name = str(given or "").strip().upper()
     if name in PLACEHOLDERS:
         return ""
-    return ALIASES.get(name, name)
+    return TELESCOPE_NAMES.get(name, name)
 
 
 def names_differ(own: object, other: object) -> bool:

@@ -1,9 +1,8 @@
 """Convert units of FITS columns and keywords, also in spellings that the standard has not."""
 
 import numpy as np
-from astropy import units
 
-ALIASES = {
+UNIT_SPELLINGS = {
     "sec": "s",
     "secs": "s",
     "second": "s",
@@ -15,15 +14,17 @@ ALIASES = {
 """Spellings of units that files have and the FITS standard has not, in lower case."""
 
 
-def conversion(given: str, wanted: str) -> float | None:
+def unit_factor(given: str, wanted: str) -> float | None:
     """Find the factor from one unit to another, or None for other quantities.
 
     Example:
-        >>> conversion("keV", "eV"), conversion("sec", "s"), conversion("J", "s")
+        >>> unit_factor("keV", "eV"), unit_factor("sec", "s"), unit_factor("J", "s")
         (1000.0, 1.0, None)
     """
+    from astropy import units  # most simulations read no file
+
     try:
-        own = units.Unit(ALIASES.get(given.lower(), given))
+        own = units.Unit(UNIT_SPELLINGS.get(given.lower(), given))
         factor = float(own.to(units.Unit(wanted)))
     except (ValueError, TypeError, units.UnitConversionError):
         return None
