@@ -75,13 +75,21 @@ def observe(settings: ObserveSettings) -> Path:
 
 
 def _record(simulator: Any, truth: Mapping[str, float], seed: int) -> Any:
-    """Simulate what the detector records; UserError for a truth that it cannot record."""
+    """Simulate what the detector records; UserError for what it cannot record or write."""
     from livetime.simulate.simulator import stream
 
     try:
+        if simulator.kind == "events":
+            _ = simulator.detector_at(truth).row_dead_time  # which the files need
         return simulator.events(truth, stream(seed, 0))
     except ValueError as error:
-        raise UserError("truth", f"cannot be observed: {error}", "change it") from None
+        raise _refused("truth", error) from None
+
+
+def _refused(key: str, error: ValueError) -> UserError:
+    """Split the sentence of a constructor into problem and remedy."""
+    statement, _, remedy = str(error).partition("; ")
+    return UserError(key, f"cannot be observed: {statement}", remedy or "change it")
 
 
 def _write_events(
@@ -110,9 +118,7 @@ def _write_events(
             keywords={"TELESCOP": telescope, **detector.keywords(events.gti)},
         )
     except ValueError as error:
-        statement, _, remedy = str(error).partition("; ")
-        problem = f"cannot be written: {statement}"
-        raise UserError("detector", problem, remedy or "take another") from None
+        raise _refused("truth", error) from None
 
 
 def _write_spectrum(events: Any, simulator: Any, truth: Mapping[str, float], folder: Path) -> None:
