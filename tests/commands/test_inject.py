@@ -110,7 +110,7 @@ def test_a_source_is_injected_into_a_run_for_any_detector(trained, capsys, tmp_p
         "fixed.kept_fraction=0.5",
     ]
     assert "fixed.kept_fraction is missing" in refused(capsys, *words, *own[:-1])
-    assert "fixed: kept_fraction is 2" in refused(
+    assert "fixed has a wrong value: kept_fraction is 2" in refused(
         capsys, *words, *own[:-1], "fixed.kept_fraction=2"
     )
     assert "fixed.detectors is 1.5, but must be whole" in refused(

@@ -19,7 +19,7 @@ from livetime.reference.base import ReferenceClassifier
 from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.layout import Layout
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 COMPARED = ("accuracy", "roc_auc")
 """Scores whose difference from each reference is given with a paired interval."""

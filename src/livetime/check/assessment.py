@@ -13,7 +13,7 @@ from livetime.infer.run import Run
 from livetime.progress import progress
 from livetime.simulate.simulator import Simulator
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
 Bank = Callable[[], tuple[Floats, Floats]]
 """Gives theta (N, D + C) and x (N, X) of the simulations that a run was trained on."""
 

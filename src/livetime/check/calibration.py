@@ -19,6 +19,8 @@ DRAWS = 399
 """Draws for each truth. With 200 k - 1, coverage has no bias from the finite number of ranks."""
 BATCH = 40
 """Truths whose posteriors are drawn together."""
+ARRAYS = ("ranks", "hpd", "z", "contraction", "mean", "truth", "log_prob")
+"""Fields of a `Calibration` with a row for each truth."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,17 @@ class Calibration:
             name -> three rows with the range in physical units, the number n and the coverage.
         """
         values = dict(zip(self.names, self.mean.T, strict=True))
-        values |= {name: v for name, v in self.covariates.items() if np.ptp(v) > 0}
+        for name, covariate in self.covariates.items():
+            if np.ptp(covariate) > 0:
+                values[name] = covariate
         return {name: list(self._terciles_by(name, v)) for name, v in values.items()}
 
     def _terciles_by(self, name: str, values: Floats) -> Iterator[dict[str, Any]]:
-        for rows in np.array_split(np.argsort(values, kind="stable"), 3):
-            low, high = self._physical(name, values[rows[[0, -1]]]).tolist()
+        """Find the coverage in terciles by values (N,) in sampling coordinates."""
+        order = np.argsort(values, kind="stable")
+        for rows in np.array_split(order, 3):
+            edges = values[rows[[0, -1]]]
+            low, high = self._physical(name, edges).tolist()
             coverage = self.part(rows).coverages()
             yield {"low": low, "high": high, "n": len(rows), "coverage": coverage}
 
@@ -163,22 +170,22 @@ def calibrate(
         batch: truths at a time.
         progress: is called with the number of truths done since.
     """
-    prior = posterior(x[:1]).prior
     parts = []
     for start in range(0, len(x), batch):
         rows = slice(start, start + batch)
         part = _calibrate_batch(posterior(x[rows]), theta[rows], seed + start, draws)
         parts.append(part)
         if progress:
-            progress(len(part["hpd"]))
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Calibration(prior, draws=draws, **columns)
+            progress(len(part.hpd))
+
+    columns = {}
+    for name in ARRAYS:
+        columns[name] = np.concatenate([getattr(part, name) for part in parts])
+    return replace(parts[0], **columns)
 
 
-def _calibrate_batch(
-    posterior: Posterior, truth: Floats, seed: int, draws: int
-) -> dict[str, Floats]:
-    """Find every array of a `Calibration` for B truths."""
+def _calibrate_batch(posterior: Posterior, truth: Floats, seed: int, draws: int) -> Calibration:
+    """Calibrate B truths."""
     sample = posterior.sample(draws, seed)
     log_prob = posterior.log_prob(truth[None])[0]
     denser = (posterior.log_prob(sample) > log_prob).sum(axis=0)
@@ -186,13 +193,16 @@ def _calibrate_batch(
 
     mean = sample.mean(axis=0)
     deviation = sample.std(axis=0)
-    prior_variance = (posterior.prior.high - posterior.prior.low) ** 2 / 12
-    return {
-        "ranks": (below + 0.5) / (draws + 1),
-        "hpd": (denser + 0.5) / (draws + 1),
-        "z": (mean - truth) / deviation,
-        "contraction": 1 - deviation**2 / prior_variance,
-        "mean": mean,
-        "truth": truth,
-        "log_prob": log_prob,
-    }
+    width = posterior.prior.high - posterior.prior.low
+    prior_variance = width**2 / 12
+    return Calibration(
+        posterior.prior,
+        ranks=(below + 0.5) / (draws + 1),
+        hpd=(denser + 0.5) / (draws + 1),
+        z=(mean - truth) / deviation,
+        contraction=1 - deviation**2 / prior_variance,
+        mean=mean,
+        truth=truth,
+        log_prob=log_prob,
+        draws=draws,
+    )

@@ -123,13 +123,15 @@ class CoverageMap:
 
     def coverage(self, level: float) -> Floats:
         """Find the share of truths inside, (A, B); NaN in cells of fewer than `MIN_IN_CELL`."""
+        filled = self.n >= MIN_IN_CELL
         share = self.inside[level] / np.maximum(self.n, 1)
-        return np.where(self.n >= MIN_IN_CELL, share, np.nan)
+        return np.where(filled, share, np.nan)
 
     def z(self, level: float) -> Floats:
         """Find the excess of the coverage over the level, in binomial standard deviations."""
-        deviation = np.sqrt(level * (1 - level) / np.maximum(self.n, 1))
-        return np.asarray((self.coverage(level) - level) / deviation)
+        variance = level * (1 - level) / np.maximum(self.n, 1)
+        excess = self.coverage(level) - level
+        return np.asarray(excess / np.sqrt(variance))
 
     def p_value(self, level: float) -> float:
         """Find the p-value of the chi-square of all cells; 1 where all are blank."""
@@ -137,20 +139,24 @@ class CoverageMap:
         filled = z[np.isfinite(z)]
         if len(filled) == 0:
             return 1.0
-        return float(stats.chi2.sf((filled**2).sum(), len(filled)))
+        chi_square = (filled**2).sum()
+        return float(stats.chi2.sf(chi_square, len(filled)))
 
     def plain(self) -> dict[str, Any]:
         """List all numbers in plain types, for metrics.json; None for blank cells."""
         coverage = {}
+        p_values = {}
         for level in self.inside:
             shares = self.coverage(level).astype(object)
-            coverage[f"{level:g}"] = np.where(self.n >= MIN_IN_CELL, shares, None).tolist()
+            shares[self.n < MIN_IN_CELL] = None
+            coverage[f"{level:g}"] = shares.tolist()
+            p_values[f"{level:g}"] = self.p_value(level)
         return {
             "along": list(self.names),
             "edges": [edge.tolist() for edge in self.edges],
             "n": self.n.tolist(),
             "coverage": coverage,
-            "chi2_p_value": {f"{level:g}": self.p_value(level) for level in self.inside},
+            "chi2_p_value": p_values,
         }
 
 

@@ -16,7 +16,7 @@ from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.prior import Prior
 from livetime.simulate.timing import TimingSimulator, draws_events
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
 SOURCES = {
     "linear": "a linear light curve, whose parameters are those of the rate",
     "drift": "a rate that drifts by a factor of 2 over the observation",
@@ -154,7 +154,7 @@ def assess_source(
     seed = held_out.seed
     with progress(f"simulate {name}", len(theta), "simulations") as bar:
         x = simulate_source(simulator, name, theta, seed, bar.advance)
-    finite = np.isfinite(x).all(axis=1)
+    finite = np.asarray(np.isfinite(x).all(axis=1))
     n = int(finite.sum())
 
     if name == "no_qpo":
