@@ -1,4 +1,4 @@
-"""The diagnosis tells a calibrated posterior from one that is overconfident, underconfident or biased."""
+"""Overconfident, underconfident and biased posteriors fail the calibration test; exact ones pass."""
 
 from dataclasses import dataclass, replace
 
@@ -42,7 +42,7 @@ def numbers(scale=1.0, shift=0.0, n=2000):
     rng = np.random.default_rng(0)
     theta = rng.uniform(-4, 4, (n, 2))
     x = theta + rng.standard_normal((n, 2))
-    # a flat prior far wider than the noise: the posterior of theta is N(x, 1) for all but the outermost truths
+    # The flat prior is far wider than the noise: the posterior of theta is N(x, 1).
     return calibrate(lambda b: Gaussian(b, scale, shift), theta, x, seed=1, draws=500)
 
 
@@ -81,8 +81,8 @@ def test_wrong_width_shows_in_joint_and_marginals(scale, sign):
             assert sign * (share - level) > 0.02
 
 
-def test_a_flaw_of_bright_sources_alone_shows_in_their_third():
-    """Coverage over the whole prior hides a posterior that is too narrow here and too wide there; that of thirds does not."""
+def test_a_flaw_of_bright_sources_alone_shows_in_their_tercile():
+    """A posterior that is too narrow here and too wide there passes overall, not in terciles."""
     rng = np.random.default_rng(0)
     theta = rng.uniform(-40, 40, (6000, 2))
     x = theta + rng.standard_normal((6000, 2))
@@ -112,7 +112,7 @@ def test_a_flaw_of_bright_sources_alone_shows_in_their_third():
     assert not verdict.good
     exact = calibrate(
         Gaussian, theta, x, seed=1
-    ).terciles()  # no third of an exact posterior is off, since it is by its own mean
+    ).terciles()  # terciles of its own mean are calibrated
     shares = np.array([t["coverage"]["0.68"]["joint"] for rows in exact.values() for t in rows])
     assert np.abs(shares - 0.68).max() < 4 * np.sqrt(0.68 * 0.32 / 2000)
 

@@ -1,4 +1,4 @@
-"""Coverage in cells of two quantities: a calibrated posterior is, and where one is overconfident is found."""
+"""A calibrated posterior covers in all cells; a cell where one is overconfident is found."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ SIMULATOR = TimingSimulator(
 
 
 def calibration(simulator=SIMULATOR, n=4000, narrow=None):
-    """Of an exact posterior; of one whose regions hold half of what they say where `narrow` says so of the physical values."""
+    """Calibrate an exact posterior; where `narrow` is true, one whose regions are too small."""
     rng = np.random.default_rng(0)
     theta = simulator.prior.sample(n, rng)
     hpd = rng.random(n)

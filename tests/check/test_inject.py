@@ -1,4 +1,4 @@
-"""The posterior of an injected source is that of the truth; what dead time leaves agrees with it."""
+"""A bright source has the posterior of its truth; what dead time leaves agrees with it."""
 
 from pathlib import Path
 

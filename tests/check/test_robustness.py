@@ -30,7 +30,7 @@ SIMULATOR = TimingSimulator(
 
 @dataclass
 class Run:
-    """What `refuse` and `limits` ask of one; its posterior of every parameter is even in the logarithm, between two values."""
+    """A run whose posterior of every parameter is even in the logarithm, between two values."""
 
     simulator: TimingSimulator
     question: object = PosteriorQuestion()

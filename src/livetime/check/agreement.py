@@ -134,11 +134,12 @@ def _scatter(half_width: float, truth: float) -> Row:
 
 def agreement(rows: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
     """Find whether all medians of a method lie inside the bright source's 68% intervals."""
-    methods = dict.fromkeys(row["method"] for row in rows if row["method"] != BRIGHT_SOURCE)
-    return {
-        method: all(row["inside68"] for row in rows if row["method"] == method)
-        for method in methods
-    }
+    agrees: dict[str, bool] = {}
+    for row in rows:
+        method = row["method"]
+        if method != BRIGHT_SOURCE:
+            agrees[method] = agrees.get(method, True) and row["inside68"]
+    return agrees
 
 
 def contradicts(rows: Sequence[Mapping[str, Any]]) -> bool:

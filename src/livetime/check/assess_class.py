@@ -62,7 +62,7 @@ class ClassSample:
         layout: names of the entries of x.
     """
 
-    x: Floats
+    x: NDArray[Any]
     label: Integers
     layout: Layout
 

@@ -14,7 +14,7 @@ from livetime.progress import progress
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
-Bank = Callable[[], tuple[Floats, Floats]]
+Bank = Callable[[], tuple[Floats, NDArray[Any]]]
 """Gives theta (N, D + C) and x (N, X) of the simulations that a run was trained on."""
 
 
@@ -54,7 +54,7 @@ class HeldOut:
 
     simulator: Simulator
     theta: Floats
-    x: Floats
+    x: NDArray[Any]
     seed: int
 
     @classmethod

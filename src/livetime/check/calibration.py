@@ -19,8 +19,6 @@ DRAWS = 399
 """Draws for each truth. With 200 k - 1, coverage has no bias from the finite number of ranks."""
 BATCH = 40
 """Truths whose posteriors are drawn together."""
-ARRAYS = ("ranks", "hpd", "z", "contraction", "mean", "truth", "log_prob")
-"""Fields of a `Calibration` with a row for each truth."""
 
 
 @dataclass(frozen=True)
@@ -178,10 +176,20 @@ def calibrate(
         if progress:
             progress(len(part.hpd))
 
-    columns = {}
-    for name in ARRAYS:
-        columns[name] = np.concatenate([getattr(part, name) for part in parts])
-    return replace(parts[0], **columns)
+    def joined(name: str) -> Floats:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Calibration(
+        parts[0].prior,
+        ranks=joined("ranks"),
+        hpd=joined("hpd"),
+        z=joined("z"),
+        contraction=joined("contraction"),
+        mean=joined("mean"),
+        truth=joined("truth"),
+        log_prob=joined("log_prob"),
+        draws=draws,
+    )
 
 
 def _calibrate_batch(posterior: Posterior, truth: Floats, seed: int, draws: int) -> Calibration:

@@ -64,7 +64,9 @@ class Classification:
     def confusion(self) -> Integers:
         """Count true class (row) and predicted class (column), (K, K)."""
         k = len(self.classes)
-        return np.bincount(self.label * k + self.predicted, minlength=k * k).reshape(k, k)
+        cell = self.label * k + self.predicted
+        counts = np.bincount(cell, minlength=k * k)
+        return counts.reshape(k, k)
 
     @cached_property
     def resampled(self) -> dict[str, Floats]:
@@ -79,9 +81,14 @@ class Classification:
         for start in range(0, RESAMPLES, at_once):
             rows = min(at_once, RESAMPLES - start)
             chosen = [rng.integers(n, size=n) for _ in range(rows)]
-            weights = np.array([np.bincount(rows, minlength=n) for rows in chosen], np.float64)
+            counts = [np.bincount(sample, minlength=n) for sample in chosen]
+            weights = np.array(counts, dtype=np.float64)
             parts.append(weighted_scores(weights, self.label, self.probability))
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+        resampled = {}
+        for name in parts[0]:
+            resampled[name] = np.concatenate([part[name] for part in parts])
+        return resampled
 
     def interval(self, score: str) -> tuple[float, float]:
         """Find the 95% confidence interval of a score, which contains its value."""
@@ -105,10 +112,9 @@ class Classification:
 
     def numbers(self) -> dict[str, Any]:
         """List all numbers in plain types, for metrics.json."""
-        scores = {
-            name: {"value": value, "interval95": list(self.interval(name))}
-            for name, value in self.scores.items()
-        }
+        scores = {}
+        for name, value in self.scores.items():
+            scores[name] = {"value": value, "interval95": list(self.interval(name))}
         return {
             "n": len(self.label),
             "classes": self.classes,

@@ -50,9 +50,10 @@ class Comparison:
     @property
     def settings(self) -> dict[str, Any]:
         """Fixed values, simulations in a cell, seed and run, in plain types."""
-        first = self.truths.cells[0]
+        truths = self.truths
+        first = truths.cells[0]
         return {
-            "fixed": {name: v for name, v in first.items() if name not in self.truths.varied},
+            "fixed": {name: first[name] for name in first if name not in truths.varied},
             "n": self.truths.n,
             "seed": self.truths.seed,
             "run": self.run,
@@ -68,10 +69,10 @@ class Comparison:
         pooled = {}
         for method in self.methods:
             own = [row for row in self.rows if row["method"] == method]
-            pooled[method] = {
-                level: float(np.mean([row[f"coverage{level}"] for row in own]))
-                for level in ("68", "95")
-            }
+            shares = {}
+            for level in ("68", "95"):
+                shares[level] = float(np.mean([row[f"coverage{level}"] for row in own]))
+            pooled[method] = shares
         return pooled
 
     def numbers(self) -> dict[str, Any]:
@@ -143,14 +144,17 @@ def comparison_rows(
 def _summary(error: Floats) -> dict[str, float]:
     """Summarise quantiles minus truth, (n, 5)."""
     low95, low68, median, high68, high95 = error.T
+    inside68 = (low68 <= 0) & (high68 >= 0)
+    inside95 = (low95 <= 0) & (high95 >= 0)
+    width = (high68 - low68).mean()
     scatter = float(median.std(ddof=1))
     return {
         "bias": float(median.mean()),
         "bias_error": scatter / len(median) ** 0.5,
         "scatter": scatter,
-        "half_width": float((high68 - low68).mean() / 2),
-        "coverage68": float(((low68 <= 0) & (high68 >= 0)).mean()),
-        "coverage95": float(((low95 <= 0) & (high95 >= 0)).mean()),
+        "half_width": float(width / 2),
+        "coverage68": float(inside68.mean()),
+        "coverage95": float(inside95.mean()),
     }
 
 
@@ -193,9 +197,11 @@ def _network_quantiles(run: Run, truths: Truths) -> tuple[Floats, Floats]:
     with progress("simulate and infer", len(truths.cells) * n, "observations") as bar:
         for i, cell in enumerate(truths.cells):
             params = {name: np.full(n, value) for name, value in cell.items()}
-            x = simulator.draw(simulator.prior.theta(params), truths.seed, start=i * n)
-            draws = run.posterior(x).sample(NETWORK_DRAWS, truths.seed + i)
+            theta = simulator.prior.theta(params)
+            x = simulator.draw(theta, truths.seed, start=i * n)
             summaries.append(x)
-            quantiles.append(np.quantile(draws, QUANTILES, axis=0).transpose(1, 0, 2))
+            draws = run.posterior(x).sample(NETWORK_DRAWS, truths.seed + i)
+            by_quantile = np.quantile(draws, QUANTILES, axis=0)
+            quantiles.append(by_quantile.transpose(1, 0, 2))
             bar.advance(n)
     return np.concatenate(summaries), np.array(quantiles)

@@ -36,10 +36,14 @@ def bias_corrected_interval(
         True
     """
     n = len(resampled)
-    share_below = (resampled < estimate).mean() + (resampled == estimate).mean() / 2
-    bias = stats.norm.ppf(np.clip(share_below, 0.5 / n, 1 - 0.5 / n))
+    below = (resampled < estimate).mean()
+    equal = (resampled == estimate).mean()
+    share = np.clip(below + equal / 2, 0.5 / n, 1 - 0.5 / n)
+    bias = stats.norm.ppf(share)
+
     tails = stats.norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    low, high = np.quantile(resampled, stats.norm.cdf(2 * bias + tails))
+    corrected = stats.norm.cdf(2 * bias + tails)
+    low, high = np.quantile(resampled, corrected)
     return min(float(low), estimate), max(float(high), estimate)
 
 
@@ -105,8 +109,9 @@ class _Bins:
         # One pseudo-event at the mean confidence keeps the noise of pure bins above zero.
         rate = (happened + mean) / (n + 1)
         deviation = np.sqrt(rate * (1 - rate) / n)
-        noise = deviation * np.random.default_rng(0).standard_normal((NOISE_DRAWS, len(n)))
-        return cls(n / n.sum(), happened / n - mean, noise)
+        rng = np.random.default_rng(0)
+        noise = rng.standard_normal((NOISE_DRAWS, len(n)))
+        return cls(n / n.sum(), happened / n - mean, deviation * noise)
 
     def error(self, factor: float) -> float:
         """Find the calibration error for true excesses that are a factor times the observed."""

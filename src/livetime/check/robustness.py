@@ -102,7 +102,7 @@ def simulate_source(
     theta: Floats,
     seed: int,
     progress: Callable[[int], object] | None = None,
-) -> Floats:
+) -> NDArray[Any]:
     """Simulate another source with the same parameters.
 
     Arguments:
@@ -181,7 +181,7 @@ def _mean_z(calibration: Calibration) -> dict[str, float]:
     return dict(zip(calibration.names, calibration.z.mean(axis=0).tolist(), strict=True))
 
 
-def one_sided_limits(run: Run, name: str, x: Floats, seed: int) -> Floats:
+def one_sided_limits(run: Run, name: str, x: NDArray[Any], seed: int) -> Floats:
     """Find the one-sided 95% lower and upper limits of a parameter.
 
     Arguments:
@@ -204,7 +204,7 @@ def one_sided_limits(run: Run, name: str, x: Floats, seed: int) -> Floats:
 
 
 def qpo_detections(
-    run: Run, theta: Floats, absent: Floats, present: Floats, seed: int
+    run: Run, theta: Floats, absent: NDArray[Any], present: NDArray[Any], seed: int
 ) -> dict[str, Any]:
     """Count false and true detections of each QPO, and find upper limits on its rms.
 

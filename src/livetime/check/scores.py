@@ -37,22 +37,30 @@ def weighted_scores(weights: Floats, label: Integers, probability: Floats) -> di
     # Single precision, as networks give it, decides which probabilities are equal.
     single = np.asarray(probability, dtype=np.float32)
     scored = [1] if classes == 2 else range(classes)
-    areas = [_areas(weights, single[:, k], label == k) for k in scored]
-    scores["roc_auc"] = np.mean([roc for roc, _ in areas], axis=0)
-    scores["pr_auc"] = np.mean([precision_recall for _, precision_recall in areas], axis=0)
+    roc = []
+    precision_recall = []
+    for k in scored:
+        areas = _areas(weights, single[:, k], label == k)
+        roc.append(areas[0])
+        precision_recall.append(areas[1])
+    scores["roc_auc"] = np.mean(roc, axis=0)
+    scores["pr_auc"] = np.mean(precision_recall, axis=0)
 
     own = probability[np.arange(len(label)), label]
     surprise = -np.log(np.clip(own, MIN_PROBABILITY, None))
-    scores["cross_entropy"] = weights @ surprise / weights.sum(axis=1)
+    total = weights.sum(axis=1)
+    scores["cross_entropy"] = weights @ surprise / total
     return scores
 
 
 def _confusion(weights: Floats, label: Integers, probability: Floats) -> Floats:
     """Sum the weights of true class (row) and predicted class (column), (R, K, K)."""
     classes = probability.shape[1]
-    cell = label * classes + probability.argmax(axis=1)
-    member = np.equal.outer(cell, np.arange(classes**2)).astype(np.float64)
-    return np.asarray((weights @ member).reshape(-1, classes, classes))
+    predicted = probability.argmax(axis=1)
+    cell = label * classes + predicted
+    member = np.equal.outer(cell, np.arange(classes**2))
+    counts = weights @ member.astype(np.float64)
+    return np.asarray(counts.reshape(-1, classes, classes))
 
 
 def _confusion_scores(confusion: Floats) -> dict[str, Floats]:
@@ -72,21 +80,24 @@ def _confusion_scores(confusion: Floats) -> dict[str, Floats]:
     }
     # A class that is neither there nor predicted does not count.
     seen = (hits + missed + false > 0).astype(np.float64)
-    mean = {name: _ratio((values * seen).sum(1), seen.sum(1)) for name, values in every.items()}
-    binary = confusion.shape[1] == 2
-    shown = {name: values[:, 1] for name, values in every.items()} if binary else mean
-    return {
+    number = seen.sum(axis=1)
+    scores = {
         "accuracy": _ratio(hits.sum(axis=1), total),
-        "balanced_accuracy": mean["recall"],
-        **shown,
+        "balanced_accuracy": _ratio((recall * seen).sum(axis=1), number),
     }
+    binary = confusion.shape[1] == 2
+    for name, values in every.items():
+        mean = _ratio((values * seen).sum(axis=1), number)
+        scores[name] = values[:, 1] if binary else mean
+    return scores
 
 
 def _areas(weights: Floats, score: Floats, positive: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Find the areas under the ROC and the precision-recall curve of one class, (R,) each."""
     order = np.argsort(-score, kind="stable")
     sorted_score = score[order]
-    threshold = np.append(sorted_score[1:] != sorted_score[:-1], True)
+    changes = sorted_score[1:] != sorted_score[:-1]
+    threshold = np.append(changes, True)
     own = weights[:, order]
     of_class = own * positive[order]
 
@@ -97,13 +108,20 @@ def _areas(weights: Floats, score: Floats, positive: NDArray[np.bool_]) -> tuple
     new_hits = np.diff(hits, axis=1, prepend=0)
     new_false = np.diff(false, axis=1, prepend=0)
 
-    area = (new_false * (hits - new_hits / 2)).sum(axis=1)
-    roc = _ratio(area, hits[:, -1] * false[:, -1])
-    average_precision = _ratio((new_hits * _ratio(hits, passed)).sum(axis=1), hits[:, -1])
-    return roc, average_precision
+    mean_hits = hits - new_hits / 2
+    area = (new_false * mean_hits).sum(axis=1)
+    positives = hits[:, -1]
+    negatives = false[:, -1]
+    roc = _ratio(area, positives * negatives)
+
+    precision = _ratio(hits, passed)
+    average = (new_hits * precision).sum(axis=1)
+    return roc, _ratio(average, positives)
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
     """Divide, where 0/0 is 0."""
-    safe = np.where(denominator > 0, denominator, 1)
-    return np.asarray(np.where(denominator > 0, numerator / safe, 0.0))
+    defined = denominator > 0
+    safe = np.where(defined, denominator, 1)
+    ratio = numerator / safe
+    return np.asarray(np.where(defined, ratio, 0.0))
