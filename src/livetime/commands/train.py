@@ -227,7 +227,7 @@ def _fit(folder: Path, members: list["Member"]) -> list[dict[str, float]]:
             str(folder), "is being trained by another process", "wait for it, or stop it"
         ) from None
     except KeyboardInterrupt:
-        say(f"stopped; continue with: livetime train resume={folder}")
+        say(f"stopped; it can be resumed from its run folder, {folder}")
         raise
     finally:
         lock.release()

@@ -46,7 +46,7 @@ def _refuse_question(
         raise UserError(
             "estimator",
             f"is {kind}, which learns parameters, but prior.classes has {', '.join(classes)}",
-            "take estimator=classifier, or a prior without classes",
+            "take a classifier, or a prior without classes",
         )
 
 
@@ -76,6 +76,6 @@ def _refuse_batches(
     if training.batch_size == 1 and module.normalises_batches:
         raise UserError(
             "training.batch_size",
-            "is 1, and one simulation has no variance for normalisation=batch",
-            "give a larger number, or take normalisation=layer",
+            "is 1, and one simulation has no variance for batch normalisation",
+            "give a larger number, or take layer normalisation",
         )
