@@ -1,4 +1,4 @@
-"""Overconfident, underconfident and biased posteriors fail the calibration test; exact ones pass."""
+"""Exact posteriors pass the calibration test; overconfident, cautious and biased ones fail."""
 
 from dataclasses import dataclass, replace
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.check.coverage_map import powerlaw_rms
 from livetime.simulate.power_spectrum import POWER_SHAPES
 from livetime.simulate.prior import Samples
 from livetime.simulate.timing import TimingSimulator
 
-Floats = NDArray[np.floating[Any]]
 Row = dict[str, Any]
 BRIGHT_SOURCE = "bright_source"
 """Name of the posterior of the source without dead time."""
@@ -49,7 +48,9 @@ class Variability:
     @property
     def scaled(self) -> Floats:
         """The quantiles, of the logarithm where that is compared."""
-        return np.log(self.quantiles) if self.logarithmic else self.quantiles
+        if self.logarithmic:
+            return np.log(self.quantiles)
+        return self.quantiles
 
     @property
     def half_width(self) -> float:
@@ -120,8 +121,12 @@ def injection_rows(
 
 def _difference(own: Variability, truth: Variability) -> Row:
     low, _, high = truth.quantiles
-    difference = own.scaled[1] - truth.scaled[1]
-    inside = low <= own.quantiles[1] <= high
+    _, median, _ = own.quantiles
+    inside = low <= median <= high
+
+    _, scaled, _ = own.scaled
+    _, scaled_truth, _ = truth.scaled
+    difference = scaled - scaled_truth
     return {"difference": float(difference), "inside68": bool(inside)}
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from livetime.check.arrays import Integers
 from livetime.check.assessment import Assessment, Bank, HeldOut, RunVerdict
 from livetime.check.classification import Classification
 from livetime.check.importance import interpret
@@ -20,7 +21,6 @@ from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.layout import Layout
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.integer[Any]]
 COMPARED = ("accuracy", "roc_auc")
 """Scores whose difference from each reference is given with a paired interval."""
 MAX_EXPLORED = 4000

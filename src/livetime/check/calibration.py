@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from livetime.check.arrays import Floats
 from livetime.infer.posterior import Posterior
 from livetime.simulate.prior import Prior
 
-Floats = NDArray[np.floating[Any]]
 LEVELS = (0.68, 0.95)
 """Posterior mass of the credible regions that are checked."""
 DRAWS = 399
@@ -81,10 +81,13 @@ class Calibration:
             `joint` for the region of highest posterior density (HPD) of all parameters, and
             the name of each parameter for its central interval.
         """
+        inside_joint = self.hpd <= level
+        shares = {"joint": float(inside_joint.mean())}
+
         inside = np.abs(self.ranks - 0.5) <= level / 2
-        shares = inside.mean(axis=0).tolist()
-        joint = float((self.hpd <= level).mean())
-        return {"joint": joint, **dict(zip(self.names, shares, strict=True))}
+        for i, name in enumerate(self.names):
+            shares[name] = float(inside[:, i].mean())
+        return shares
 
     def coverages(self) -> dict[str, dict[str, float]]:
         """Find the coverage at each of `LEVELS`, by the level as text."""
@@ -117,7 +120,9 @@ class Calibration:
 
     def _physical(self, name: str, values: Floats) -> Floats:
         known = self.prior.ranges.get(name)
-        return 10**values if known is None else known.to_physical(values)
+        if known is None:
+            return 10**values
+        return known.to_physical(values)
 
     @cached_property
     def parameters(self) -> dict[str, dict[str, float]]:
@@ -196,8 +201,10 @@ def _calibrate_batch(posterior: Posterior, truth: Floats, seed: int, draws: int)
     """Calibrate B truths."""
     sample = posterior.sample(draws, seed)
     log_prob = posterior.log_prob(truth[None])[0]
-    denser = (posterior.log_prob(sample) > log_prob).sum(axis=0)
-    below = (sample < truth).sum(axis=0)
+    is_denser = posterior.log_prob(sample) > log_prob
+    denser = is_denser.sum(axis=0)
+    is_below = sample < truth
+    below = is_below.sum(axis=0)
 
     mean = sample.mean(axis=0)
     deviation = sample.std(axis=0)

@@ -5,13 +5,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats, Integers
 from livetime.check.intervals import CalibrationError, bias_corrected_interval
 from livetime.check.scores import weighted_scores
 
-Floats = NDArray[np.floating[Any]]
-Integers = NDArray[np.integer[Any]]
 RESAMPLES = 400
 """Bootstrap samples."""
 MAX_WEIGHTS = 4_000_000

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.check.kept_fits import QUANTILES, KeptFits
 from livetime.check.truths import Truths
 from livetime.infer.run import Run
 from livetime.progress import progress
 from livetime.simulate.prior import Prior
 
-Floats = NDArray[np.floating[Any]]
 NETWORK_DRAWS = 4000
 """Draws from each of the network's posteriors."""
 

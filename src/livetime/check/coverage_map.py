@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from livetime.check.arrays import Floats
 from livetime.check.calibration import LEVELS, Calibration
 from livetime.simulate.power_spectrum import POWER_SHAPES
 from livetime.simulate.simulator import Simulator
 from livetime.simulate.timing import TimingSimulator
 
-Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 BLIND = "rate x dead time"
 """Incident events per dead time of a detector."""
@@ -84,8 +84,10 @@ def _events_per_dead_time(simulator: TimingSimulator, values: Mapping[str, Float
     detectors = values.get("detectors", getattr(detector, "detectors", 1))
     background = 0.0 if "background_share" in values else getattr(detector, "background", 0.0)
     share = values.get("background_share", np.zeros(1))
-    incident = values["rate"] / (1 - share) + background
-    return np.asarray(incident * dead_time / detectors)
+    all_events = values["rate"] / (1 - share)
+    incident = all_events + background
+    in_dead_time = incident * dead_time
+    return np.asarray(in_dead_time / detectors)
 
 
 def _rms(simulator: TimingSimulator, values: Mapping[str, Floats]) -> Floats:
@@ -182,13 +184,15 @@ def coverage_map(
 
     inside = {level: count(calibration.hpd <= level) for level in LEVELS}
     everything = np.ones(len(cell), dtype=np.bool_)
-    return CoverageMap(names, (first, second), count(everything), inside)
+    n = count(everything)
+    return CoverageMap(names, (first, second), n, inside)
 
 
 def _place(edges: Floats, values: Floats) -> Integers:
     """Find the cell of each value; the last edge belongs to the last cell."""
-    place = np.searchsorted(edges, values, side="right") - 1
-    return np.clip(place, 0, len(edges) - 2)
+    edge = np.searchsorted(edges, values, side="right")
+    last = len(edges) - 2
+    return np.clip(edge - 1, 0, last)
 
 
 def coverage_maps(calibration: Calibration, simulator: Simulator) -> list[CoverageMap]:

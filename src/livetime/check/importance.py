@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.infer.run import Run
 from livetime.simulate.layout import Layout
 
-Floats = NDArray[np.floating[Any]]
 Groups = dict[str, NDArray[np.intp]]
 """Name of a group -> numbers of its entries."""
 MAX_INTERPRETED = 500
@@ -55,8 +54,10 @@ def interpret(run: Run, theta: Floats, x: Floats, seed: int) -> Interpretation:
 
     # A flow's loss has no limit where it was never trained: that of the prior is the limit.
     prior = run.simulator.prior
-    of_prior = np.log(prior.high - prior.low).sum()
-    worst = of_prior if run.question.name == "posterior" else np.inf
+    worst = np.inf
+    if run.question.name == "posterior":
+        width = prior.high - prior.low
+        worst = np.log(width).sum()
 
     def loss(rows: Floats) -> Floats:
         with torch.no_grad():
@@ -88,8 +89,9 @@ def entry_groups(layout: Layout, bands: int = BANDS) -> Groups:
             groups[name] = entries
             continue
         for band in np.array_split(np.arange(len(entries)), bands):
-            low = layout.axis.values[band[0]]
-            high = layout.axis.values[band[-1]]
+            within = layout.axis.values[band]
+            low = within[0]
+            high = within[-1]
             groups[f"{name} {low:.3g} to {high:.3g} {layout.axis.unit}"] = entries[band]
     return groups
 

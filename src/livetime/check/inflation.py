@@ -1,16 +1,14 @@
 """Find the factor by which an overconfident posterior must be inflated."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.check.calibration import LEVELS, calibrate
 from livetime.infer.posterior import Posterior
 from livetime.infer.run import INFLATIONS
 
-Floats = NDArray[np.floating[Any]]
 INFLATION_DRAWS = 99
 """Posterior draws for each truth and factor."""
 INFLATION_BATCH = 100
@@ -62,5 +60,7 @@ def _excess(posterior: Callable[[Floats], Posterior], theta: Floats, x: Floats, 
     calibration = calibrate(posterior, theta, x, seed, INFLATION_DRAWS, INFLATION_BATCH)
     levels = np.array(LEVELS)
     coverage = (calibration.hpd[:, None] <= levels).mean(axis=0)
-    deviation = np.sqrt(levels * (1 - levels))
-    return float(((coverage - levels) / deviation).mean())
+    excess = coverage - levels
+    variance = levels * (1 - levels)
+    in_deviations = excess / np.sqrt(variance)
+    return float(in_deviations.mean())

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-Floats = NDArray[np.floating[Any]]
+from livetime.check.arrays import Floats
+
 LEVEL = 0.95
 """Confidence of all intervals."""
 BINS = 15
@@ -42,7 +43,8 @@ def bias_corrected_interval(
     bias = stats.norm.ppf(share)
 
     tails = stats.norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    corrected = stats.norm.cdf(2 * bias + tails)
+    shifted = 2 * bias + tails
+    corrected = stats.norm.cdf(shifted)
     low, high = np.quantile(resampled, corrected)
     return min(float(low), estimate), max(float(high), estimate)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.check.truths import Truths
 from livetime.infer.build import build_simulator
 from livetime.infer.run import Run
@@ -18,12 +18,11 @@ from livetime.progress import Progress, progress, say
 from livetime.reference.base import Reference
 from livetime.reference.registry import build_references, reference_source
 
-Floats = NDArray[np.floating[Any]]
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
 """Edges of the 95% and 68% intervals, and the median."""
 MAX_STEPS = 2000
 """Steps of a chain. Medians and 68% intervals need no more, and there are many chains."""
-MAX_TRANSFORMED = 50
+BLOCK = 50
 """Fits that are written at a time."""
 
 
@@ -63,8 +62,8 @@ class KeptFits:
 
     def blocks(self) -> list[slice]:
         """Divide the observations into blocks."""
-        starts = range(0, self.n, MAX_TRANSFORMED)
-        return [slice(start, min(start + MAX_TRANSFORMED, self.n)) for start in starts]
+        starts = range(0, self.n, BLOCK)
+        return [slice(start, min(start + BLOCK, self.n)) for start in starts]
 
     def path(self, name: str, block: slice) -> Path:
         """Name the file of a block of a reference."""

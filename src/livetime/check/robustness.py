@@ -240,7 +240,8 @@ def _rate(prior: Prior, theta: Floats) -> Floats:
 
 def _by_rate(rate: Floats, limits: Floats, threshold: float) -> Iterator[dict[str, Any]]:
     """Find false detections and the upper limit, median and 68% range, in bins of the rate."""
-    for rows in np.array_split(np.argsort(rate, kind="stable"), RATE_BINS):
+    order = np.argsort(rate, kind="stable")
+    for rows in np.array_split(order, RATE_BINS):
         low, median, high = np.quantile(limits[rows, 1], [0.16, 0.5, 0.84]).tolist()
         yield {
             "low": float(rate[rows[0]]),

@@ -1,12 +1,10 @@
 """Score classifications of many bootstrap samples at once, as torchmetrics scores one."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
-Integers = NDArray[np.integer[Any]]
+from livetime.check.arrays import Floats, Integers
+
 MIN_PROBABILITY = 1e-12
 """Probability below which the cross entropy no longer grows."""
 
@@ -32,7 +30,8 @@ def weighted_scores(weights: Floats, label: Integers, probability: Floats) -> di
         (array([0.667]), array([1.]))
     """
     classes = probability.shape[1]
-    scores = _confusion_scores(_confusion(weights, label, probability))
+    confusion = _confusion(weights, label, probability)
+    scores = _confusion_scores(confusion)
 
     # Single precision, as networks give it, decides which probabilities are equal.
     single = np.asarray(probability, dtype=np.float32)
