@@ -1,7 +1,7 @@
-"""A device beside one core of the processor: training steps and posterior draws per second of a run's network.
+"""A device beside one core: training steps and posterior draws per second of a run's network.
 
-Simulations are made by the processor, whose figures `simulate` tells; what is measured here is what a device takes over. It is refused
-where there is none.
+The processor makes the simulations, and `simulate` measures them. This measures what a device can
+take over. It needs a device.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from livetime.errors import UserError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument("run", type=Path)
     parser.add_argument("--batch-size", type=int, default=1000)
     parser.add_argument("--steps", type=int, default=50)
@@ -25,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     import torch
 
     from livetime.infer.run import Run
@@ -34,40 +36,33 @@ def rows(args: argparse.Namespace) -> list[dict]:
     run = Run.open(args.run)
     run.expect("posterior")
     theta, x = run.simulator.simulate(0, max(args.batch_size, args.observations), args.seed)
-    device, out = torch.cuda.get_device_name(), []
-    for what, unit, work in (
-        (
-            "training",
-            "steps/s",
-            lambda module, t, s: _steps(
-                module, t[: args.batch_size], s[: args.batch_size], args.steps
-            ),
-        ),
-        (
-            "posterior",
-            "draws/s",
-            lambda module, t, s: _draws(module, s[: args.observations], args.draws),
-        ),
-    ):
-        speed = {}
-        for place in ("cpu", "cuda"):
-            module = run.members[0].to(place)
-            t = torch.as_tensor(
-                theta[:, : run.simulator.prior.dim], dtype=torch.float32, device=place
-            )
-            s = torch.as_tensor(x, device=place)
-            speed[place] = work(module, t, s)
-            module.to("cpu").eval()
-        out.append(
-            row(
-                f"{what}, one member, on {device}",
-                speed["cuda"],
-                unit,
-                f"one core: {speed['cpu']:.4g}",
-                speed["cuda"] / speed["cpu"],
-            )
-        )
+    device = torch.cuda.get_device_name()
+
+    def training(module, theta, x) -> float:
+        return _steps(module, theta[: args.batch_size], x[: args.batch_size], args.steps)
+
+    def posterior(module, theta, x) -> float:
+        return _draws(module, x[: args.observations], args.draws)
+
+    out = []
+    for work, unit in ((training, "steps/s"), (posterior, "draws/s")):
+        speed = {place: _speed(run, work, theta, x, place) for place in ("cpu", "cuda")}
+        label = f"{work.__name__}, one member, on {device}"
+        ratio = speed["cuda"] / speed["cpu"]
+        out.append(row(label, speed["cuda"], unit, f"one core: {speed['cpu']:.4g}", ratio))
     return out
+
+
+def _speed(run, work, theta: np.ndarray, x: np.ndarray, place: str) -> float:
+    """Measure one kind of work of the run's first member on a device."""
+    import torch
+
+    module = run.members[0].to(place)
+    own = theta[:, : run.simulator.prior.dim]
+    t = torch.as_tensor(own, dtype=torch.float32, device=place)
+    speed = work(module, t, torch.as_tensor(x, device=place))
+    module.to("cpu").eval()
+    return float(speed)
 
 
 def _steps(module, theta, x, steps: int) -> float:

@@ -1,10 +1,15 @@
-"""A run of pileup_npe beside the posterior under Davis's probabilities with the multinomial likelihood, on held-out cases.
+"""A run of pileup_npe beside the posterior under Davis's model, on held-out cases.
 
-Classifier two-sample test (5-fold MLP, .5 where draws cannot be told apart), with two samples of the reference of different seeds as its
-control; greatest and median difference of the medians over the cases, in standard deviations of the reference, and ratio of the 68%
-widths, per parameter in sampling coordinates. The reference's draws are carried from the prior to the posterior all together, so that
-no mode is missed, and moved there by narrow kernels, which follow its bends, until they are nearly independent. They are kept under
-outputs/benchmark/davis/: what was stopped goes on, and the next network is held against the same ones.
+The reference has Davis's probabilities with the multinomial likelihood. The comparison is a
+classifier two-sample test (5-fold MLP; 0.5 for draws that cannot be separated), with two samples
+of the reference from different seeds as the control. Other rows are the largest and the median
+difference of the medians over the cases, in standard deviations of the reference, and the ratio
+of the 68% widths, per parameter in sampling coordinates.
+
+The reference's draws are carried from the prior to the posterior all together, so that no mode is
+missed. Narrow kernels, which follow its bends, then move them until they are nearly independent.
+They are kept under outputs/benchmark/davis/, so that a stopped measurement continues and the next
+network is compared with the same ones.
 """
 
 import argparse
@@ -28,6 +33,7 @@ CHUNK = 100
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument("run", type=Path)
     parser.add_argument("--cases", type=int, default=10)
     parser.add_argument("--draws", type=int, default=10_000)
@@ -36,34 +42,30 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     import torch
-    from sbi.utils.metrics import c2st
 
     from livetime.infer.run import Run
-    from livetime.simulate.spectral import SpectralSimulator
 
     torch.set_num_threads(1)
     run = Run.open(args.run)
     run.expect("posterior")
-    if not isinstance(run.simulator, SpectralSimulator):
+    if run.simulator.kind != "spectrum":
         raise UserError(
             f"{args.run} is not a run of spectra; train one: livetime train experiment=pileup_npe"
         )
     if args.seed == run.config["seed"]:
         raise UserError(f"--seed is {args.seed}, that of the run's own simulations; take another")
     theta, x = run.simulator.simulate(0, args.cases, args.seed)
-    names, told, cases = run.simulator.prior.names, run.simulator.prior.physical(theta), []
+    names = run.simulator.prior.names
+    truths = run.simulator.prior.physical(theta)
+    cases = []
     for i, (reference, other) in enumerate(_references(run, x, args)):
         network = run.posterior(x[i]).samples(args.draws, i).theta
-        a, b, c = (
-            torch.as_tensor(draws, dtype=torch.float32) for draws in (reference, network, other)
-        )
         case = {
-            "c2st": float(c2st(a, b, classifier="mlp")),
-            "control": float(c2st(a, c, classifier="mlp")),
-        }
-        case |= {
-            "truth": {name: float(values[i]) for name, values in told.items()},
+            "c2st": _c2st(reference, network),
+            "control": _c2st(reference, other),
+            "truth": {name: float(values[i]) for name, values in truths.items()},
             "counts": _counts(run.simulator, x[i]),
         }
         cases.append(case | _apart(network, reference, names))
@@ -71,12 +73,21 @@ def rows(args: argparse.Namespace) -> list[dict]:
     return _rows(cases, names)
 
 
+def _c2st(first: np.ndarray, second: np.ndarray) -> float:
+    """Score a classifier two-sample test of two sets of draws; 0.5 if it cannot separate them."""
+    import torch
+    from sbi.utils.metrics import c2st
+
+    draws = (torch.as_tensor(part, dtype=torch.float32) for part in (first, second))
+    return float(c2st(*draws, classifier="mlp"))
+
+
 def _counts(simulator, x: np.ndarray) -> int:
     return int(simulator.summary.counts(x, simulator.layout)[0].sum())
 
 
 def _apart(network: np.ndarray, reference: np.ndarray, names: list[str]) -> dict:
-    """Difference of the medians over the reference's standard deviation, and ratio of the 68% widths, by parameter."""
+    """Compare medians, in the reference's standard deviations, and 68% widths, by parameter."""
     ours, theirs = (np.quantile(draws, [0.16, 0.5, 0.84], axis=0) for draws in (network, reference))
     shift = (ours[1] - theirs[1]) / reference.std(axis=0)
     ratio = (ours[2] - ours[0]) / (theirs[2] - theirs[0])
@@ -148,7 +159,10 @@ def _reference(task: tuple) -> None:
 def _moved(
     u: np.ndarray, log_density: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    """Draws (n, D) after Metropolis-Hastings moves of one half at a time, proposed by a kernel estimate of the other's density."""
+    """Move draws (n, D) by Metropolis-Hastings, one half at a time.
+
+    A kernel estimate of the other half's density proposes the moves.
+    """
     from livetime.reference.sampler import _Kernels
 
     random, halves = np.random.RandomState(rng.integers(2**32)), list(np.array_split(u, 2))
@@ -166,33 +180,19 @@ def _moved(
 
 def _rows(cases: list[dict], names: list[str]) -> list[dict]:
     out = []
-    for key, told in (("c2st", "network and Davis model"), ("control", "Davis model and itself")):
+    pairs = {"c2st": "network and Davis model", "control": "Davis model and itself"}
+    for key, label in pairs.items():
         values = [case[key] for case in cases]
-        out.append(
-            row(
-                f"C2ST median, {told}",
-                np.median(values),
-                f"(greatest {max(values):.3f})",
-                f"{len(cases)} cases",
-                cases=cases,
-            )
-        )
+        spread = f"(greatest {max(values):.3f})"
+        number = f"{len(cases)} cases"
+        out.append(row(f"C2ST median, {label}", np.median(values), spread, number, cases=cases))
+
     for name in names:
-        shift, ratio = (np.array([case[key][name] for case in cases]) for key in ("shift", "ratio"))
-        out.append(
-            row(
-                f"difference of medians, {name}: median",
-                np.median(np.abs(shift)),
-                "sigma",
-                f"(greatest {np.abs(shift).max():.3f})",
-            )
-        )
-        out.append(
-            row(
-                f"ratio of 68% widths, {name}: median",
-                np.median(ratio),
-                "",
-                f"({ratio.min():.3f} to {ratio.max():.3f})",
-            )
-        )
+        shift = np.abs([case["shift"][name] for case in cases])
+        label = f"difference of medians, {name}: median"
+        out.append(row(label, np.median(shift), "sigma", f"(greatest {shift.max():.3f})"))
+
+        ratio = np.array([case["ratio"][name] for case in cases])
+        label = f"ratio of 68% widths, {name}: median"
+        out.append(row(label, np.median(ratio), "", f"({ratio.min():.3f} to {ratio.max():.3f})"))
     return out

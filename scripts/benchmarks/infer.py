@@ -1,8 +1,10 @@
-"""From FITS event files to a posterior with its figures and its page, in seconds by the clock.
+"""From FITS event files to a posterior with its figures and page, in seconds by the clock.
 
-The files are those that `livetime observe` writes for the run's experiment, at the middle of its prior. Cold: the command `livetime infer`
-in a new process, with its imports. Within a process: the second and later calls, which open the run and the files anew. Each is measured
-with the network alone (reference.names=[]) and beside all references, whose chains take most of that time. 10,000 draws, one thread.
+The files are those that `livetime observe` writes for the run's experiment, at the middle of its
+prior. Cold: the command `livetime infer` in a new process, with its imports. Within a process: the
+second and later calls, which open the run and the files anew. Each is measured with the network
+alone (reference.names=[]) and beside all references, whose chains take most of that time. There
+are 10,000 draws, on one thread.
 """
 
 import argparse
@@ -26,11 +28,13 @@ KINDS = {"network alone": [], "with all references": None}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument("run", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     with tempfile.TemporaryDirectory() as folder:
         files = _observe(args.run, Path(folder) / "observed")
         out = []
@@ -66,12 +70,11 @@ def _observe(folder: Path, output: Path) -> list[Path]:
     """Event files of an observation at the middle of each range of the run's prior."""
     from livetime.commands.observe import ObserveSettings, observe
     from livetime.infer.run import Run
-    from livetime.simulate.timing import TimingSimulator
 
     run = Run.open(folder)
-    if not isinstance(run.simulator, TimingSimulator):
+    if run.simulator.kind != "events":
         raise UserError(
-            f"run={folder} infers from spectra; take a run of light curves, whose observations are event files"
+            f"run={folder} infers from spectra; take a run of light curves, which reads events"
         )
     middle = {
         name: float(r.to_physical(np.mean(r.to_sampling([r.low, r.high]))))

@@ -1,6 +1,7 @@
-"""Held-out log probability of a run beside that of sbi's own `NPE.train()` (nsf, all defaults) on the same simulations.
+"""Held-out log probability of a run beside that of sbi's `NPE.train()` on the same simulations.
 
-sbi stops where it stops, or after --hours (then the row says so), and is kept under outputs/benchmark/ for the next run on them.
+sbi's is an nsf with all defaults. It stops by its own rule, or after --hours (then the row says
+so), and is kept under outputs/benchmark/ for the next run on the same simulations.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from livetime.config import ROOT
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument("run", type=Path)
     parser.add_argument("--n", type=held_out, default=4000)
     parser.add_argument("--seed", type=int, default=2)
@@ -22,6 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     import torch
 
     from livetime.infer.run import Run
@@ -50,8 +53,11 @@ def rows(args: argparse.Namespace) -> list[dict]:
 
 
 def peer(run, seed: int, hours: float = 1.0):
-    """sbi's own estimator, trained by `NPE.train()` (nsf, all defaults) on one thread on a run's simulations; the seconds that it took, its
-    epochs, and whether it was stopped by the time."""
+    """Train sbi's own estimator by `NPE.train()` (nsf, all defaults) on a run's simulations.
+
+    Returns: the estimator, the seconds of one thread that it took, its epochs, and whether the
+    time stopped it.
+    """
     import torch
     from sbi.inference import NPE
     from sbi.utils import BoxUniform
@@ -104,7 +110,7 @@ def peer(run, seed: int, hours: float = 1.0):
 
 
 def log_prob_of_peer(estimator, theta: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Log probability (n,) of parameters under sbi's estimator."""
+    """Compute the log probability (n,) of parameters under sbi's estimator."""
     import torch
 
     t, s = torch.as_tensor(theta, dtype=torch.float32), torch.as_tensor(x)

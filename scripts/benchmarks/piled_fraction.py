@@ -1,10 +1,14 @@
-"""Bias of the photon index of piled-up spectra by the share of events that more than one photon makes: network, naive, Davis model.
+"""Bias of the photon index of piled-up spectra: network, naive fit and Davis model.
 
-An absorbed power law of photon index 1.7 behind n_h = .5, with alpha = .5 and a PSF fraction of .91, as published for the Chandra
-spectrum of NGC 4258, in 80 ks; the norm is what makes that share. For two fifths alpha is .7, since with .5 there are never so many.
-Bias of the posterior median under the run's own prior, with its standard error; and that of the network less that of the Davis model
-on the same observations, for what both have is the prior's. Writes outputs/benchmark/piled_fraction.png. Fits without a network are
-kept: what was stopped goes on, and the next network is held against the same ones.
+It is measured as a function of the share of events that more than one photon makes. The source is
+an absorbed power law of photon index 1.7 behind n_h = 0.5, with alpha = 0.5 and a PSF fraction of
+0.91, as published for the Chandra spectrum of NGC 4258, in 80 ks. The norm makes the share. For
+two fifths alpha is 0.7, since 0.5 never gives that many.
+
+Rows are the bias of the posterior median under the run's own prior, with its standard error, and
+the bias of the network less that of the Davis model on the same observations, since both contain
+the effect of the prior. Writes outputs/benchmark/piled_fraction.png. Fits without a network are
+kept: a stopped measurement continues, and the next network is compared with the same ones.
 """
 
 import argparse
@@ -20,10 +24,11 @@ from livetime.errors import UserError
 TRUTH = {"powerlaw_index": 1.7, "n_h": 0.5, "psf_fraction": 0.91, "exposure": 8e4}
 TARGET = "powerlaw_index"
 ALPHA = {0.002: 0.5, 0.05: 0.5, 0.1: 0.5, 0.2: 0.5, 0.4: 0.7}
-"""By share of piled events; the first stands for none: with less, sources have too few counts to tell a bias."""
+"""By share of piled events. The first stands for 0: with less, the counts are too few."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument("run", type=Path)
     parser.add_argument("--n", type=int, default=200, help="observations of each share")
     parser.add_argument(
@@ -37,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     import torch
 
     from livetime.check import compare
@@ -54,12 +60,12 @@ def rows(args: argparse.Namespace) -> list[dict]:
         "alpha",
     }:
         raise UserError(
-            f"{args.run} is not a run of pileup_npe; train one: livetime train experiment=pileup_npe"
+            f"{args.run} is not a run of pileup_npe; train one with experiment=pileup_npe"
         )
     n_fits = args.fits or args.n
     if not 2 <= n_fits <= args.n:
         raise UserError(
-            f"--n is {args.n} and --fits {n_fits}, but a bias takes 2 observations or more, and fits are of some of them"
+            f"--n is {args.n} and --fits {n_fits}, but must be 2 or more, and fits at most n"
         )
     cells = [_cell(simulator, share, alpha) for share, alpha in ALPHA.items()]
     truths = Truths(cells, ("powerlaw_norm", "alpha"), n_fits, args.seed)
@@ -77,7 +83,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
 
 
 def _cell(simulator, share: float, alpha: float) -> dict[str, float]:
-    """Parameters with which such a share of the events is piled up, the fainter of two sources with the same."""
+    """Find parameters with this share of piled-up events, for the fainter of two solutions."""
     from scipy.optimize import brentq
 
     from livetime.simulate.davis import Davis
@@ -93,7 +99,8 @@ def _cell(simulator, share: float, alpha: float) -> dict[str, float]:
     above = next((i for i, at in enumerate(grid) if excess(at) > 0), 0)
     if above == 0:
         raise UserError(
-            f"no norm of the run's prior, {norm.low:g} to {norm.high:g}, makes {share:.1%} of the events piled up: widen it"
+            f"no norm of the run's prior, {norm.low:g} to {norm.high:g}, piles up "
+            f"{share:.1%} of the events: widen it"
         )
     return {**truth, "powerlaw_norm": 10 ** float(brentq(excess, *grid[above - 1 : above + 1]))}
 
@@ -107,7 +114,7 @@ def _row(one: dict, share: float, n: int) -> dict:
         at,
         one["bias"],
         unit,
-        f"scatter {one['scatter']:.3f}, 68% holds {one['coverage68']:.3f}",
+        f"scatter {one['scatter']:.3f}, 68% covers {one['coverage68']:.3f}",
         n=n,
         share=share,
         **one,

@@ -1,10 +1,12 @@
-"""Pile-up: observations simulated per second, and evaluations of Davis's model per second beside sherpa's JDPileup.
+"""Pile-up: simulations per second, and evaluations of Davis's model beside sherpa's JDPileup.
 
-Observations are those of pileup_npe: photon spectrum, frames, response and summary are all in the time. Davis's model is timed without the
-photon spectrum and without the redistribution, both of which sherpa's caller does apart: photons per energy bin go in (for sherpa on its
-own grid), good events per energy bin come out. Ours has the step of the reference that `infer` and `compare` fit; another row tells
-how well the two agree, in groups of 8 channels after the redistribution. Rates of one thread are in CPU time, so that what else
-runs on the machine hardly counts; each is the best of several turns.
+Observations are those of pileup_npe: photon spectrum, frames, response and summary are all in the
+time. Davis's model is timed without the photon spectrum and without the redistribution, which
+sherpa's caller does apart. Photons per energy bin go in (for sherpa on its own grid), and good
+events per energy bin come out. Ours has the step of the reference that `infer` and `compare` fit.
+Another row gives the agreement of the two, in groups of 8 channels after the redistribution. Rates
+of one thread are in CPU time, so that other processes hardly count. Each is the best of several
+turns.
 """
 
 import argparse
@@ -21,6 +23,7 @@ MEANS = (0.1, 0.5, 1.0, 2.0)
 """Photons per frame and region."""
 TRUTH = {"powerlaw_index": 1.7, "n_h": 0.5, "alpha": 0.5, "psf_fraction": 0.95, "exposure": 3e4}
 GROUPS = {
+    "simulator": "spectral",
     "source": "absorbed_powerlaw",
     "detector": "acis",
     "summary": "energy_spectrum",
@@ -29,15 +32,17 @@ GROUPS = {
 """Of the experiment pileup_npe."""
 BATCH = 100
 SHERPA_CELL = 15 / 4096
-"""keV; of the grid on which sherpa adds photons up. Sums of p of them come out (p - 1)/2 cells too high."""
+"""Step in keV of sherpa's grid. Its sums of p photons come out (p - 1)/2 cells too high."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument("--n", type=int, default=4000, help="observations simulated over the prior")
     parser.add_argument("--turns", type=int, default=7)
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     return [*_simulated(args.n, args.turns), *_davis(args.turns)]
 
 
@@ -58,7 +63,6 @@ def _simulated(n: int, turns: int) -> list[dict]:
     from omegaconf import OmegaConf
 
     from livetime.infer.build import build_simulator
-    from livetime.simulate.simulator import MAX_THREADED
 
     files = {group: ROOT / "configs" / group / f"{name}.yaml" for group, name in GROUPS.items()}
     config = {group: OmegaConf.to_container(OmegaConf.load(path)) for group, path in files.items()}
@@ -78,24 +82,32 @@ def _simulated(n: int, turns: int) -> list[dict]:
                 "per s of one core",
             )
         )
+    return [*out, *_over_the_prior(one, two, n)]
+
+
+def _over_the_prior(one, two, n: int) -> list[dict]:
+    """Measure observations per second over the whole prior, on one core and on two."""
+    from livetime.simulate.simulator import MAX_THREADED
+
     theta = one.theta(0, n, 1)
     alone = _per_second(lambda: one.draw(theta, 1), n, 2)
-    out.append(
-        row("observations over the prior of pileup_npe, one thread", alone, "per s of one core")
-    )
+    label = "observations over the prior of pileup_npe, one thread"
+    out = [row(label, alone, "per s of one core")]
     for workers, simulator in ((1, one), (2, two)):
         with simulator.cores(MAX_THREADED + 1) as cores:
             simulator.draw(theta[:100], 1, cores=cores)  # its processes have started
-            work = lambda simulator=simulator, cores=cores: simulator.draw(theta, 1, cores=cores)  # noqa: E731
+
+            def work(simulator=simulator, cores=cores) -> None:
+                simulator.draw(theta, 1, cores=cores)
+
             rate = _per_second(work, n, 2, time.perf_counter)
-        out.append(
-            row(f"the same, {workers} core{'s' * (workers > 1)}, as the clock goes", rate, "per s")
-        )
+        label = f"the same, {workers} core{'s' * (workers > 1)}, as the clock goes"
+        out.append(row(label, rate, "per s"))
     return out
 
 
 def _davis(turns: int) -> list[dict]:
-    """Evaluations per second of Davis's model, one rate vector at a time and in batches, beside sherpa's on the same energies."""
+    """Evaluate Davis's model, one rate vector at a time and in batches, beside sherpa's."""
     from livetime.reference.spectral import ENERGY_STEP
     from livetime.simulate.davis import Davis
     from livetime.simulate.pileup import PileUp
@@ -109,30 +121,27 @@ def _davis(turns: int) -> list[dict]:
         batch = np.tile(norm * photons, (BATCH, 1))
         peer = _sherpa(detector, norm, turns)
         name = f"Davis, {mean:g} photons per frame"
+        unit = "per s of one core"
         for many, rate in ((1, batch[0]), (BATCH, batch)):
-            work = lambda rate=rate: [
-                davis.events(rate, {}) for _ in range(BATCH // len(np.atleast_2d(rate)))
-            ]
+
+            def work(rate=rate, turns_of_batch=BATCH // many) -> None:
+                for _ in range(turns_of_batch):
+                    davis.events(rate, {})
+
             ours = _per_second(work, BATCH, turns)
             label = f"{name}, {'one' if many == 1 else many} at a time"
-            told = f"sherpa JDPileup {peer[0]:.0f}" if peer else "sherpa is not installed: no peer"
-            out.append(
-                row(label, ours, "per s of one core", told, ours / peer[0] if peer else None)
-            )
+            if peer is None:
+                out.append(row(label, ours, unit, "sherpa is not installed: no peer"))
+                continue
+            out.append(row(label, ours, unit, f"sherpa JDPileup {peer[0]:.0f}", ours / peer[0]))
         if peer:
-            out.append(
-                row(
-                    f"{name}, greatest difference from sherpa",
-                    peer[1],
-                    "of a group's counts",
-                    ".5 to 8 keV",
-                )
-            )
+            label = f"{name}, greatest difference from sherpa"
+            out.append(row(label, peer[1], "of a group's counts", "0.5 to 8 keV"))
     return out
 
 
 def _photons(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Counts/s A S between .2 and 12 keV: a power law times the area, the same smooth function on any grid."""
+    """Compute counts/s A S from 0.2 to 12 keV: a power law times a smooth area, on any grid."""
     from livetime.simulate.photon_spectrum import power_law_photons
 
     low, high = np.clip(low, 0.2, 12.0), np.clip(high, 0.2, 12.0)
@@ -146,7 +155,10 @@ def _photons(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _sherpa(detector, norm: float, turns: int) -> tuple[float, float] | None:
-    """Evaluations per second of sherpa's model, and the greatest difference of ours, shifted as its sums are; None where it is absent."""
+    """Measure sherpa's model: evaluations per second, and the largest difference from ours.
+
+    Ours is shifted as sherpa's sums are. None if sherpa is not installed.
+    """
     try:
         from sherpa.astro.models import JDPileup
     except ImportError:
@@ -162,15 +174,8 @@ def _sherpa(detector, norm: float, turns: int) -> tuple[float, float] | None:
         return ready[len(low)]
 
     model, flat = JDPileup(), np.ones(len(response.low))
-    pars = [
-        detector.alpha,
-        detector.g0,
-        detector.psf_fraction,
-        detector.regions,
-        detector.frame_time,
-        detector.fracexp,
-        30,
-    ]
+    grades = [detector.alpha, detector.g0, detector.psf_fraction, detector.regions]
+    pars = [*grades, detector.frame_time, detector.fracexp, 30]
 
     def once() -> np.ndarray:
         return model.calc(pars, flat, exposure, response.low, response.high, flat, source)
@@ -181,7 +186,8 @@ def _sherpa(detector, norm: float, turns: int) -> tuple[float, float] | None:
     vars(moved)["response"] = replace(
         response, low=response.low + shift, high=response.high + shift
     )
-    ours = Davis(moved, ENERGY_STEP).expected(norm * _photons(response.low, response.high), exposure, {})
+    incident = norm * _photons(response.low, response.high)
+    ours = Davis(moved, ENERGY_STEP).expected(incident, exposure, {})
     band = (response.e_min > 0.5) & (response.e_max < 8)
     group = np.arange(response.channels)[band] // 8
     ours, theirs = (

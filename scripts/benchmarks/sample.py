@@ -1,8 +1,9 @@
-"""1000 posterior draws for each of 200 observations: `Posterior.sample` of a run beside `sample_batched` of sbi's own posterior.
+"""Posterior draws: `Posterior.sample` of a run beside `sample_batched` of sbi's own posterior.
 
-sbi's is what `NPE.train()` (nsf, all defaults) learns of the run's simulations, as `npe` and `train` keep it. Draws out of the prior are
-not rejected, as sbi does by default: where a hundredth of them falls inside, that takes minutes, and ours has none. One thread, medians
-of --repeats turns.
+1000 draws for each of 200 observations. sbi's network is what `NPE.train()` (nsf, all defaults)
+learns from the run's simulations, as `npe` and `train` keep it. Draws outside the prior are not
+rejected, although sbi does so by default: where a hundredth of them falls inside, that takes
+minutes, and ours has none outside. One thread, medians of --repeats turns.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from benchmarks.npe import peer
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument("run", type=Path)
     parser.add_argument("--observations", type=int, default=200)
     parser.add_argument("--draws", type=int, default=1000)
@@ -30,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     import torch
     from sbi.inference.posteriors import DirectPosterior
     from sbi.utils import BoxUniform
@@ -48,30 +51,29 @@ def rows(args: argparse.Namespace) -> list[dict]:
     )
     estimator, _, epochs, _ = peer(run, args.seed, args.hours)
     theirs = DirectPosterior(estimator, box)
-    steps = (
-        lambda: run.posterior(x).sample(args.draws, args.seed),
-        lambda: theirs.sample_batched(
-            (args.draws,), seen, reject_outside_prior=False, show_progress_bars=False
-        ),
+
+    def own_draws() -> np.ndarray:
+        return run.posterior(x).sample(args.draws, args.seed)
+
+    def peer_draws() -> torch.Tensor:
+        options = {"reject_outside_prior": False, "show_progress_bars": False}
+        return theirs.sample_batched((args.draws,), seen, **options)
+
+    ours, other = (
+        _median_seconds(step, (args.draws, args.observations, prior.dim), args.repeats)
+        for step in (own_draws, peer_draws)
     )
-    found = []
-    for step in steps:
-        shape = tuple(step().shape)
-        assert shape == (args.draws, args.observations, prior.dim), shape
-        found.append(np.median([_seconds(step) for _ in range(args.repeats)]))
-    ours, other = found
-    what = f"{args.draws} draws of {args.observations}"
     members = len(run.members)
+    label = f"{args.draws} draws of {args.observations}, {members} member{'s' * (members > 1)}"
     name = f"sbi sample_batched, nsf, {epochs} epochs: {other:.2f} s"
-    return [
-        row(
-            f"{what}, {members} member{'s' if members > 1 else ''}, one thread",
-            ours,
-            "s",
-            name,
-            other / ours,
-        )
-    ]
+    return [row(f"{label}, one thread", ours, "s", name, other / ours)]
+
+
+def _median_seconds(step, shape: tuple[int, ...], repeats: int) -> float:
+    """Measure CPU seconds of drawing, after a first turn that checks the shape."""
+    found = tuple(step().shape)
+    assert found == shape, found
+    return float(np.median([_seconds(step) for _ in range(repeats)]))
 
 
 def _seconds(step) -> float:

@@ -1,13 +1,15 @@
-"""One observation of two modules: light curve, events, dead-time filter, averaged periodograms, cospectrum, rebinning; beside stingray.
+"""One observation of two modules, from light curve to rebinned periodograms, beside stingray.
 
-1000 counts/s incident on each module, 2.5 ms of dead time, a QPO and band-limited noise (fractional rms .1 and .2), powers of segments of
-16 s in steps of 1/1024 s, rebinned by 3%. Both draw the light curve on a grid of --grid seconds. stingray: `TimingSimulator`, `simulate_times`,
-`filter_for_deadtime`, and one `AveragedCrossspectrum`, which holds both periodograms and rebins all three; lists of times, the fastest way
-that it has. Times are of one core (CPU time), medians of --repeats pairs after a warm-up.
+The incident rate is 1000 counts/s in each module, with 2.5 ms of dead time, a QPO and band-limited
+noise (fractional rms 0.1 and 0.2). Powers and the cospectrum are of segments of 16 s in steps of
+1/1024 s, rebinned by 3%. Both draw the light curve on a grid of --grid seconds. stingray uses its
+`Simulator`, `simulate_times`, `filter_for_deadtime` and one `AveragedCrossspectrum`, which has
+both periodograms and rebins all three, with lists of times, its fastest way. Times are of one core
+(CPU time), medians of --repeats pairs after a warm-up.
 
-The floor: the same normal and exponential numbers from the same generator, and the same Fourier transforms, in the same types and nothing
-else. Two cores against one are measured by the clock, as `simulate` and `train` use them, once their processes have started; they tell
-something on a machine with two free cores only.
+The floor: the same normal and exponential numbers from the same generator and the same Fourier
+transforms, in the same types, and nothing else. Two cores and one are compared by the clock, as
+`simulate` and `train` use them, once their processes have started. That needs two free cores.
 """
 
 import argparse
@@ -31,6 +33,7 @@ SEGMENT, DT, REBIN, DEAD_TIME = 16.0, 1 / 1024, 0.03, 2.5e-3
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument(
         "--seconds",
         type=int,
@@ -43,6 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     return [
         row for seconds in args.seconds for row in _observation(seconds, args.grid, args.repeats)
     ]
@@ -74,50 +78,30 @@ def _observation(seconds: int, grid: float, repeats: int) -> list[dict]:
             for _ in range(repeats)
         ]
     ms = {name: 1e3 * np.array([f[name] for f in found]) for name in found[0]}
-    peer = f"stingray {stingray.__version__}"
-    setup = {
-        "seconds": seconds,
-        "dt": DT,
-        "grid": grid,
-        "rate": PARAMS["rate"],
-        "dead_time": DEAD_TIME,
-        "segment_size": SEGMENT,
-        "modules": 2,
-    }
+    return _lines(seconds, grid, ms, f"stingray {stingray.__version__}")
 
-    def line(
-        name: str, value: str, unit: str, ratio: np.ndarray, peer: str, threads: int = 1
-    ) -> dict:
-        middle = np.median(ratio)
-        return row(
-            f"{seconds} s, {name}",
-            np.median(ms[value]),
-            unit,
-            peer,
-            float(middle),
-            **setup,
-            threads=threads,
-        )
 
-    peers = {
-        f"{peer}": ms["stingray"],
-        f"{peer}, without its rebinning": ms["stingray"] - ms["rebin"],
-    }
-    told = {name: f"{name} ({np.median(values):.1f} ms)" for name, values in peers.items()}
-    return [
-        *(
-            line("livetime", "ours", "ms of one core", values / ms["ours"], told[name])
-            for name, values in peers.items()
-        ),
-        line(
-            "floor",
-            "floor",
-            "ms of one core",
-            ms["floor"] / ms["ours"],
-            "share of it that livetime reaches",
-        ),
-        line("two cores", "two", "ms by the clock", ms["one"] / ms["two"], "one core", 2),
-    ]
+def _lines(seconds: int, grid: float, ms: dict[str, np.ndarray], peer: str) -> list[dict]:
+    """Make the rows of one length of observation from the milliseconds of each turn."""
+    setup = {"seconds": seconds, "dt": DT, "grid": grid, "rate": PARAMS["rate"], "modules": 2}
+    setup |= {"dead_time": DEAD_TIME, "segment_size": SEGMENT}
+    core = "ms of one core"
+
+    def line(name: str, of: str, unit: str, ratio: np.ndarray, peer: str, threads: int) -> dict:
+        value = np.median(ms[of])
+        middle = float(np.median(ratio))
+        return row(f"{seconds} s, {name}", value, unit, peer, middle, **setup, threads=threads)
+
+    without = ms["stingray"] - ms["rebin"]
+    lines = []
+    for label, values in ((peer, ms["stingray"]), (f"{peer}, without its rebinning", without)):
+        middle = f"{label} ({np.median(values):.1f} ms)"
+        lines.append(line("livetime", "ours", core, values / ms["ours"], middle, 1))
+    reached = ms["floor"] / ms["ours"]
+    lines.append(line("floor", "floor", core, reached, "share of it that livetime reaches", 1))
+    faster = ms["one"] / ms["two"]
+    lines.append(line("two cores", "two", "ms by the clock", faster, "one core", 2))
+    return lines
 
 
 def _cpu(step: Callable[[], object]) -> float:
@@ -181,15 +165,17 @@ def _floor(simulator, seconds: int) -> Callable[[], None]:
 
 
 def _stingray(seconds: int, grid: float) -> Callable[[], dict[str, float]]:
-    """What makes one observation, and tells the CPU time of all of it and of its rebinning."""
+    """Return what makes one observation and measures its CPU time, and that of its rebinning."""
     from stingray import AveragedCrossspectrum
     from stingray.filters import filter_for_deadtime
-    from stingray.simulator import TimingSimulator
+    from stingray.simulator import Simulator
     from stingray.simulator.base import simulate_times
 
     from livetime.simulate.power_spectrum import PowerSpectrum
 
     n, gti = round(seconds / grid), [[0, seconds]]
+    options = {"dt": DT, "segment_size": SEGMENT, "norm": "leahy", "power_type": "real"}
+    options |= {"silent": True}
     spectrum = PowerSpectrum({"qpo": "qpo", "noise": "noise"})
 
     def step() -> dict[str, float]:
@@ -197,20 +183,12 @@ def _stingray(seconds: int, grid: float) -> Callable[[], dict[str, float]]:
         f = np.fft.rfftfreq(n, grid)[1:]
         power = spectrum.power(f, PARAMS)
         rms = float(np.sqrt(power.sum() * f[0]))
-        curve = TimingSimulator(
+        curve = Simulator(
             dt=grid, N=n, mean=PARAMS["rate"] * grid, rms=rms, tstart=grid / 2
         ).simulate(power)
         curve.counts = np.maximum(curve.counts, 0)
         lists = [filter_for_deadtime(simulate_times(curve), DEAD_TIME) for _ in range(2)]
-        averaged = AveragedCrossspectrum.from_time_array(
-            *lists,
-            gti=gti,
-            dt=DT,
-            segment_size=SEGMENT,
-            norm="leahy",
-            power_type="real",
-            silent=True,
-        )
+        averaged = AveragedCrossspectrum.from_time_array(*lists, gti=gti, **options)
         before = time.process_time()
         averaged.rebin_log(REBIN)
         ended = time.process_time()

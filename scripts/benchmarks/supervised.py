@@ -1,8 +1,10 @@
-"""Finished runs, those of one problem (the same simulations) side by side on the same held-out ones, beside every reference.
+"""Finished runs of one problem side by side on the same held-out simulations.
 
-Scores with 95% bootstrap intervals, parameters, seconds to train; paired differences. Of posteriors whose exact answer is known: the
-log probability of the truth beside the exact one's (500 cases), and the classifier two-sample test (5-fold MLP, 10,000 draws, 20 cases).
-Of others: R^2 of the posterior means and truths in the 68% intervals, beside the references' (100 cases).
+Rows are scores with 95% bootstrap intervals, parameters, seconds to train, and paired differences.
+Where the exact posterior is known, they are the log probability of the truth beside that of the
+exact one (500 cases), and the classifier two-sample test (5-fold MLP, 10,000 draws, 20 cases).
+Elsewhere they are R^2 of the posterior means and truths in the 68% intervals, beside those of the
+references (100 cases).
 """
 
 import argparse
@@ -15,12 +17,14 @@ from benchmarks import bank, held_out, log_prob, row
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument("runs", type=Path, nargs="+", metavar="run")
     parser.add_argument("--n", type=held_out, default=2000)
     parser.add_argument("--seed", type=int, default=3)
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     import torch
 
     from livetime.infer.run import Run
@@ -170,7 +174,7 @@ def _posteriors(runs: list, args: argparse.Namespace) -> list[dict]:
 
 
 def _means(runs: list, theta: np.ndarray, x: np.ndarray, problem: str) -> list[dict]:
-    """R^2 of the posterior means and share of truths in the marginal 68% intervals, of networks and references on the same cases."""
+    """Score posterior means (R^2) and marginal 68% intervals of networks and references."""
     from livetime.reference.registry import applicable, build_references
 
     simulator = runs[0].simulator

@@ -1,8 +1,9 @@
-"""Seconds until sbi's own `NPE.train()` (nsf, all defaults) stops, and until livetime passes its held-out log probability.
+"""Seconds until livetime passes the held-out log probability of sbi's `NPE.train()`.
 
-The simulations are those of deadtime_npe, as many as --simulations, and the same for both; so are the held-out ones. livetime trains one
-member as the experiment does, and is asked after each epoch; that and the simulations are not in the time. One thread each. What sbi
-learned is kept under outputs/benchmark/ for the next time.
+sbi's is an nsf with all defaults. The simulations are those of deadtime_npe, as many as
+--simulations, and both have the same ones, also held-out. livetime trains one member as the
+experiment does, and is evaluated after each epoch; that and the simulations are not in the time.
+One thread each. What sbi learned is kept under outputs/benchmark/ for the next time.
 """
 
 import argparse
@@ -17,10 +18,11 @@ from benchmarks.npe import log_prob_of_peer, peer
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command line."""
     parser.add_argument(
         "run",
         type=Path,
-        help="a run of deadtime_npe with simulations=30000, of which the simulations are taken",
+        help="a run of deadtime_npe with simulations=30000, which gives the simulations",
     )
     parser.add_argument("--n", type=held_out, default=2000, help="held-out simulations")
     parser.add_argument("--epochs", type=int, default=30, help="of the one-cycle schedule")
@@ -29,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(args: argparse.Namespace) -> list[dict]:
+    """Measure, and return the rows of the table."""
     import torch
 
     from livetime.infer.run import Run
@@ -41,24 +44,14 @@ def rows(args: argparse.Namespace) -> list[dict]:
     estimator, theirs, epochs, stopped = peer(run, args.seed, args.hours)
     goal = float(log_prob_of_peer(estimator, theta, x).mean())
     history = _train(run, args, theta, x, goal)
-    name = f"sbi NPE.train(), nsf, {epochs} epochs{' (stopped by --hours)' if stopped else ''}, {theirs:.0f} s"
+    stop = " (stopped by --hours)" if stopped else ""
+    name = f"sbi NPE.train(), nsf, {epochs} epochs{stop}, {theirs:.0f} s"
+    size = {"simulations": run.config["simulations"], "n": args.n}
+    held = "held-out log probability"
     passed, ours, reached = history[-1]
     out = [
-        row(
-            "held-out log probability, sbi",
-            goal,
-            "nat",
-            name,
-            simulations=run.config["simulations"],
-            n=args.n,
-        ),
-        row(
-            "held-out log probability, livetime",
-            reached,
-            f"nat, after {passed} epochs",
-            name,
-            history=history,
-        ),
+        row(f"{held}, sbi", goal, "nat", name, **size),
+        row(f"{held}, livetime", reached, f"nat, after {passed} epochs", name, history=history),
     ]
     if reached <= goal:
         return [*out, row("livetime did not pass it", ours, "s", name)]
@@ -68,7 +61,10 @@ def rows(args: argparse.Namespace) -> list[dict]:
 def _train(
     run, args: argparse.Namespace, theta: np.ndarray, x: np.ndarray, goal: float
 ) -> list[tuple[int, float, float]]:
-    """Epoch, seconds of training so far, and held-out log probability after it, until that is above the goal."""
+    """Train until the held-out log probability is above the goal.
+
+    Returns: of each epoch its number, the seconds of training so far, and the log probability.
+    """
     import torch
     from lightning.pytorch.callbacks import Callback
 
