@@ -199,7 +199,7 @@ def test_a_fault_that_was_put_in_is_found_with_its_number(tmp_path, what):
         "float32": {"time_step"},
         "no gti": {"full_gti"},
         "limit": {"close_events"},
-        "bursts": {"close_events"},
+        "bursts": {"close_events", "repeated_events"},
         "timedel": {"time_step", "pile_up"},
     }
     along["frames"] = {"pile_up"}

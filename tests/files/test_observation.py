@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import event_files
@@ -19,7 +20,7 @@ from livetime.files.gti import clean_gti, intersect
 from livetime.files.mission import MISSION_NAMES, MISSIONS
 from livetime.files.observation import read_events
 from livetime.files.writing import write_events
-from livetime.simulate.dead_time_detector import IDEAL
+from livetime.simulate.dead_time_detector import IDEAL, DeadTime
 from livetime.simulate.detector import Events
 from livetime.simulate.periodogram import Periodogram, segment_starts
 
@@ -754,3 +755,33 @@ def test_a_file_without_channels_has_no_energies(tmp_path):
         hdus.writeto(path, overwrite=True)
     assert get(path).events.energies is None
     assert "no column PI" in refused(path, energies=True)
+
+
+# Background.
+
+PCA = {"TELESCOP": "XTE", "INSTRUME": "PCA"}
+WITH_BACKGROUND = {"background_share": 0.4}
+
+
+@pytest.mark.parametrize("keys", [PCA, {"TELESCOP": "ASTROSAT", "INSTRUME": "LAXPC1"}])
+def test_a_file_without_optics_is_not_trusted_without_its_background(tmp_path, keys):
+    found = get(make(tmp_path / "a.evt", header=keys))
+    detector = DeadTime(1, 1e-5 if keys is PCA else 4.2e-5)
+    (reason,) = found.reasons(detector)
+    assert "has no optics: its background is never zero, typically" in reason
+    assert "rms is a lower limit" in reason
+    assert "give observation.background" in reason
+    given = replace(found, info={**found.info, "detector": WITH_BACKGROUND})
+    assert given.reasons(detector) == []
+
+
+def test_an_instrument_with_optics_may_have_no_background(tmp_path):
+    assert get(make(tmp_path / "a.evt")).reasons(DeadTime(1, 2.5e-3)) == []
+
+
+def test_the_handed_file_without_optics():
+    path = FIELD / "10_no_optics_no_background" / "pca_like.evt"
+    if not path.exists():
+        pytest.skip("the folder ../shared/field is not there")
+    found = read_events(path)
+    assert any("RXTE/PCA has no optics" in reason for reason in found.reasons(DeadTime(1, 1e-5)))

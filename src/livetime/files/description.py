@@ -11,6 +11,8 @@ def describe_instrument(parts: tuple[EventFile, ...]) -> dict[str, Any]:
     return {
         "files": [str(part.path) for part in parts],
         "mission": first.mission.name if first.mission else None,
+        "optics": first.mission.optics if first.mission else None,
+        "typical_background": first.mission.background if first.mission else None,
         "telescope": first.word("TELESCOP"),
         "object": first.word("OBJECT"),
         "timesys": first.word("TIMESYS"),

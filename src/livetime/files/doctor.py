@@ -27,6 +27,7 @@ from livetime.files.examine_times import (
 )
 from livetime.files.finding import EXIT_CODES, Finding, NoGoodTimeError
 from livetime.files.fits import local_file
+from livetime.files.independence import check_repeated_events
 
 WORD_KEYS = ("TELESCOP", "INSTRUME", "OBJECT", "DATAMODE", "TIMESYS", "TIMEREF", "TIMEPIXR")
 """Keywords that a diagnosis repeats."""
@@ -46,6 +47,7 @@ def examine(part: EventFile, dead_time: float | None = None) -> list[Finding]:
         check_time_step(part, step),
         check_close_events(part, step, tau),
         check_bursts(part, step),
+        check_repeated_events(part),
         check_detectors(part),
         check_rate_steps(part),
         check_gaps(part),

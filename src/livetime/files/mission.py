@@ -22,7 +22,10 @@ class Mission:
         frames: frame time of each mode in s, for files that do not give it.
         kev: energy in keV of PI channel 0, and of one channel; None where the file must give it.
         calibration: name of a calibration in `energy.py`; empty for none.
-        max_energy: keV; no photon above it comes from the optics. None for no optics.
+        max_energy: keV; no photon above it comes from the optics. None if that is not known.
+        optics: whether mirrors concentrate the source. Without them a file is never free of
+            background.
+        background: its typical level, with a source; empty if that is not known.
         ccds: column that numbers the CCDs, each with good time intervals of its own.
 
     Example:
@@ -41,6 +44,8 @@ class Mission:
     kev: tuple[float, float] | None = None
     calibration: str = ""
     max_energy: float | None = None
+    optics: bool = True
+    background: str = ""
     ccds: str | None = None
 
 
@@ -93,6 +98,8 @@ MISSIONS = (
         detector="PCUID",
         dead_time=1e-5,
         calibration="rxte_pca",
+        optics=False,
+        background="90 mCrab (HEASARC, RXTE Learning Center: PCA)",
     ),
     Mission(
         "XMM/EPIC-pn",
@@ -141,6 +148,8 @@ MISSIONS = (
         "Antia et al. 2017 (42 microseconds per event of a counter)",
         detector="LAXPC_NO.",
         dead_time=4.2e-5,
+        optics=False,
+        background="200 counts/s in LAXPC20 (Antia et al. 2022, arXiv:2205.03136)",
     ),
     Mission(
         "IXPE",
@@ -156,6 +165,8 @@ MISSIONS = (
         ("GBM",),
         "Meegan et al. 2009 (2.6 microseconds per event, 10 in the overflow channel)",
         dead_time=2.6e-6,
+        optics=False,
+        background="most of the events, save in bright bursts",
     ),
 )
 MISSION_NAMES = tuple(mission.name for mission in MISSIONS)

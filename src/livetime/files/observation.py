@@ -16,6 +16,7 @@ from livetime.files.event_file import EventFile
 from livetime.files.events import Selection, read_event_file
 from livetime.files.finding import Finding, noted_sentences, reasons
 from livetime.files.gti import exposure_of, in_gti
+from livetime.files.independence import check_shared_events
 from livetime.files.mission import similar_dead_time
 from livetime.files.modules import compare_modules, one_file_a_module
 from livetime.files.segments import (
@@ -196,12 +197,26 @@ class EventObservation:
         A frame time differs from 2% on, a dead time from a quarter on. A network that takes any
         dead time has no mismatch.
         """
-        cycle = detector.cycle
-        if cycle:
-            return self._frame_mismatch(cycle)
+        found = self._background_mismatch(detector)
+        if detector.cycle:
+            return (*found, *self._frame_mismatch(detector.cycle))
         inferred = "dead_time" in detector.covariates
         tau = 0.0 if inferred else detector.mean_dead_time
-        return self._dead_time_mismatch(tau) if tau else ()
+        return (*found, *(self._dead_time_mismatch(tau) if tau else ()))
+
+    def _background_mismatch(self, detector: Any) -> tuple[Finding, ...]:
+        """Find the background that a file of an instrument without optics must contain."""
+        given = self.info.get("detector", {}).get("background_share", 0.0)
+        assumed = getattr(detector, "background", 0.0) or 0.0
+        if self.info.get("optics") is not False or given > 0 or assumed > 0:
+            return ()
+        typical = self.info.get("typical_background")
+        level = f", typically {typical}" if typical else ""
+        text = f"{self.info['mission']} has no optics: its background is never zero{level}"
+        effect = (
+            "rms is a lower limit, the source's rate an upper limit; give observation.background"
+        )
+        return (Finding("no_background_given", "warning", text, "", effect),)
 
     def _frame_mismatch(self, cycle: float) -> tuple[Finding, ...]:
         frame = self.info.get("time_step")
@@ -251,6 +266,7 @@ def read_events(
     parts = tuple(read_event_file(file, chosen) for file in files)
     findings = [finding for part in parts for finding in examine(part)]
     compare_modules(parts, findings)
+    findings += check_shared_events(parts)
 
     lists = [part.gti for part in parts]
     common = common_time(lists, [str(file) for file in files], findings)
