@@ -32,7 +32,7 @@ def rows(args: argparse.Namespace) -> list[dict]:
     from livetime.infer.run import Run
 
     if not torch.cuda.is_available():
-        raise UserError("there is no CUDA device here; run it on a machine with one")
+        raise UserError("cuda", "is missing here", "run it on a machine with a device")
     run = Run.open(args.run)
     run.expect("posterior")
     theta, x = run.simulator.simulate(0, max(args.batch_size, args.observations), args.seed)

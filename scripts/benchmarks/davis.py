@@ -51,11 +51,9 @@ def rows(args: argparse.Namespace) -> list[dict]:
     run = Run.open(args.run)
     run.expect("posterior")
     if run.simulator.kind != "spectrum":
-        raise UserError(
-            f"{args.run} is not a run of spectra; train one: livetime train experiment=pileup_npe"
-        )
+        raise UserError("run", f"is {args.run}, not of spectra", "train experiment=pileup_npe")
     if args.seed == run.config["seed"]:
-        raise UserError(f"--seed is {args.seed}, that of the run's own simulations; take another")
+        raise UserError("seed", f"is {args.seed}, that of the run's simulations", "take another")
     theta, x = run.simulator.simulate(0, args.cases, args.seed)
     names = run.simulator.prior.names
     truths = run.simulator.prior.physical(theta)

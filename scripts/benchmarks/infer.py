@@ -74,7 +74,7 @@ def _observe(folder: Path, output: Path) -> list[Path]:
     run = Run.open(folder)
     if run.simulator.kind != "events":
         raise UserError(
-            f"run={folder} infers from spectra; take a run of light curves, which reads events"
+            "run", f"is {folder}, which infers from spectra", "take one of light curves"
         )
     middle = {
         name: float(r.to_physical(np.mean(r.to_sampling([r.low, r.high]))))

@@ -59,54 +59,61 @@ def peer(run, seed: int, hours: float = 1.0):
     time stopped it.
     """
     import torch
-    from sbi.inference import NPE
-    from sbi.utils import BoxUniform
-    from torch.utils.tensorboard import SummaryWriter
 
-    class Timed(NPE):
-        """Stops as sbi does, or when the time is over."""
-
-        timed_out = False
-
-        def _converged(self, epoch: int, stop_after_epochs: int) -> bool:
-            if epoch:
-                loss = self.summary["validation_loss"][-1]
-                print(
-                    f"sbi: {epoch} epochs, {time.monotonic() - started:.0f} s, loss {loss:.3f}",
-                    flush=True,
-                )
-            self.timed_out = time.monotonic() - started > 3600 * hours
-            converged = super()._converged(epoch, stop_after_epochs)
-            if self.timed_out and not converged:
-                self._neural_net.load_state_dict(self._best_model_state_dict)
-            return converged or self.timed_out
-
-    bank, prior = bank_of(run), run.simulator.prior
     n = run.config["simulations"]
-    kept = ROOT / "outputs" / "benchmark" / f"npe_peer_{bank.folder.name}_{n}.pt"
+    kept = ROOT / "outputs" / "benchmark" / f"npe_peer_{bank_of(run).folder.name}_{n}.pt"
     if kept.exists():  # hours of work, and the same for every run on these simulations
         return torch.load(kept, weights_only=False)
     kept.parent.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    theta, x = (torch.as_tensor(a, dtype=torch.float32) for a in bank.load(n))
-    box = BoxUniform(
-        torch.as_tensor(prior.low, dtype=torch.float32),
-        torch.as_tensor(prior.high, dtype=torch.float32),
+    found = _train_peer(run, hours)
+    torch.save(found, kept)
+    return found
+
+
+def _train_peer(run, hours: float):
+    """Train sbi's estimator on the run's simulations; returns what `peer` does."""
+    import torch
+    from sbi.utils import BoxUniform
+    from torch.utils.tensorboard import SummaryWriter
+
+    bank, prior = bank_of(run), run.simulator.prior
+    theta, x = (
+        torch.as_tensor(a, dtype=torch.float32) for a in bank.load(run.config["simulations"])
     )
+    low, high = (torch.as_tensor(a, dtype=torch.float32) for a in (prior.low, prior.high))
     logs = SummaryWriter(str(ROOT / "outputs" / "benchmark" / "sbi"))
-    timed = Timed(prior=box, density_estimator="nsf", show_progress_bars=False, summary_writer=logs)
+    options = {"density_estimator": "nsf", "show_progress_bars": False, "summary_writer": logs}
+    timed = _timed_npe(hours)(prior=BoxUniform(low, high), **options)
     timed.append_simulations(theta[:, : prior.dim], x)
     started = time.monotonic()
     estimator = timed.train()
-    found = (
-        estimator,
-        time.monotonic() - started,
-        timed.summary["epochs_trained"][-1],
-        timed.timed_out,
-    )
-    torch.save(found, kept)
-    return found
+    seconds = time.monotonic() - started
+    return estimator, seconds, timed.summary["epochs_trained"][-1], timed.timed_out
+
+
+def _timed_npe(hours: float) -> type:
+    """Make sbi's NPE that stops by its own rule, or when the time is over."""
+    from sbi.inference import NPE
+
+    started = time.monotonic()
+
+    class Timed(NPE):
+        timed_out = False
+
+        def _converged(self, epoch: int, stop_after_epochs: int) -> bool:
+            seconds = time.monotonic() - started
+            if epoch:
+                loss = self.summary["validation_loss"][-1]
+                print(f"sbi: {epoch} epochs, {seconds:.0f} s, loss {loss:.3f}", flush=True)
+            self.timed_out = seconds > 3600 * hours
+            converged = super()._converged(epoch, stop_after_epochs)
+            if self.timed_out and not converged:
+                self._neural_net.load_state_dict(self._best_model_state_dict)
+            return converged or self.timed_out
+
+    return Timed
 
 
 def log_prob_of_peer(estimator, theta: np.ndarray, x: np.ndarray) -> np.ndarray:

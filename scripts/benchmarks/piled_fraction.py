@@ -48,38 +48,35 @@ def rows(args: argparse.Namespace) -> list[dict]:
     from livetime.check import compare
     from livetime.check.truths import Truths
     from livetime.infer.run import Run
-    from livetime.simulate.spectral import SpectralSimulator
 
     torch.set_num_threads(1)
     run = Run.open(args.run)
     run.expect("posterior")
     simulator = run.simulator
-    if not isinstance(simulator, SpectralSimulator) or set(simulator.prior.ranges) != {
-        *TRUTH,
-        "powerlaw_norm",
-        "alpha",
-    }:
-        raise UserError(
-            f"{args.run} is not a run of pileup_npe; train one with experiment=pileup_npe"
-        )
+    _check(args, simulator)
     n_fits = args.fits or args.n
-    if not 2 <= n_fits <= args.n:
-        raise UserError(
-            f"--n is {args.n} and --fits {n_fits}, but must be 2 or more, and fits at most n"
-        )
     cells = [_cell(simulator, share, alpha) for share, alpha in ALPHA.items()]
     truths = Truths(cells, ("powerlaw_norm", "alpha"), n_fits, args.seed)
     fits = compare.fit_quantiles(run, truths, ("naive", "davis"), args.processes)
     every = replace(truths, n=args.n)
     network = compare.fit_quantiles(run, every, ()) if n_fits < args.n else {}
     table = compare.comparison_rows(simulator.prior, truths, {**fits, **network}, TARGET)
-    shares, numbers = (
-        np.repeat(list(ALPHA), len(fits)),
-        [args.n if one["method"] == "network" else n_fits for one in table],
-    )
+    shares = np.repeat(list(ALPHA), len(fits))
+    numbers = [args.n if one["method"] == "network" else n_fits for one in table]
     _figure(table, shares).savefig(ROOT / "outputs" / "benchmark" / "piled_fraction.png", dpi=110)
     rows = [_row(one, share, n) for one, share, n in zip(table, shares, numbers, strict=True)]
     return rows + _paired(fits, simulator.prior.names)
+
+
+def _check(args: argparse.Namespace, simulator) -> None:
+    """Refuse a run of other parameters, and too few observations."""
+    parameters = {*TRUTH, "powerlaw_norm", "alpha"}
+    if simulator.kind != "spectrum" or set(simulator.prior.ranges) != parameters:
+        raise UserError(
+            "run", f"is {args.run}, which is not of pileup_npe", "train experiment=pileup_npe"
+        )
+    if not 2 <= (args.fits or args.n) <= args.n:
+        raise UserError("fits", f"is {args.fits}, with n={args.n}", "take 2 or more, and at most n")
 
 
 def _cell(simulator, share: float, alpha: float) -> dict[str, float]:
@@ -98,10 +95,8 @@ def _cell(simulator, share: float, alpha: float) -> dict[str, float]:
     grid = np.linspace(np.log10(norm.low), np.log10(norm.high), 200)
     above = next((i for i, at in enumerate(grid) if excess(at) > 0), 0)
     if above == 0:
-        raise UserError(
-            f"no norm of the run's prior, {norm.low:g} to {norm.high:g}, piles up "
-            f"{share:.1%} of the events: widen it"
-        )
+        limits = f"from {norm.low:g} to {norm.high:g}"
+        raise UserError("norm", f"{limits} never piles up {share:.1%} of the events", "widen it")
     return {**truth, "powerlaw_norm": 10 ** float(brentq(excess, *grid[above - 1 : above + 1]))}
 
 
@@ -125,13 +120,11 @@ def _paired(fits: dict, names: list[str]) -> list[dict]:
     """Medians of the network less those of the Davis model, on the same observations."""
     apart = (fits["network"] - fits["davis"])[:, :, 2, names.index(TARGET)]
     error = apart.std(axis=1, ddof=1) / np.sqrt(apart.shape[1])
-    told = zip(ALPHA, apart.mean(axis=1), error, strict=True)
-    return [
-        row(
-            f"{share:.2g} piled: network minus Davis model", mean, f"+- {own:.4f}", n=apart.shape[1]
-        )
-        for share, mean, own in told
-    ]
+    rows = []
+    for share, mean, own in zip(ALPHA, apart.mean(axis=1), error, strict=True):
+        label = f"{share:.2g} piled: network minus Davis model"
+        rows.append(row(label, mean, f"+- {own:.4f}", n=apart.shape[1]))
+    return rows
 
 
 def _figure(table: list[dict], shares: np.ndarray):
@@ -142,43 +135,21 @@ def _figure(table: list[dict], shares: np.ndarray):
     figure = Figure((6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for k, method in enumerate(dict.fromkeys(one["method"] for one in table)):
-        own = [
-            (100 * share, one)
-            for one, share in zip(table, shares, strict=True)
-            if one["method"] == method
-        ]
-        at, bias = (
-            np.array([share for share, _ in own]) + 0.5 * (k - 1),
-            [one["bias"] for _, one in own],
-        )
-        axes.errorbar(
-            at,
-            bias,
-            [one["scatter"] for _, one in own],
-            fmt="none",
-            ecolor=look(method).colour,
-            alpha=0.25,
-            lw=4,
-        )
-        axes.errorbar(
-            at,
-            bias,
-            [one["bias_error"] for _, one in own],
-            fmt="o-",
-            ms=4,
-            lw=1,
-            color=look(method).colour,
-            label=look(method).label,
-        )
+        chosen = [i for i, one in enumerate(table) if one["method"] == method]
+        own = [table[i] for i in chosen]
+        at = 100 * shares[chosen] + 0.5 * (k - 1)
+        bias = [one["bias"] for one in own]
+        colour = look(method).colour
+
+        scatter = [one["scatter"] for one in own]
+        axes.errorbar(at, bias, scatter, fmt="none", ecolor=colour, alpha=0.25, lw=4)
+        error = [one["bias_error"] for one in own]
+        style = {"fmt": "o-", "ms": 4, "lw": 1, "color": colour}
+        axes.errorbar(at, bias, error, label=look(method).label, **style)
     axes.axhline(0, color="black", lw=1)
     axes.axhspan(-0.03, 0.03, color="0.93", lw=0, zorder=0)
-    axes.set(
-        xlabel="share of the events that are piled up [%]",
-        ylabel="bias of the median of the photon index",
-    )
-    axes.legend(
-        title="pale: scatter of the medians; dark: error of their mean",
-        fontsize="small",
-        title_fontsize="small",
-    )
+    axes.set_xlabel("share of the events that are piled up [%]")
+    axes.set_ylabel("bias of the median of the photon index")
+    title = "pale: scatter of the medians; dark: error of their mean"
+    axes.legend(title=title, fontsize="small", title_fontsize="small")
     return figure

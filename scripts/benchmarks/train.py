@@ -66,7 +66,6 @@ def _train(
     Returns: of each epoch its number, the seconds of training so far, and the log probability.
     """
     import torch
-    from lightning.pytorch.callbacks import Callback
 
     from livetime.config import check
     from livetime.infer.build import shapes
@@ -75,45 +74,54 @@ def _train(
     from livetime.learn.training import on_machine
     from livetime.settings import Trainer, Training
 
-    truth, seen, history = torch.as_tensor(theta, dtype=torch.float32), torch.as_tensor(x), []
+    config = {**run.config["training"], "epochs": args.epochs}
+    training = check(Training, config, "training")
+    train_theta, train_x = bank_of(run).load(run.config["simulations"])
+    torch.manual_seed(args.seed)
+    history: list[tuple[int, float, float]] = []
+    evaluated = _evaluated(theta, x, goal, history)
 
-    class Asked(Callback):
-        asking = 0.0
+    module = LitEstimator(dict(run.config["estimator"]), shapes(run.simulator), config)
+    parts = split(len(train_x), training)
+    own = train_theta[:, : theta.shape[1]]
+    data = BankDataModule(own, train_x, parts, training.batch_size, args.seed)
+    module.standardise.fit(data.train.tensors[1])
+
+    machine = check(Trainer, run.config["trainer"], "trainer")
+    science = {"max_epochs": args.epochs, "gradient_clip_val": training.clip, "logger": False}
+    quiet = {"enable_checkpointing": False, "num_sanity_val_steps": 0}
+    on_machine(machine, **science, **quiet, callbacks=[evaluated]).fit(module, data)
+    return history
+
+
+def _evaluated(theta: np.ndarray, x: np.ndarray, goal: float, history: list):
+    """Make the callback that evaluates after each epoch, and stops above the goal.
+
+    The clock starts here. Evaluations are not in the seconds.
+    """
+    import torch
+    from lightning.pytorch.callbacks import Callback
+
+    truth = torch.as_tensor(theta, dtype=torch.float32)
+    seen = torch.as_tensor(x)
+    started = time.monotonic()
+
+    class Evaluated(Callback):
+        evaluating = 0.0
 
         def on_train_epoch_end(self, trainer, module) -> None:
             paused = time.monotonic()
+            seconds = paused - started - self.evaluating
             module.eval()
             with torch.no_grad():
-                value = float(
-                    module.estimator.log_prob(truth[None], module.standardise(seen))[0].mean()
-                )
+                log_prob = module.estimator.log_prob(truth[None], module.standardise(seen))[0]
             module.train()
-            history.append((trainer.current_epoch + 1, paused - started - self.asking, value))
-            print(
-                "livetime: {} epochs, {:.0f} s, held-out log probability {:.3f}".format(
-                    *history[-1]
-                ),
-                flush=True,
-            )
+            value = float(log_prob.mean())
+            epoch = trainer.current_epoch + 1
+            history.append((epoch, seconds, value))
+            words = f"{epoch} epochs, {seconds:.0f} s, held-out log probability {value:.3f}"
+            print(f"livetime: {words}", flush=True)
             trainer.should_stop = value > goal
-            self.asking += time.monotonic() - paused
+            self.evaluating += time.monotonic() - paused
 
-    config = {**run.config["training"], "epochs": args.epochs}
-    training = check(Training, config, "training")
-    known, y = bank_of(run).load(run.config["simulations"])
-    torch.manual_seed(args.seed)
-    started = time.monotonic()
-    module = LitEstimator(dict(run.config["estimator"]), shapes(run.simulator), config)
-    data = BankDataModule(
-        known[:, : theta.shape[1]], y, split(len(y), training), training.batch_size, args.seed
-    )
-    module.standardise.fit(data.train.tensors[1])
-    machine = check(Trainer, run.config["trainer"], "trainer")
-    science = {
-        "max_epochs": args.epochs,
-        "gradient_clip_val": training.clip,
-        "logger": False,
-        "enable_checkpointing": False,
-    }
-    on_machine(machine, **science, callbacks=[Asked()], num_sanity_val_steps=0).fit(module, data)
-    return history
+    return Evaluated()
