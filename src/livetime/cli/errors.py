@@ -16,6 +16,13 @@ TYPED = (
 )
 """Key, problem, and what is typed to solve it."""
 
+KINDS = {
+    "Integer": "a whole number",
+    "Float": "a number",
+    "bool": "true or false",
+}
+"""OmegaConf's names of types -> ours."""
+
 
 def sentence(error: UserError) -> str:
     """Word an error for the command line, with what to type if that is known.
@@ -96,20 +103,26 @@ def _from_key(error: Exception, command: str) -> UserError | None:
     known = known_keys(command)
     if key not in known:
         return unknown(key, known)
-    lines = [line for line in text.splitlines() if "Value" in line or "not" in line]
-    detail = lines[-1].strip() if lines else "the value has the wrong type"
-    return UserError(f"{key}:", detail, f"see livetime {command} --help")
+    return _from_value(error)
 
 
 def _from_value(error: Exception) -> UserError:
     """Translate a value that does not fit the schema."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    first = lines[0] if lines else repr(error)
-    cause = str(error.__cause__ or "").splitlines()
-    reason = cause[0] if cause else ""
-    match = re.search(r"full_key: (\S+)", f"{error}\n{error.__cause__ or ''}")
-    if match and "is not a ListConfig" in reason:
-        return UserError(match[1], "must be a list", f"say {match[1]}=[...]")
-    if match:
-        return UserError(f"{match[1]}:", reason or first)
-    return UserError(first, "" if reason in first else reason)
+    text = f"{error}\n{error.__cause__ or ''}"
+    found = re.search(r"full_key: (\S+)", text)
+    if not found:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return UserError("configuration", f"is refused: {' '.join(lines[:2])}", "correct it")
+
+    key = found[1]
+    wrong = re.search(
+        r"Value '(.*)' (?:of .* could not be converted to|is not a valid) (\w+)", text
+    )
+    if wrong:
+        wanted = KINDS.get(wrong[2], wrong[2])
+        return UserError(key, f"is {wrong[1]}, but must be {wanted}", "correct it")
+    if "ListConfig" in text:
+        return UserError(key, "must be a list", f"say {key}=[...]")
+    if "is not Optional" in text:
+        return UserError(key, "is null, but must have a value", "give one")
+    return UserError(key, f"is refused: {text.splitlines()[0].strip()}", "correct it")
