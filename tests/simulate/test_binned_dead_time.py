@@ -1,4 +1,4 @@
-"""Counts drawn without events are those of the events: the same moments, the same noise, the same memory from bin to bin."""
+"""Counts drawn without events have the moments, noise and memory of those of the events."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Detectors other than NuSTAR's: paralyzable, with Gaussian dead time, merged, with a background, screened, read out in frames."""
+"""Dead time that is paralyzable or Gaussian; detectors that are merged, screened or in frames."""
 
 from dataclasses import replace
 
@@ -145,7 +145,7 @@ def test_a_paralyzable_detector_answers_a_slow_modulation_by_one_minus_r_tau():
 
 
 def test_merged_detectors_are_the_sum_of_single_ones():
-    """Five detectors in one list against five lists of a fifth of the rate, put together: gaps and counts have the same distribution."""
+    """Five detectors in one list have the gaps and counts of five lists of a fifth of the rate."""
     merged = times(DeadTime(1, TAU, detectors=5), constant(1500, 200), 35)
     rng, single = np.random.default_rng(36), DeadTime(1, TAU)
     together = np.sort(
@@ -170,7 +170,7 @@ def test_background_dilutes_the_rms_by_the_share_of_the_source():
 
 
 def test_frames_bring_a_signal_back_at_the_readout_frequency_less_its_own():
-    """90 Hz seen in frames of 1/100 s is at 10 Hz, as high as what is at 10 Hz is seen but for sin(x)/x of the frame."""
+    """Frames of 1/100 s show 90 Hz at 10 Hz, reduced by sin(x)/x of the frame alone."""
     mid = (np.arange(256 * 2048) + 0.5) / 2048
     wave = Rate((1000 * (1 + 0.5 * np.cos(2 * np.pi * 90 * mid))).astype(np.float32), 1 / 2048)
     events = times(DeadTime(1, 0.0, frame_time=0.01), wave, 40)

@@ -1,4 +1,4 @@
-"""Frames that pile up, in a light curve: closed forms of rate, noise and response, and the simulation against them."""
+"""Pile-up in a light curve: the simulation has the rate, noise and response of closed forms."""
 
 from dataclasses import replace
 
@@ -81,7 +81,7 @@ def test_counts_are_greatest_where_the_closed_form_says(alpha):
     ],
 )
 def test_recorded_rate_and_white_noise_of_a_constant_source(mean, options):
-    """Mean and variance of 140,000 frames or more; a variance of counts has a relative error below sqrt(3/frames) here."""
+    """Of 140,000 frames or more, in which a variance has a relative error below sqrt(3/frames)."""
     detector, rate = replace(DETECTOR, **options), mean / FRAME
     counts = per_frame(detector, constant(rate), 1)
     mean_counts, variance = float(detector.counts(rate, {})), float(detector.variance(rate, {}))
@@ -117,7 +117,7 @@ def test_a_faint_source_is_seen_as_it_is():
     [(0.2, {}), (0.7, {}), (3.0, {}), (1.0, {"psf_fraction": 0.6, "regions": 2})],
 )
 def test_a_weak_modulation_comes_through_as_the_law_says(mean, options):
-    """A sine of 5% and 25 frames: its amplitude in the recorded counts, upside down where the source is past the turnover."""
+    """A sine of 5% and 25 frames is seen upside down where the source is past the turnover."""
     detector, frames, rate = replace(DETECTOR, **options), 2_000_000, mean / FRAME
     wave = np.sin(2 * np.pi * (np.arange(frames) + 0.5) / 25)
     counts = per_frame(detector, Rate((rate * (1 + 0.05 * wave)).astype(np.float32), FRAME), 3)
@@ -146,7 +146,7 @@ def test_events_of_a_frame_share_its_middle_and_the_transfer_is_blind():
 
 
 def test_it_loses_what_the_pile_up_of_spectra_loses():
-    """The same core through `PileUp.record`, photon by photon with their energies, soft enough that none is lost above the threshold."""
+    """`PileUp.record` draws the same core photon by photon, too soft to pass the threshold."""
     response = analytic_response()
     spectrum = np.where((response.low > 0.5) & (response.high < 1.0), 1.0, 0.0)
     ccd = PileUp(frame_time=FRAME, transfer_time=0.0, alpha=0.4, psf_fraction=0.8)
@@ -214,5 +214,5 @@ def test_bins_that_beat_with_the_frames_are_refused():
         replace(SIMULATOR, summary=Periodogram(4.0, 0.002))
 
 
-def test_a_rate_that_is_no_number_is_told():
+def test_a_rate_that_is_no_number_gives_no_number():
     assert np.isnan(DETECTOR.record(constant(np.nan, 10), stream(1, 0)).times[0]).all()

@@ -88,7 +88,10 @@ def test_a_realisations_rms_scatters_about_the_parameter():
 
 
 def expected_periodogram(autocovariance, n, dt):
-    """Expected one-sided periodogram of n samples, from the autocovariance at lags 0 to n - 1: leakage is in the triangle."""
+    """Expect a one-sided periodogram of n samples, from the autocovariance at lags 0 to n - 1.
+
+    The triangle contains the leakage.
+    """
     c = autocovariance * (1 - np.arange(n) / n)
     return 2 * dt * (2 * np.fft.rfft(c).real - c[0])
 

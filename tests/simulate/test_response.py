@@ -1,4 +1,4 @@
-"""Responses: laws of redistribution, OGIP files of every shape, the real Chandra files, and sherpa."""
+"""Responses: laws of redistribution, OGIP files of every shape, real Chandra files, sherpa."""
 
 from pathlib import Path
 
@@ -173,7 +173,7 @@ def test_folding_equals_sherpa():
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * theirs.max() / 1e6)
 
 
-# --- what is wrong with files ----------------------------------------------------------------------------------------------
+# What is wrong with files.
 
 
 def sentence(arf, rmf):
@@ -225,7 +225,7 @@ def replaced(path, table, name, values, kind):
 
 
 @pytest.mark.parametrize(
-    ("file", "table", "name", "values", "kind", "said"),
+    ("file", "table", "name", "values", "kind", "words"),
     [
         (
             0,
@@ -270,10 +270,10 @@ def replaced(path, table, name, values, kind):
         (1, "MATRIX", "N_CHAN", np.full((40, 2), 2**31 - 1), "2J", "beyond the 64 of its EBOUNDS"),
     ],
 )
-def test_a_column_that_cannot_be_is_named(tmp_path, file, table, name, values, kind, said):
+def test_a_column_that_cannot_be_is_named(tmp_path, file, table, name, values, kind, words):
     paths = write(tmp_path, dense(np.random.default_rng(2)), variable=False)[:2]
     replaced(paths[file], table, name, values, kind)
-    assert said in sentence(*paths)
+    assert words in sentence(*paths)
 
 
 def test_a_keyword_that_is_no_number_is_named(tmp_path):
@@ -298,7 +298,7 @@ def test_a_response_must_fit_together():
 
 
 @pytest.mark.parametrize(
-    ("area", "share", "e_min", "said"),
+    ("area", "share", "e_min", "words"),
     [
         ([1.0, np.nan], 0.5, [1.0, 2.0], "effective area"),
         ([1.0, -1.0], 0.5, [1.0, 2.0], "effective area"),
@@ -309,9 +309,9 @@ def test_a_response_must_fit_together():
         ([1.0, 1.0], 0.5, [1.0, np.nan], "channels of a response must rise"),
     ],
 )
-def test_a_response_must_hold_numbers_that_can_be(area, share, e_min, said):
+def test_a_response_must_have_possible_numbers(area, share, e_min, words):
     low = np.array([1.0, 2.0])
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=words):
         Response(
             low,
             low + 1,

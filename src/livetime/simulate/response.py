@@ -23,7 +23,7 @@ EDGE_ROUNDING = 1e-4
 FWHM_PER_SIGMA = 2.355
 CENTRAL_68 = (0.16, 0.84)
 
-MIN_PROBABILITY = 1e-7
+MIN_CHANNEL_PROBABILITY = 1e-7
 """Smallest probability of a channel that the analytic response keeps."""
 
 
@@ -201,7 +201,7 @@ def analytic_response() -> Response:
     sigma = np.sqrt(pair_energy**2 * noise**2 + fano * pair_energy * energy)
     below = ndtr((bounds - energy[:, None]) / sigma[:, None])
     share = np.diff(below, axis=1)
-    share[share < MIN_PROBABILITY] = 0
+    share[share < MIN_CHANNEL_PROBABILITY] = 0
 
     area = 600 * np.exp(-(np.log(energy / 1.6) ** 2) / (2 * 0.8**2))
     return Response(edges[:-1], edges[1:], area, csr_array(share), bounds[:-1], bounds[1:])
