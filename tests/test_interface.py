@@ -207,9 +207,10 @@ def test_network_and_references_are_compared(network):
     }
     fixed = {**middle, "segments": 3.0}
     del fixed["rate"]
-    rows = livetime.compare(network, grid={"rate": [200.0, 800.0]}, fixed=fixed, n=2, references=[])
-    assert [row["cell"] for row in rows] == [{"rate": 200.0}, {"rate": 800.0}]
-    assert {row["method"] for row in rows} == {"network"}
+    grid = {"rate": [200.0, 800.0]}
+    compared = livetime.compare(network, grid, fixed, n=2, references=[])
+    assert compared.methods == ["network"]
+    assert [row["cell"] for row in compared.rows] == [{"rate": 200.0}, {"rate": 800.0}]
 
 
 def test_it_works_in_a_folder_that_is_not_the_checkout(demo_run, demo_files, tmp_path):

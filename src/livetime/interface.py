@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from livetime.errors import UserError
+from livetime.progress import say
 
 if TYPE_CHECKING:
     from arviz import InferenceData
     from matplotlib.figure import Figure
 
+    from livetime.check.compare import Comparison
     from livetime.files.finding import Finding
     from livetime.files.observed import ObservedFiles
     from livetime.infer.question import Verdict
@@ -103,12 +105,12 @@ def simulate(experiment: str, seed: int = 1, **truth: float) -> Any:
 def compare(
     network: "Network | str | Path",
     grid: Mapping[str, Sequence[float]],
-    fixed: Mapping[str, float],
+    fixed: Mapping[str, float] | None = None,
     n: int = 100,
     target: str | None = None,
     references: Sequence[str] | None = None,
     seed: int = 2,
-) -> list[dict[str, Any]]:
+) -> "Comparison":
     """Compare a network with the references on simulations with known parameters.
 
     Arguments:
@@ -121,7 +123,8 @@ def compare(
         seed: of the simulations and of all draws.
 
     Returns:
-        a row for each cell and method, with bias, scatter, half-width and coverage.
+        `rows`, one for each cell and method, with bias, scatter, half-width and coverage; and the
+        coverage of each method over all cells, `pooled()`.
     """
     from livetime.check.compare import compare_methods
     from livetime.check.truths import Truths
@@ -132,8 +135,8 @@ def compare(
     run.expect("posterior")
     names = None if references is None else tuple(references)
     chosen = chosen_references(AnswerSettings(references=names), run.simulator)
-    truths = Truths.on_grid(run.simulator.prior, grid, fixed, n, seed)
-    return compare_methods(run, truths, target or next(iter(grid)), chosen).rows
+    truths = Truths.on_grid(run.simulator.prior, grid, fixed or {}, n, seed)
+    return compare_methods(run, truths, target or next(iter(grid)), chosen)
 
 
 @dataclass(frozen=True, repr=False)
@@ -186,6 +189,7 @@ class Network:
         settings = AnswerSettings(draws, seed, names)
         run.question.check(settings, run.simulator)
         cut, x = prepare(run.simulator, observation.observation, observation.files)
+        say(f"observation: {cut.length}")
         return Answer(run.question.answer(run, cut, x, settings))
 
     def _headline(self) -> str:
@@ -193,9 +197,9 @@ class Network:
         takes = f"event files of {modules} module{'s' if modules > 1 else ''}"
         if self.run.simulator.layout.axis.unit == "keV":
             takes = "a spectrum of counts"
-        answers = {"posterior": f"the posterior of {self.prior.dim} parameters"}
-        classes = f"the probability of {', '.join(self.prior.classes)}"
-        what = answers.get(self.run.question.name, classes)
+        what = f"the {self.run.question.name} of {self.prior.dim} parameters"
+        if self.prior.classes:
+            what = f"the probability of {', '.join(self.prior.classes)}"
         return f"Network {self.run.config['name']}: {what} from {takes}"
 
     def _prior_table(self) -> "Table":

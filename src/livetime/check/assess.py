@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from livetime.check.assess_class import assess_class
+from livetime.check.assess_loss import assess_loss
 from livetime.check.assess_posterior import assess_posterior
 from livetime.check.assessment import Assessment, Bank, HeldOut
 from livetime.infer.run import Run
 
 Assess = Callable[[Run, HeldOut, Bank, Sequence[str]], Assessment]
 ASSESSMENTS: dict[str, Assess] = {"posterior": assess_posterior, "class": assess_class}
-"""Question -> how its runs are assessed."""
+"""Question -> how its runs are assessed; another question is assessed by its loss."""
 
 
 def assess(run: Run, held_out: HeldOut, bank: Bank, others: Sequence[str] = ()) -> Assessment:
@@ -21,4 +22,5 @@ def assess(run: Run, held_out: HeldOut, bank: Bank, others: Sequence[str] = ()) 
         bank: gives theta and x that the run was trained on; called for classifiers only.
         others: names of other sources (`robustness.SOURCES`), for posteriors.
     """
-    return ASSESSMENTS[run.question.name](run, held_out, bank, others)
+    assess_question = ASSESSMENTS.get(run.question.name, assess_loss)
+    return assess_question(run, held_out, bank, others)

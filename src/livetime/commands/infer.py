@@ -8,8 +8,8 @@ from livetime.commands.runs import open_run
 from livetime.commands.settings import RunSettings, check_draws, result_folder
 from livetime.config import check
 from livetime.errors import UserError
-from livetime.outputs import new_folder, outputs_folder, refuse_existing, stamp
-from livetime.progress import say
+from livetime.interface import Network
+from livetime.outputs import outputs_folder, refuse_existing, stamp
 from livetime.settings import ObservationFiles, Reference
 
 
@@ -57,19 +57,13 @@ def infer(settings: InferSettings) -> Path:
     default = outputs_folder() / "infer" / f"{inputs[0].stem}_{stamp()}"
     folder = result_folder(settings.output, default)
     refuse_existing(folder, settings.overwrite, inputs)
-    run = open_run(settings.run)
+    network = Network(open_run(settings.run))
 
-    from livetime.files.observed import open_observation
-    from livetime.infer.instrument import prepare
-    from livetime.infer.question import AnswerSettings
-    from livetime.report.result import print_result, save
+    from livetime.files.observed import ObservedFiles, open_observation
+    from livetime.report.result import print_result
 
-    asked = AnswerSettings(settings.draws, settings.seed, reference.names)
-    run.question.check(asked, run.simulator)
-    observation, x = prepare(run.simulator, open_observation(files), files)
-    with new_folder(folder, settings.overwrite, [*inputs, run.folder]) as aside:
-        say(f"observation: {observation.length}")
-        result = run.question.answer(run, observation, x, asked)
-        save(result, aside)
-    print_result(result)
+    observation = ObservedFiles(files, open_observation(files))
+    answer = network.infer(observation, settings.draws, settings.seed, reference.names)
+    answer.save(folder, settings.overwrite)
+    print_result(answer.result)
     return folder

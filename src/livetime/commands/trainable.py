@@ -41,7 +41,7 @@ def _refuse_question(
 ) -> None:
     """Refuse an estimator of parameters for a prior with classes."""
     classes = simulator.prior.classes
-    if classes and module.estimator.target != "class":
+    if classes and module.estimator.question != "class":
         kind = settings.estimator["_target_"].rpartition(".")[-1]
         raise UserError(
             "estimator",
@@ -61,7 +61,7 @@ def _refuse_batches(
 
     n = settings.simulations
     labels = None
-    if module.estimator.target == "class":
+    if module.estimator.question == "class":
         labels = simulator.theta(0, n, settings.seed)[:, -1].astype(int)
     names = list(simulator.prior.classes)
     for fold in range(training.folds):

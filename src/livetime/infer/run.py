@@ -122,9 +122,7 @@ class Run:
     @cached_property
     def question(self) -> Question:
         """Find what the networks were trained to answer."""
-        estimator = self.members[0].estimator
-        learned = getattr(estimator, "question", None) or estimator.target
-        return find_question({"theta": "posterior"}.get(learned, learned))
+        return find_question(self.members[0].estimator.question)
 
     def expect(self, name: str) -> None:
         """Refuse a run that answers another question.

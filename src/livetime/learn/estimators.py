@@ -22,8 +22,9 @@ class Estimator(nn.Module, ABC):
     A new model is one class with this contract and one YAML file under `configs/estimator`.
     """
 
-    target: ClassVar[Literal["theta", "class"]] = "theta"
-    """What it learns: the parameters in sampling coordinates, or the number of the class."""
+    question: ClassVar[str] = "posterior"
+    """What it answers, see `infer.question`; for `class` it learns the number of the class, else
+    the parameters in sampling coordinates."""
 
     @abstractmethod
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
@@ -165,7 +166,7 @@ class Classifier(Estimator):
         class_weights: of each class's loss, scaled to a mean of one; null for none.
     """
 
-    target = "class"
+    question = "class"
     weights: Tensor
 
     def __init__(

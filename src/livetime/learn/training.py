@@ -107,7 +107,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
         module = LitEstimator(member.estimator, member.shapes, asdict(t))
     target = (
         theta[:, -1:]
-        if module.estimator.target == "class"
+        if module.estimator.question == "class"
         else theta[:, : len(member.shapes["low"])]
     )
     data = BankDataModule(

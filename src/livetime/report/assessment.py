@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from livetime.check.assess_loss import LossAssessment
 from livetime.check.assessment import Assessment
 from livetime.outputs import write_json
 from livetime.progress import progress
@@ -42,6 +43,19 @@ class Show:
     tables: Callable[[Any], dict[str, Table]]
 
 
+def _loss_lines(found: LossAssessment) -> list[str]:
+    """Word the held-out loss."""
+    return [f"held-out loss {found.loss:.4g} on {len(found.losses)} simulations"]
+
+
+def _no_figures(found: LossAssessment) -> dict[str, Draw]:
+    return {}
+
+
+def _no_tables(found: LossAssessment) -> dict[str, Table]:
+    return {}
+
+
 SHOWS = {
     "posterior": Show(
         assessment_posterior.posterior_lines,
@@ -53,6 +67,7 @@ SHOWS = {
         assessment_class.class_figures,
         assessment_class.class_tables,
     ),
+    "loss": Show(_loss_lines, _no_figures, _no_tables),
 }
 """Question -> how its assessments are shown. A new question is one file and one entry here."""
 

@@ -52,9 +52,7 @@ def class_figures(found: ClassAssessment) -> dict[str, Callable[[], Figure]]:
     return figures
 
 
-def _sample_figures(
-    sample: ClassSample, classes: Sequence[str]
-) -> dict[str, Callable[[], Figure]]:
+def _sample_figures(sample: ClassSample, classes: Sequence[str]) -> dict[str, Callable[[], Figure]]:
     """List the figures that show what the classes look like."""
     names = sample.layout.names()
     figures: dict[str, Callable[[], Figure]] = {}

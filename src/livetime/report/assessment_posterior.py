@@ -45,9 +45,7 @@ def _name(found: PosteriorAssessment, name: str) -> str:
 
 def _tercile_line(found: PosteriorAssessment, numbers: Mapping[str, Any], level: str) -> str:
     """Word the least and greatest joint coverage of the terciles at one level."""
-    shares = {
-        where: row["coverage"][level]["joint"] for where, _, row in _terciles(found, numbers)
-    }
+    shares = {where: row["coverage"][level]["joint"] for where, _, row in _terciles(found, numbers)}
     least = min(shares, key=shares.__getitem__)
     most = max(shares, key=shares.__getitem__)
     region = f"joint {float(level):.0%} regions"

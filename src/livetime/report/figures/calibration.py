@@ -20,6 +20,7 @@ RANK_BINS = 20
 MAP_LIMIT = 4
 """Binomial standard deviations at the ends of the colour scale of a coverage map."""
 
+
 def parameter_words(calibration: Calibration) -> dict[str, str]:
     """Give the words of each parameter of a calibration, and of the joint region."""
     units = {name: bounds.unit for name, bounds in calibration.prior.ranges.items()}

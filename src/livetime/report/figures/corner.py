@@ -232,9 +232,7 @@ def _pair(
     vertical.show(ax, "y")
 
 
-def _contours(
-    ax: Axes, name: str, surface: tuple[Floats, Floats, Floats], *, filled: bool
-) -> None:
+def _contours(ax: Axes, name: str, surface: tuple[Floats, Floats, Floats], *, filled: bool) -> None:
     """Draw the contours of one method; the surface is x, y and density."""
     heights = levels(surface[2])
     if heights[0] >= heights[1]:
