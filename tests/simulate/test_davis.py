@@ -196,8 +196,8 @@ def test_davis_equals_sherpa(monkeypatch, mean, index, alpha, fraction, regions,
     """They agree within 1e-3 in groups of 8 channels from 0.5 to 8 keV.
 
     Both get the same A S as one smooth function. sherpa interpolates an ARF between the lower edges
-    of its bins, 2 to 5 eV off, which alone makes 0.6% at the mirror's edge at 2.1 keV. Its sums of p
-    photons lie (p - 1)/2 cells of its grid, 1.8 eV each, too high. A shift of our response imitates
+    of its bins, 2 to 5 eV off, which alone makes 0.6% at the mirror's edge at 2.1 keV. Its sums of
+    p photons lie (p - 1)/2 cells of its grid, 1.8 eV each, too high. A shift of our response imitates
     that; without it the two differ by up to 3e-3. sherpa takes A S for the single photons that a
     share g0 per photon leaves; ours is the same with A S/g0 and alpha g0.
     """

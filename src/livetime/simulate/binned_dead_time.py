@@ -83,15 +83,15 @@ def _still_blind(length, n, tau, share, bits, tail):  # type: ignore[no-untyped-
 
 
 @njit(nogil=True, cache=True)
-def _add_counts(values, repeat, dt, scale, offset, tau, rng, counts):  # type: ignore[no-untyped-def]
-    """Add the recorded events of one detector, which sees `scale values + offset`, to `counts`.
+def _add_counts(values, repeat, dt, scale, offset, tau, rng, out):  # type: ignore[no-untyped-def]
+    """Add the recorded events of one detector, which sees `scale values + offset`, to `out`.
 
     The bins have the width dt, and each value of the rate covers `repeat` of them.
     """
     bits = rng.bit_generator
     blind = 0.0
     tail = np.empty(_TAIL_SIZE)
-    for k in range(len(counts)):
+    for k in range(len(out)):
         if blind >= dt:
             blind -= dt
             continue
@@ -102,7 +102,7 @@ def _add_counts(values, repeat, dt, scale, offset, tau, rng, counts):  # type: i
         if n > 0 and tau > 0:
             share = min(1.0, n * tau / length)
             lost, blind = _still_blind(length, n, tau, share, bits, tail)
-        counts[k] += n - lost
+        out[k] += n - lost
 
 
 def draw_counts(

@@ -110,10 +110,11 @@ def read_response(arf: str | Path, rmf: str | Path) -> Response:
     matrix = _matrix(rows, first, len(bounds.data), notes)
     e_min = bounds.numbers("E_MIN", "keV")
     e_max = bounds.numbers("E_MAX", "keV")
-    names = [str(rows.header.get(key) or "").strip() for key in ("TELESCOP", "INSTRUME")]
+    telescope = str(rows.header.get("TELESCOP") or "").strip()
+    instrument = str(rows.header.get("INSTRUME") or "").strip()
     content = (low, high, specresp, matrix, e_min, e_max, first)
     try:
-        return Response(*content, *names, notes=tuple(notes))
+        return Response(*content, telescope, instrument, tuple(notes))
     except ValueError as error:
         problem = f"cannot be used: {error}"
         remedy = "take the files that the mission's software made"
