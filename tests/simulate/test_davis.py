@@ -197,9 +197,9 @@ def test_davis_equals_sherpa(monkeypatch, mean, index, alpha, fraction, regions,
 
     Both get the same A S as one smooth function. sherpa interpolates an ARF between the lower edges
     of its bins, 2 to 5 eV off, which alone makes 0.6% at the mirror's edge at 2.1 keV. Its sums of
-    p photons lie (p - 1)/2 cells of its grid, 1.8 eV each, too high. A shift of our response imitates
-    that; without it the two differ by up to 3e-3. sherpa takes A S for the single photons that a
-    share g0 per photon leaves; ours is the same with A S/g0 and alpha g0.
+    p photons lie (p - 1)/2 cells of its grid, 1.8 eV each, too high. A shift of our response
+    imitates that; without it the two differ by up to 3e-3. sherpa takes A S for the single photons
+    that a share g0 per photon leaves; ours is the same with A S/g0 and alpha g0.
     """
     models = pytest.importorskip("sherpa.astro.models", reason="sherpa is not installed")
     monkeypatch.setattr(pileup, "analytic_response", lambda: shifted(SHERPA_CELL / 2))
