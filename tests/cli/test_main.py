@@ -456,6 +456,7 @@ def test_doctor_writes_all_that_it_tells(capsys, elsewhere, event_files):
         "action",
         "effect",
         "file",
+        "corrected",
     }
     assert told["files"][0]["facts"]["events"] == 100
     assert told["versions"]["livetime"]

@@ -141,7 +141,7 @@ class _Spectrum:
         if rows != 1:
             problem = f"contains {rows} spectra, one in each row (type II)"
             raise UserError(str(self.table.path), problem, ONE_SPECTRUM)
-        return self.table.raw(name)[0].astype(np.float64)
+        return np.asarray(self.table.raw(name)[0], dtype=np.float64)
 
     def quantity(self, name: str, default: float | None) -> Floats | None:
         """Read what OGIP allows as a column or as a keyword."""
