@@ -39,7 +39,7 @@ def test_evaluate(trained, capsys, tmp_path):
 
 
 def test_a_damaged_run_is_named_with_its_remedy(trained, capsys, tmp_path):
-    def said_of(change) -> str:
+    def refusal_of(change) -> str:
         copy = shutil.copytree(trained("demo"), tmp_path / "run")
         change(copy)
         said = refused(capsys, "evaluate", f"run={copy}", "n=100", f"output={tmp_path}/answer")
@@ -58,12 +58,12 @@ def test_a_damaged_run_is_named_with_its_remedy(trained, capsys, tmp_path):
             json.dumps({**seen, "low": seen["high"], "high": seen["low"]})
         )
 
-    assert "best.ckpt holds weights that are not finite; train again" in said_of(not_finite)
-    assert "training_range.json does not fit" in said_of(exchanged)
-    assert "width.json is damaged" in said_of(
-        lambda copy: (copy / "width.json").write_text('{"width": 1' + 400 * "0" + "}")
+    assert "weights that are not finite; train again" in refusal_of(not_finite)
+    assert "training_range.json does not fit" in refusal_of(exchanged)
+    assert "inflation.json is damaged" in refusal_of(
+        lambda copy: (copy / "inflation.json").write_text('{"inflation": 1' + 400 * "0" + "}")
     )
-    assert "0 of 1 members that its config.json asks for; train again" in said_of(
+    assert "0 of 1 members of its config.json; train again" in refusal_of(
         lambda copy: shutil.rmtree(copy / "member_0")
     )
     assert not (tmp_path / "answer").exists()

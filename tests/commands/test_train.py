@@ -81,7 +81,10 @@ def test_folds_are_members_and_their_scatter_is_recorded(folder, capsys):
         (["experiment=qpo_whittle", "training.batch_size=300"], "training.batch_size is 300"),
         (["experiment=qpo_whittle", "estimator=mdn", "training.pca=1000"], "training.pca is 1000"),
         (["experiment=qpo_whittle", "estimator/net=cnn", "training.pca=5"], "estimator/net=mlp"),
-        (["experiment=qpo_whittle", "training.folds=3", "training.members=2"], "set one of them to 1"),
+        (
+            ["experiment=qpo_whittle", "training.folds=3", "training.members=2"],
+            "set one of them to 1",
+        ),
         (["experiment=demo", "estimator=classifier"], "prior.classes"),
         (
             ["experiment=qpo_cnn", "prior.classes.continuum.qpo_rms=-1"],
