@@ -57,13 +57,14 @@ class ClassResult:
         observed = physical_values(self.run.simulator, self.x)
         dims = {name: [layout.axis.name] for name in layout.spectra}
         coords = {layout.axis.name: layout.axis.values} if dims else {}
-        data = arviz.from_dict(observed_data=observed, coords=coords, dims=dims)
+        data: Any = arviz.from_dict(observed_data=observed, coords=coords, dims=dims)
         for block in layout.blocks:
             data.observed_data[block.name].attrs["units"] = block.unit
         classes = {name: json.dumps(dict(p)) for name, p in self.probabilities.items()}
         trust = int(self.verdict.trust)
         data.attrs = {"verdict": self.verdict.sentence, "trust": trust, **classes}
-        return data
+        groups: arviz.InferenceData = data
+        return groups
 
     def summary(self) -> dict[str, Any]:
         """List all numbers and sentences in plain types, for summary.json."""
@@ -114,9 +115,10 @@ class ClassQuestion:
         """Find the probability of each class by every method; see `Question.answer`."""
         found = {"network": run.probabilities(x)[0]}
         test: dict[str, float] = {}
+        row = np.asarray(x, dtype=np.float64)
         for name, classifier in _stored_classifiers(run).items():
-            found[name] = classifier.probabilities(x[None])[0]
-            test = {**test, **classifier.details(x)}
+            found[name] = classifier.probabilities(row[None])[0]
+            test = {**test, **classifier.details(row)}
 
         classes = list(run.simulator.prior.classes)
         named = {key: dict(zip(classes, p.tolist(), strict=True)) for key, p in found.items()}
@@ -140,7 +142,7 @@ def _verdict(probabilities: Mapping[str, float], reasons: list[str]) -> Verdict:
 
 
 def _stored_classifiers(run: Run) -> dict[str, ReferenceClassifier]:
-    """Read the classifiers without a network of which training left a file.
+    """Read the classifiers without a network that training kept in a file.
 
     Raises:
         UserError: for a damaged file.

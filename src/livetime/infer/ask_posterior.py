@@ -86,7 +86,7 @@ class PosteriorResult:
         predicted = {name: np.stack([row[name] for row in rows]) for name in observed}
 
         axis = simulator.layout.axis
-        data = arviz.from_dict(
+        data: Any = arviz.from_dict(
             posterior=_one_chain(self.samples["network"].physical()),
             posterior_predictive=_one_chain(predicted),
             prior=_one_chain(prior.physical(drawn)),
@@ -95,8 +95,8 @@ class PosteriorResult:
             dims={name: [axis.name] for name in simulator.layout.spectra},
         )
         for name in self.references:
-            draws = arviz.dict_to_dataset(_one_chain(self.samples[name].physical()))
-            data.add_groups({name: draws}, warn_on_custom_groups=False)
+            draws = arviz.from_dict(posterior=_one_chain(self.samples[name].physical()))
+            data.add_groups({name: draws.posterior}, warn_on_custom_groups=False)
 
         units = {name: r.unit for name, r in prior.parameters.items()}
         blocks = {block.name: block.unit for block in simulator.layout.blocks}
@@ -105,7 +105,8 @@ class PosteriorResult:
             for name in data[group].data_vars:
                 data[group][name].attrs["units"] = words[name]
         data.attrs = self._attributes()
-        return data
+        groups: arviz.InferenceData = data
+        return groups
 
     def _attributes(self) -> dict[str, Any]:
         """Word what the draws are of, in types that a netCDF file takes."""

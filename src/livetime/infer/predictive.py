@@ -146,7 +146,7 @@ def physical_values(simulator: Simulator, x: Floats) -> dict[str, Floats]:
     """
     layout = simulator.layout
     own = simulator.raw(x)
-    out = {}
+    out: dict[str, Floats] = {}
     for name, part in layout.slices.items():
         # A detector's covariates, and what follows from them, stand after the summary's own vector.
         values = own[part] if part.stop <= len(own) else np.asarray(x[part], dtype=np.float64)
@@ -214,7 +214,8 @@ def _noise_level(
         return np.full(len(frequency), np.nan)
     rates = [value[0] for name, value in values.items() if name.startswith("rate_")]
     recorded = float(np.mean(rates))
-    return detector.operating_point(recorded, frequency, simulator.summary.dt, {}).noise
+    point = detector.operating_point(recorded, frequency, simulator.summary.dt, {})
+    return np.asarray(point.noise)
 
 
 def _counts_table(simulator: Any, x: Floats, covariates: Mapping[str, float]) -> dict[str, Floats]:
