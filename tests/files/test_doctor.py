@@ -1,4 +1,4 @@
-"""The doctor finds each finding that was put in, with its number, and nothing in a clean file; files are read as stingray reads them."""
+"""The doctor finds each fault that was put in, with its number, and nothing in a clean file."""
 
 import json
 import warnings
@@ -37,7 +37,7 @@ def findings(path, **options):
 
 
 def dead(rate, span, tau=2.5e-3, seed=0):
-    """Events of a constant rate behind a non-paralyzable dead time: after each the next follows tau plus an exponential wait."""
+    """Events of a constant rate behind a non-paralyzable dead time."""
     times = np.cumsum(tau + np.random.default_rng(seed).exponential(1 / rate, int(3 * rate * span)))
     return times[times < span]
 
@@ -57,7 +57,7 @@ def test_what_the_writer_writes_is_clean(tmp_path, rate, suffix):
 
 
 def spoiled(path, what):
-    """A NuSTAR file with 10 counts/s for 64 s and one finding, and what the doctor must say of it."""
+    """A NuSTAR file with 10 counts/s for 64 s and one fault, its code, and words of its finding."""
     rng, times = np.random.default_rng(1), uniform()
     order = np.arange(640)
     if what == "unsorted":
@@ -285,7 +285,7 @@ def nicer(path, off=False, hot=False):
 
 class TestDetectors:
     def test_dead_time_is_of_each_detector(self, tmp_path):
-        """Events of 56 detectors may be as close as they like; the dead time is that of the column DEADTIME."""
+        """Events of 56 detectors may be close; the dead time is that of the column DEADTIME."""
         found = diagnose(str(nicer(tmp_path / "a.evt")))
         assert found.code == 0
         assert found.facts["dead_time"] == pytest.approx(2e-5)
@@ -473,6 +473,16 @@ def test_float32_times_that_resolve_nothing_are_refused(tmp_path):
         "32-bit numbers, which resolve 8 s, but power spectra need 0.1 s"
         in findings(path)["refused"].text
     )
+
+
+def test_the_precision_of_float32_times_is_that_of_the_column_before_timezero(tmp_path):
+    """64 s in 32 bits resolve 4 microseconds, whatever TIMEZERO is added in double precision."""
+    keys = {"TIMEZERO": 8e7}
+    path = make(tmp_path / "a.evt", uniform(), kind="E", header=keys)
+    found = findings(path)
+    assert "refused" not in found
+    assert "32-bit numbers, which resolve 3.81e-06 s" in found["coarse_times"].text
+    assert read_events(path).info["exposure"] == 64.0
 
 
 def test_a_band_without_pi_is_refused_and_without_a_band_not(tmp_path):

@@ -1,4 +1,4 @@
-"""Energies of events: those of stingray where it tells them, and a refusal in one sentence where nothing does."""
+"""Energies of events are those of stingray; where nothing gives them, the file is refused."""
 
 import warnings
 from pathlib import Path

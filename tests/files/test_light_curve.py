@@ -1,4 +1,4 @@
-"""A bright source passed through another detector: what thinning, drawing and dead time do to it, and files that cannot be used."""
+"""A bright source in another detector: thinning, drawing, dead time, and unusable files."""
 
 from pathlib import Path
 
@@ -124,7 +124,7 @@ def test_a_list_cannot_be_made_brighter():
         source.through(DeadTime(2, 0.0), 0.51 * source.rate, np.random.default_rng(0))
 
 
-# --- light curves ----------------------------------------------------------------------------------------------------------
+# Light curves.
 
 
 def test_events_of_a_light_curve_follow_its_rate_and_leave_its_gaps(tmp_path):

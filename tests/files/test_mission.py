@@ -1,4 +1,4 @@
-"""The table of missions: each row is found by what its files say, and agrees with stingray where that has the number."""
+"""The table of missions: each row is found by what its files say, and agrees with stingray."""
 
 import numpy as np
 import pytest

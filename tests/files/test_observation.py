@@ -1,4 +1,4 @@
-"""Laws of event files: what is written is read back, findings are refused in one sentence or mended and counted."""
+"""Laws of event files: what is written is read, and faults are refused, or corrected and counted."""
 
 import gzip
 import json
@@ -260,7 +260,7 @@ class TestGoodTime:
         assert any("2 tables of good time intervals" in note for note in found.notes)
 
     def test_an_empty_table_is_no_statement(self, tmp_path):
-        """A table without rows is of a detector that was off: the good time is that of the other."""
+        """A table without rows is of a detector that was off: the other gives the good time."""
         gtis = {"GTI1": [(0, 30), (40, 64)], "GTI5": []}
         found = get(make(tmp_path / "a.evt", gtis=gtis), segment_size=8.0)
         np.testing.assert_allclose(found.events.gti, [[0, 30], [40, 64]])
@@ -559,7 +559,7 @@ class TestRefusals:
 
 
 class TestMending:
-    """Each finding is mended, counted, and said; the events are then those of the file without it."""
+    """Each fault is corrected and counted; the events are then those of the file without it."""
 
     @staticmethod
     def mended(found, expected):

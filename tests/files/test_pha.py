@@ -1,4 +1,4 @@
-"""Laws of spectra: a quantity is the same as keyword or column, and a file is what it says it is."""
+"""Laws of spectra: keyword and column are the same, and a file is what it says it is."""
 
 from pathlib import Path
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.io import fits
+from event_files import make
 
 from livetime.errors import UserError
+from livetime.files.observation import read_events
 from livetime.files.spectrum import read_spectrum
 from livetime.files.writing import write_spectrum
-from livetime.infer.instrument import read_observation
+from livetime.infer.instrument import prepare
 from livetime.settings import ObservationFiles
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.photon_spectrum import PhotonSpectrum
@@ -75,7 +77,8 @@ def test_what_is_written_is_read(written):
     assert seen.covariates == {"exposure": TRUTH["exposure"]}
     assert seen.mismatches(SIMULATOR.detector) == ()
     assert seen.background is None
-    _, x = read_observation(SIMULATOR, ObservationFiles(spectrum=str(written / "source.pha")))
+    path = written / "source.pha"
+    _, x = prepare(SIMULATOR, read_spectrum(path), ObservationFiles(spectrum=str(path)))
     assert (x == SIMULATOR.summary(events, SIMULATOR.detector, TRUTH["exposure"])).all()
 
 
@@ -106,29 +109,74 @@ def test_other_frames_are_warned_of(folder):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda p: (p / "arf.fits").unlink(), "arf.fits, which .* names as its ANCRFILE, does not exist"),
-        (lambda p: edit(p / "source.pha", EXPOSURE=fits.card.Undefined()), "has EXPOSURE = None, but must be a positive number"),
-        (lambda p: edit(p / "source.pha", RESPFILE="none"), "names no RESPFILE; give observation.rmf"),
+        (
+            lambda p: (p / "arf.fits").unlink(),
+            "arf.fits, which .* names as its ANCRFILE, does not exist",
+        ),
+        (
+            lambda p: edit(p / "source.pha", EXPOSURE=fits.card.Undefined()),
+            "has EXPOSURE = None, but must be a positive number",
+        ),
+        (
+            lambda p: edit(p / "source.pha", RESPFILE="none"),
+            "names no RESPFILE; give observation.rmf",
+        ),
         (lambda p: edit(p / "source.pha", TELESCOP="XMM"), "is of TELESCOP XMM, but"),
-        (lambda p: edit(p / "source.pha", EXPOSURE=0.0), "has EXPOSURE = 0.0, but must be a positive number"),
-        (lambda p: edit(p / "source.pha", EXPOSURE=1.0), "source.pha cannot be used: exposure is 1.0 s, in which no frame of 3.2 s fits"),
+        (
+            lambda p: edit(p / "source.pha", EXPOSURE=0.0),
+            "has EXPOSURE = 0.0, but must be a positive number",
+        ),
+        (
+            lambda p: edit(p / "source.pha", EXPOSURE=1.0),
+            "source.pha cannot be used: exposure is 1.0 s, in which no frame of 3.2 s fits",
+        ),
         (lambda p: edit(p / "source.pha", EXPOSURE=1e12), "no observation lasts more than"),
-        (lambda p: edit(p / "source.pha", DETCHANS="many"), "DETCHANS = 'many', but must be a number"),
-        (lambda p: edit(p / "source.pha", BACKFILE="source.pha"), "is the spectrum itself, not its background"),
+        (
+            lambda p: edit(p / "source.pha", DETCHANS="many"),
+            "DETCHANS = 'many', but must be a number",
+        ),
+        (
+            lambda p: edit(p / "source.pha", BACKFILE="source.pha"),
+            "is the spectrum itself, not its background",
+        ),
         (lambda p: edit(p / "source.pha", RESPFILE="."), "names as its RESPFILE, is not a file"),
-        (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, 1e15)), "counts, but no spectrum has 2147483648 or more"),
-        (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, -1)), "negative or no number"),
+        (
+            lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, 1e15)),
+            "counts, but no spectrum has 2147483648 or more",
+        ),
+        (
+            lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, -1)),
+            "negative or no number",
+        ),
         (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, 0.5)), "not whole numbers"),
-        (lambda p: replaced(p / "source.pha", "COUNTS", np.zeros(1024), "J"), "has no counts from 0.5 to 8 keV"),
-        (lambda p: replaced(p / "source.pha", "CHANNEL", 1 + 2 * np.arange(1024), "J"), "its channels were merged"),
-        (lambda p: replaced(p / "source.pha", "CHANNEL", 5 + np.arange(1024), "J"), "channels 5 to 1028, but the response has 1 to 1024"),
+        (
+            lambda p: replaced(p / "source.pha", "COUNTS", np.zeros(1024), "J"),
+            "has no counts from 0.5 to 8 keV",
+        ),
+        (
+            lambda p: replaced(p / "source.pha", "CHANNEL", 1 + 2 * np.arange(1024), "J"),
+            "its channels were merged",
+        ),
+        (
+            lambda p: replaced(p / "source.pha", "CHANNEL", 5 + np.arange(1024), "J"),
+            "channels 5 to 1028, but the response has 1 to 1024",
+        ),
         (lambda p: replaced(p / "source.pha", "QUALITY", np.full(1024, 5), "J"), "as bad"),
-        (lambda p: replaced(p / "source.pha", "QUALITY", ["bad"] * 1024, "3A"), "has no numbers in column QUALITY"),
-        (lambda p: edit(p / "source.pha", QUALITY="good"), "the keyword QUALITY = 'good', which is no number"),
-        (lambda p: edit(p / "arf.fits", TELESCOP="SWIFT"), "take an ARF and an RMF of one observation"),
+        (
+            lambda p: replaced(p / "source.pha", "QUALITY", ["bad"] * 1024, "3A"),
+            "has no numbers in column QUALITY",
+        ),
+        (
+            lambda p: edit(p / "source.pha", QUALITY="good"),
+            "the keyword QUALITY = 'good', which is no number",
+        ),
+        (
+            lambda p: edit(p / "arf.fits", TELESCOP="SWIFT"),
+            "take an ARF and an RMF of one observation",
+        ),
         (lambda p: (p / "rmf.fits").write_bytes(b"no"), "rmf.fits cannot be read as a FITS file"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_used_is_refused(folder, spoil, said):
     spoil(folder)
     with pytest.raises(UserError, match=said) as refusal:
@@ -169,10 +217,12 @@ def test_rates_light_curves_and_events_are_refused(folder):
         read_spectrum(folder / "rates.pha")
     with pytest.raises(UserError, match="has no table SPECTRUM"):
         read_spectrum(folder / "arf.fits")
-    with pytest.raises(UserError, match="a file of events, but the run takes spectra"):
-        read_observation(SIMULATOR, ObservationFiles(path=("a.evt",)))
+    spectrum = read_spectrum(folder / "source.pha")
     with pytest.raises(UserError, match=r"observation.band is of events"):
-        read_observation(SIMULATOR, ObservationFiles(spectrum="a.pha", band=(1.0, 2.0)))
+        prepare(SIMULATOR, spectrum, ObservationFiles(spectrum="a.pha", band=(1.0, 2.0)))
+    events = read_events(make(folder / "a.evt"))
+    with pytest.raises(UserError, match="is of events, but the run takes spectra"):
+        prepare(SIMULATOR, events, ObservationFiles(path=("a.evt",)))
 
 
 @pytest.mark.parametrize("option", ["grades", "annuli"])

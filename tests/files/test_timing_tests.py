@@ -1,7 +1,7 @@
-"""Laws of the tests on event times: no alarm on Poisson noise, and the right number where a finding was put in.
+"""Laws of the tests on event times: no alarm on Poisson noise, the right number for a fault.
 
-False alarms are rarer than ALPHA = 1e-5 a file and test: among the 60 files here one would appear in fewer than 1 of 300 runs, and the
-seeds are fixed.
+False alarms are rarer than ALPHA = 1e-5 a file and test: among the 60 files here one would appear
+in fewer than 1 of 300 runs, and the seeds are fixed.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ def test_nothing_is_found_in_poisson_noise(rate, seed):
 
 
 def test_a_strongly_variable_source_is_no_step_and_no_switched_detector():
-    """Log-normal rate with an rms of .5 between .1 and 5 Hz: detectors share it, so that it says nothing of them."""
+    """Log-normal rate with an rms of 0.5 between 0.1 and 5 Hz, which all detectors share."""
     rng = np.random.default_rng(1)
     f = np.fft.rfftfreq(2**14, 1 / 16)
     noise = np.where((f > 0.1) & (f < 5), rng.normal(size=len(f)) + 1j * rng.normal(size=len(f)), 0)
@@ -196,12 +196,13 @@ class TestLines:
             *self.modulated(1, 40, lambda t: (1 + 0.5 * np.sin(2 * np.pi * frequency * t)) / 2)
         )
         assert [line.frequency for line in found] == [pytest.approx(frequency, abs=1 / 2000)]
-        # Leahy's power is N a^2/2 on a noise of 2; a frequency between two bins loses up to 59%, binning by 1/2048 s another sinc^2
+        # Leahy's power is N a^2/2 on a noise of 2. A frequency between two bins loses up to 59%,
+        # binning by 1/2048 s another sinc^2.
         expected = 20 * 2000 * 0.25 / 4 * np.sinc(frequency / 2048) ** 2
         assert 0.3 * expected < found[0].power < 1.5 * expected
 
     def test_a_qpo_is_none(self):
-        """An oscillation at 5 Hz with a quality factor of 20, and red noise: smooth over 128 bins of 1/2000 Hz."""
+        """An oscillation at 5 Hz with a quality factor of 20, and red noise, is smooth."""
         rng, dt, n = np.random.default_rng(2), 1 / 64, 128_000
         f = np.fft.rfftfreq(n, dt)
         shape = 1 / ((f - 5) ** 2 + 0.125**2) + 3 / (f + 0.01) ** 2
@@ -223,7 +224,7 @@ class TestLines:
 
 @pytest.mark.parametrize("frequency", [80.0, 150.0])
 def test_frame_times_alias_where_the_doctor_says(frequency):
-    """A sine of f above half of the readout frequency F is seen at F - f, and F itself is a line: Leahy power 2 N, all photons in phase."""
+    """A sine of f above half of the readout frequency F is seen at F - f, and F itself is a line."""
     frame, span, rng = 5e-3, 512, np.random.default_rng(16)
     times = rng.uniform(0, span, 400_000)
     times = times[rng.random(len(times)) < (1 + np.sin(2 * np.pi * frequency * times)) / 2]

@@ -14,7 +14,7 @@ HEADER = {
 
 
 def uniform(seed=0, n=640, span=64.0, start=0.0, rng=None):
-    """Event times that are uniform, save that none follows another within 3 ms, as NuSTAR has them."""
+    """Event times that are uniform, but never within 3 ms of another, as those of NuSTAR."""
     rng = rng or np.random.default_rng(seed)
     return start + np.sort(rng.uniform(0, span - 3e-3 * n, n)) + 3e-3 * np.arange(n)
 
@@ -35,7 +35,7 @@ def make(
     kind="D",
     extra=(),
 ):
-    """An event file with any finding: times and gti are written as they are; a keyword of None is left out."""
+    """An event file with any fault: times and gti are written as they are; None is left out."""
     times = uniform() if times is None else np.asarray(times, dtype=float)
     keys = fits.Header(
         {key: value for key, value in {**HEADER, **dict(header)}.items() if value is not None}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from livetime.errors import UserError
 from livetime.files.finding import Finding, plural
 from livetime.files.fits import MEMORY, Table, fits_tables, seconds
+from livetime.simulate.fits_units import unit_factor
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -180,14 +181,21 @@ def _photons(table: Table, findings: list[Finding]) -> Mask:
 
 
 def _precision(table: Table, times: Floats, findings: list[Finding]) -> float:
-    """Find the smallest difference of times in s that the column can store."""
-    stored = table.raw("TIME")[:1].dtype
-    largest = float(np.abs(times).max())
+    """Find the smallest difference of times in s that the column can store.
+
+    It is that of the numbers in the column, to which TIMEZERO is added in double precision.
+    """
+    raw = table.raw("TIME")
+    stored = raw[:1].dtype
+    in_sum = float(np.spacing(np.abs(times).max()))
     is_float = stored.kind == "f"
     if is_float and stored.itemsize == 8:
-        return float(np.spacing(largest))
+        return in_sum
 
-    precision = float(np.spacing(np.float32(largest))) if is_float else 1.0
+    unit = unit_factor(table.unit("TIME") or "s", "s") or 1.0
+    largest = np.float32(np.nanmax(np.abs(raw[np.isfinite(raw)])))
+    in_column = unit * (float(np.spacing(largest)) if is_float else 1.0)
+    precision = max(in_column, in_sum)
     text = f"times are stored as {8 * stored.itemsize}-bit numbers, which resolve {precision:.3g} s"
     if precision > MAX_PRECISION:
         raise UserError(
