@@ -1,4 +1,4 @@
-"""Laws of event files: what is written is read, and faults are refused, or corrected and counted."""
+"""Laws of event files: what is written is read; faults are refused, or corrected and counted."""
 
 import gzip
 import json

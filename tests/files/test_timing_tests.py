@@ -224,7 +224,7 @@ class TestLines:
 
 @pytest.mark.parametrize("frequency", [80.0, 150.0])
 def test_frame_times_alias_where_the_doctor_says(frequency):
-    """A sine of f above half of the readout frequency F is seen at F - f, and F itself is a line."""
+    """A sine of f above half of the readout frequency F is seen at F - f; F itself is a line."""
     frame, span, rng = 5e-3, 512, np.random.default_rng(16)
     times = rng.uniform(0, span, 400_000)
     times = times[rng.random(len(times)) < (1 + np.sin(2 * np.pi * frequency * times)) / 2]
