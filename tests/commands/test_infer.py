@@ -224,7 +224,7 @@ def test_the_exact_posterior_stands_beside_a_run_of_whittles_detector(trained, c
         capsys, "observe", "experiment=powerlaw_whittle", f"output={tmp_path}/none"
     )
     assert not list(tmp_path.iterdir())
-    words = ["experiment=powerlaw_mdn", "take simulator timing", "truth.segments=3", "truth.rate=300"]
+    words = ["experiment=powerlaw_mdn", "detector=ideal", "truth.segments=3", "truth.rate=300"]
     files = run(capsys, "observe", *words, f"output={tmp_path}/mine")
     answer = run(
         capsys,
