@@ -166,7 +166,7 @@ def test_the_root_of_a_command_is_its_settings(compose, command):
 
 
 def test_what_the_experiments_promise(compose):
-    """Issue 2: ranges, segments and modules of deadtime_npe and deadtime_npe_single."""
+    """Ranges, segments and modules of deadtime_npe and deadtime_npe_single."""
     for name, modules, lowest in (("deadtime_npe", 2, 20), ("deadtime_npe_single", 1, 5)):
         simulator = build_simulator()(compose(f"experiment={name}"))
         ranges = {k: (r.low, r.high) for k, r in simulator.prior.ranges.items()}
@@ -216,7 +216,7 @@ def test_presets_of_missions_are_what_is_known_of_their_files(compose, name):
 
 
 def test_one_experiment_is_for_any_of_them(compose):
-    """Issue 3: its box holds the presets that are read out event by event, and rates that reach five dead times."""
+    """Its box contains the presets that list single events, and rates up to five a dead time."""
     simulator = build_simulator()(compose("experiment=deadtime_npe_any"))
     ranges = {k: (r.low, r.high) for k, r in simulator.prior.ranges.items()}
     assert ranges["rate"] == (5, 3000)

@@ -10,7 +10,8 @@ from livetime import progress as progress_module
 from livetime.progress import progress, say
 
 LINE = re.compile(
-    r"^(?P<label>[\w ]+): (?P<done>\d+)/(?P<total>\d+) (?P<unit>\w+), (?P<speed>\S+)/s, (?P<left>\S+) s left(; (?P<text>.*))?$"
+    r"^(?P<label>[\w ]+): (?P<done>\d+)/(?P<total>\d+) (?P<unit>\w+), (?P<speed>\S+)/s, "
+    r"(?P<left>\S+) s left(; (?P<text>.*))?$"
 )
 
 
