@@ -207,11 +207,12 @@ def _noise_level(
 ) -> Floats:
     """Find the exact white noise of a constant source at the recorded rate; nan if not known."""
     frequency = simulator.layout.axis.values
+    if simulator.detector.law != "dead time":
+        return np.full(len(frequency), np.nan)
+
     # The noise is that of all events, of the source or of the background.
     params = {**covariates, "background_share": 0.0, "rate": 0.0}
     detector = simulator.detector.at(params)
-    if detector.law != "dead time":
-        return np.full(len(frequency), np.nan)
     rates = [value[0] for name, value in values.items() if name.startswith("rate_")]
     recorded = float(np.mean(rates))
     point = detector.operating_point(recorded, frequency, simulator.summary.dt, {})
