@@ -18,6 +18,7 @@ class Quantity:
         symbol: its symbol in mathtext, without dollars; empty for none.
         unit: its unit as a prior writes it, such as `counts/s`; empty for none.
         factor: by which a physical value is multiplied to have this unit.
+        power: power of ten that the unit is multiplied by on an axis.
 
     >>> rms = Quantity("QPO rms", r"\\sigma", "%", 100.0)
     >>> rms.text
@@ -30,6 +31,7 @@ class Quantity:
     symbol: str = ""
     unit: str = ""
     factor: float = 1.0
+    power: int = 0
 
     @property
     def text(self) -> str:
@@ -40,7 +42,12 @@ class Quantity:
     def axis(self) -> str:
         """Give the label of an axis: the symbol, or else the name, and the unit."""
         name = f"${self.symbol}$" if self.symbol else self.words
-        return f"{name} ({unit_math(self.unit)})" if self.unit else name
+        unit = unit_math(self.unit, self.power)
+        return f"{name} ({unit})" if unit else name
+
+    def scaled(self, power: int) -> "Quantity":
+        """Give the same with values in units of a power of ten."""
+        return replace(self, factor=self.factor * 10.0**-power, power=power)
 
     @property
     def long_axis(self) -> str:
@@ -132,17 +139,17 @@ def _subscript(component: str) -> str:
 # Units.
 
 
-def _factors(unit: str) -> tuple[str, list[tuple[str, int]]]:
-    """Split `1e22/cm^2` into a power of ten, `22`, and factors with their exponents."""
-    ten = ""
+def _factors(unit: str) -> tuple[int, list[tuple[str, int]]]:
+    """Split `1e22/cm^2` into a power of ten, 22, and factors with their exponents."""
+    ten = 0
     factors: list[tuple[str, int]] = []
     for place, part in enumerate(unit.split("/")):
         base, _, power = part.partition("^")
         exponent = int(power or 1) * (1 if place == 0 else -1)
         match = re.fullmatch(r"1e(\d+)", base)
         if match:
-            ten = match[1]
-        elif base != "1":
+            ten = int(match[1])
+        elif base not in ("1", ""):
             factors.append((base, exponent))
     return ten, factors
 
@@ -154,23 +161,29 @@ def unit_text(unit: str) -> str:
     ('10²² cm⁻²', 'counts s⁻¹', '%')
     """
     ten, factors = _factors(unit)
-    words = [f"10{ten.translate(SUPERSCRIPTS)}"] if ten else []
+    words = [power_of_ten(ten)] if ten else []
     for base, exponent in factors:
         power = "" if exponent == 1 else str(exponent).translate(SUPERSCRIPTS)
         words.append(base + power)
     return " ".join(words)
 
 
-def unit_math(unit: str) -> str:
+def unit_math(unit: str, power: int = 0) -> str:
     r"""Word a unit for the label of an axis.
 
-    >>> unit_math("1/Hz")
-    '$\\mathrm{Hz}^{-1}$'
+    Arguments:
+        unit: as a prior writes it.
+        power: power of ten that it is multiplied by.
+
+    >>> unit_math("1/Hz"), unit_math("", 3)
+    ('$\\mathrm{Hz}^{-1}$', '$10^{3}$')
     """
     ten, factors = _factors(unit)
+    ten += power
     if not ten and all(exponent == 1 for _, exponent in factors):
         return unit
 
+    factors = [("ph" if base == "photons" else base, exponent) for base, exponent in factors]
     words = [f"10^{{{ten}}}"] if ten else []
     for base, exponent in factors:
         power = "" if exponent == 1 else f"^{{{exponent}}}"

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from livetime.report import words
 from livetime.report.figures import scales
 from livetime.report.style import GREY, PAGE, look, styled
-from livetime.simulate.prior import Range, Samples
+from livetime.simulate.prior import Prior, Range, Samples
 
 Floats = NDArray[np.float64]
 MASSES = (0.68, 0.95)
@@ -23,6 +23,12 @@ MASSES = (0.68, 0.95)
 BINS = 48
 SMOOTHING = 2.0
 """Standard deviation, in bins, of the Gaussian that smooths a histogram."""
+GAPS = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
+"""White space between panels: in inches, and as a share of a panel."""
+WIDE = 20.0
+"""Ratio of the edges from which on an axis has ticks at powers of ten."""
+LONG_UNIT = 8
+"""Letters of a unit that fit beside a symbol."""
 PANEL = 1.12
 """Side of a panel in inches, where there are many."""
 
@@ -90,26 +96,28 @@ def corner(samples: Mapping[str, Samples], truth: Mapping[str, float] | None = N
 
     Returns: a figure as wide as a page for four or more parameters.
     """
-    shown = {name: _display(draws) for name, draws in samples.items()}
-    parameters = _parameters(samples, shown)
+    quantities = _quantities(samples)
+    shown = {name: _display(draws, quantities) for name, draws in samples.items()}
+    prior = next(iter(samples.values())).prior
+    parameters = _parameters(prior, quantities, shown)
     inside = {name: theta for name, theta in shown.items() if _within(theta, parameters)}
     beyond = [name for name in shown if name not in inside]
 
     side = _side(len(parameters))
-    figure = Figure((side, side), layout="none")
+    figure = Figure((side, side), layout="constrained")
+    figure.get_layout_engine().set(**GAPS)
     panels = figure.subplots(len(parameters), len(parameters), squeeze=False)
-    figure.subplots_adjust(left=0.11, bottom=0.11, right=0.985, top=0.955, wspace=0.07, hspace=0.07)
-    for (row, column), ax in np.ndenumerate(panels):
-        if row < column:
-            ax.set_visible(False)
-        elif row == column:
+    for (row, column), ax in _lower(panels):
+        if row == column:
             _marginal(ax, row, parameters, inside)
         else:
             _pair(ax, (row, column), parameters, inside)
-    _labels(panels, parameters)
+    _labels(figure, panels, parameters)
 
     if truth:
-        _truth_lines(panels, parameters, _truth(samples, truth))
+        pairs = zip(prior.names, quantities, strict=True)
+        values = [truth.get(name, np.nan) * quantity.factor for name, quantity in pairs]
+        _truth_lines(panels, parameters, values)
     _legend(figure, list(inside), beyond, truth is not None)
     return figure
 
@@ -119,28 +127,45 @@ def _side(count: int) -> float:
     return min(PAGE, max(3.5, PANEL * count + 0.7))
 
 
-def _units(prior_of: Samples) -> dict[str, str]:
-    return {name: bounds.unit for name, bounds in prior_of.prior.ranges.items()}
+def _lower(panels: NDArray[np.object_]) -> list[tuple[tuple[int, int], Axes]]:
+    """List the panels on and below the diagonal, and remove the others."""
+    kept = []
+    for (row, column), ax in np.ndenumerate(panels):
+        if row < column and ax.figure is not None:
+            ax.remove()
+        elif row >= column:
+            kept.append(((row, column), ax))
+    return kept
 
 
-def _quantities(draws: Samples) -> list[words.Quantity]:
-    units = _units(draws)
-    return [words.quantity(name, units) for name in draws.prior.names]
+def _quantities(samples: Mapping[str, Samples]) -> list[words.Quantity]:
+    """Word the parameters; a narrow range of small numbers gets a power of ten in its unit."""
+    draws = next(iter(samples.values()))
+    units = {name: bounds.unit for name, bounds in draws.prior.ranges.items()}
+    found = []
+    for name, values in draws.physical().items():
+        quantity = words.quantity(name, units)
+        low, middle, high = np.quantile(values, [0.01, 0.5, 0.99]) * quantity.factor
+        power = int(np.floor(np.log10(middle))) if middle > 0 else 0
+        narrow = high < WIDE * low or draws.prior.parameters[name].scale != "log"
+        found.append(quantity.scaled(power) if narrow and not -2 <= power < 5 else quantity)
+    return found
 
 
-def _display(draws: Samples) -> Floats:
+def _display(draws: Samples, quantities: Sequence[words.Quantity]) -> Floats:
     """Give draws in sampling coordinates of the units that are shown, (n, D)."""
-    columns = []
     values = draws.physical()
-    for quantity, name in zip(_quantities(draws), draws.prior.names, strict=True):
-        bounds = scales.display_range(draws.prior.parameters[name], quantity.factor)
-        columns.append(bounds.to_sampling(values[name] * quantity.factor))
+    columns = []
+    for quantity, (name, bounds) in zip(quantities, draws.prior.parameters.items(), strict=True):
+        shown = scales.display_range(bounds, quantity.factor)
+        columns.append(shown.to_sampling(values[name] * quantity.factor))
     return np.stack(columns, axis=1)
 
 
-def _parameters(samples: Mapping[str, Samples], shown: Mapping[str, Floats]) -> list[Parameter]:
+def _parameters(
+    prior: Prior, quantities: Sequence[words.Quantity], shown: Mapping[str, Floats]
+) -> list[Parameter]:
     """Choose the axes: from the draws of all methods except the naive one, within the prior."""
-    draws = next(iter(samples.values()))
     trusted = [theta for name, theta in shown.items() if name != "naive"]
     spans = np.stack([np.quantile(t, [0.005, 0.995], axis=0) for t in trusted or shown.values()])
     lowest = spans[:, 0].min(axis=0)
@@ -148,8 +173,8 @@ def _parameters(samples: Mapping[str, Samples], shown: Mapping[str, Floats]) -> 
     pad = 0.12 * np.maximum(highest - lowest, 1e-6)
 
     found = []
-    for i, (name, quantity) in enumerate(zip(draws.prior.names, _quantities(draws), strict=True)):
-        bounds = scales.display_range(draws.prior.parameters[name], quantity.factor)
+    for i, (quantity, physical) in enumerate(zip(quantities, prior.parameters.values(), strict=True)):
+        bounds = scales.display_range(physical, quantity.factor)
         low, high = bounds.to_sampling([bounds.low, bounds.high])
         left = max(float(low), lowest[i] - pad[i])
         right = min(float(high), highest[i] + pad[i])
@@ -246,28 +271,29 @@ def _contours(ax: Axes, name: str, surface: tuple[Floats, Floats, Floats], *, fi
     ax.contour(*surface, levels=heights, colors=[colour], linewidths=0.9, linestyles=[line])
 
 
-def _labels(panels: NDArray[np.object_], parameters: Sequence[Parameter]) -> None:
-    """Label the outer axes, in line with each other, and turn ticks that would touch."""
+def _labels(
+    figure: Figure, panels: NDArray[np.object_], parameters: Sequence[Parameter]
+) -> None:
+    """Label the outer axes, in line with each other, and slant ticks that would touch."""
     last = len(parameters) - 1
-    for (row, column), ax in np.ndenumerate(panels):
+    for (row, column), ax in _lower(panels):
         if row == last:
-            ax.set_xlabel(parameters[column].quantity.axis)
-            ax.xaxis.set_label_coords(0.5, -0.36)
-            ax.tick_params(axis="x", rotation=45)
+            ax.set_xlabel(_axis_label(parameters[column]), linespacing=1.4)
+            for text in ax.get_xticklabels():
+                text.set(rotation=45, ha="right", rotation_mode="anchor")
         else:
             ax.tick_params(labelbottom=False)
         if column == 0 and row > 0:
-            ax.set_ylabel(parameters[row].quantity.axis)
-            ax.yaxis.set_label_coords(-0.42, 0.5)
+            ax.set_ylabel(_axis_label(parameters[row]), linespacing=1.4)
         elif row != column:
             ax.tick_params(labelleft=False)
+    figure.align_labels()
 
 
-def _truth(samples: Mapping[str, Samples], truth: Mapping[str, float]) -> list[float]:
-    """Give the true values in the units that are shown, NaN where one is not known."""
-    draws = next(iter(samples.values()))
-    pairs = zip(draws.prior.names, _quantities(draws), strict=True)
-    return [truth.get(name, np.nan) * quantity.factor for name, quantity in pairs]
+def _axis_label(parameter: Parameter) -> str:
+    """Word an axis; a long unit stands on a line of its own."""
+    label = parameter.quantity.axis
+    return label.replace(" (", "\n(") if len(parameter.quantity.unit) > LONG_UNIT else label
 
 
 def _truth_lines(
@@ -275,8 +301,8 @@ def _truth_lines(
 ) -> None:
     """Draw the truth as a line in each panel; one beyond an axis is not drawn."""
     style = {**look("truth").stroke, "lw": 0.8}
-    for (row, column), ax in np.ndenumerate(panels):
-        if row >= column and _on_axis(values[column], parameters[column]):
+    for (row, column), ax in _lower(panels):
+        if _on_axis(values[column], parameters[column]):
             ax.axvline(values[column], **style)
         if row > column and _on_axis(values[row], parameters[row]):
             ax.axhline(values[row], **style)

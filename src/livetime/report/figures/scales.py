@@ -18,8 +18,10 @@ from livetime.simulate.prior import Range
 Floats = NDArray[np.floating]
 STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0))
 """Ticks in each decade, from the fewest."""
-PLAIN = 1e4
-"""Numbers from its inverse up to this one are written out."""
+LEAST_PLAIN = 1e-3
+"""Least number that is written out."""
+MOST_PLAIN = 1e4
+"""Number from which on a power of ten is used."""
 
 
 def tick_label(value: float) -> str:
@@ -28,7 +30,7 @@ def tick_label(value: float) -> str:
     >>> tick_label(0.05), tick_label(1e-5), tick_label(3e-6), tick_label(20.0)
     ('0.05', '$10^{-5}$', '$3\\times10^{-6}$', '20')
     """
-    if value == 0 or 1 / PLAIN < abs(value) < PLAIN:
+    if value == 0 or LEAST_PLAIN <= abs(value) < MOST_PLAIN:
         return f"{value:.6g}"
     mantissa, _, exponent = f"{value:.3e}".partition("e")
     power = f"10^{{{int(exponent)}}}"

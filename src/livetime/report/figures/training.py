@@ -69,7 +69,7 @@ def importance(rises: Mapping[str, tuple[float, float]]) -> Figure:
     names = [words.entry(name) for name, _ in chosen]
     means = [rise for _, (rise, _) in chosen]
     errors = [error for _, (_, error) in chosen]
-    figure = Figure((WIDE, 0.17 * len(chosen) + 0.8))
+    figure = Figure((WIDE, max(2.2, 0.17 * len(chosen) + 0.8)))
     ax = figure.subplots()
     ax.barh(names, means, xerr=errors, color=BLUE, alpha=0.8, error_kw={"elinewidth": 0.7})
     ax.tick_params(axis="y", labelsize=6.5, length=0)
