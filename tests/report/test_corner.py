@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from drawn import outside, overlaps
 
-from livetime.report.figures import corner as module
+from livetime.report.figures import densities
 from livetime.report.figures.corner import corner
+from livetime.report.words import Quantity
 from livetime.simulate.prior import Prior, Range, Samples
 
 PRIOR = Prior({"a": Range(0.1, 10.0, "log"), "b": Range(-5.0, 5.0)})
@@ -45,7 +46,7 @@ def test_a_naive_answer_far_away_does_not_stretch_the_axes_of_the_others(naive, 
 
 @pytest.mark.parametrize(("at", "width"), [(0.5, 0.05), (0.9, 0.3), (0.02, 0.01)])
 def test_labels_of_a_corner_stand_apart_and_have_units(at, width):
-    figure = corner({"network": normal(SIX, at, width)}, {name: 0.1 for name in SIX.names})
+    figure = corner({"network": normal(SIX, at, width)}, dict.fromkeys(SIX.names, 0.1))
     assert overlaps(figure) == []
     assert outside(figure) == []
     labels = [ax.get_xlabel() for ax in figure.axes[-6:]]
@@ -66,15 +67,15 @@ def test_axes_are_physical_and_end_at_the_prior():
 
 def test_a_flat_posterior_is_flat_up_to_the_edge_of_the_prior():
     flat = Samples(PRIOR.sample(200_000, np.random.default_rng(0)), PRIOR)
-    parameter = module.Parameter(module.words.Quantity("b"), PRIOR.parameters["b"], -5.0, 5.0)
-    values = module.density(flat.theta[:, [1]], [parameter])
+    parameter = densities.Parameter(Quantity("b"), PRIOR.parameters["b"], -5.0, 5.0)
+    values = densities.density(flat.theta[:, [1]], [parameter])
     np.testing.assert_allclose(values, 0.1, rtol=0.05)
 
 
 def test_contours_enclose_the_masses_that_the_legend_gives():
     x, y = np.meshgrid(np.linspace(-4, 4, 101), np.linspace(-4, 4, 101))
     values = np.exp(-(x**2 + y**2) / 2)
-    for height, mass in zip(module.levels(values), (0.95, 0.68), strict=True):
+    for height, mass in zip(densities.levels(values), (0.95, 0.68), strict=True):
         assert values[values >= height].sum() / values.sum() == pytest.approx(mass, abs=0.02)
     figure = corner({"network": normal(PRIOR, 0.5, 0.1)})
     words = [text.get_text() for text in figure.legends[0].get_texts()]

@@ -92,7 +92,9 @@ def injected() -> Figure:
 
 def mapped() -> Figure:
     found = calibrated()
-    rate, rms = (PRIOR.ranges[k].to_physical(found.mean[:, i]) for k, i in (("rate", 2), ("qpo_rms", 0)))
+    rate, rms = (
+        PRIOR.ranges[k].to_physical(found.mean[:, i]) for k, i in (("rate", 2), ("qpo_rms", 0))
+    )
     both = [coverage_map(found, ("rate x dead time", "rms"), (2.5e-3 * rate, rms))]
     return calibration.coverage_map([*both, coverage_map(found, ("rms", "segments"), (rms, rate))])
 
@@ -107,7 +109,11 @@ def salient() -> Figure:
     return training.saliency(spectra, {"rate_a": 1.0, "segments": 0.1}, "frequency (Hz)")
 
 
-RESULTS = {"network": classified(3.0), "majority": classified(0.0), "boosted_trees": classified(2.0)}
+RESULTS = {
+    "network": classified(3.0),
+    "majority": classified(0.0),
+    "boosted_trees": classified(2.0),
+}
 ENTRIES = [
     classes.Entry("recorded rate of module A (counts/s)", 10 ** rng.normal(2, 0.2, N), log=True),
     classes.Entry("slope", rng.normal(size=N)),

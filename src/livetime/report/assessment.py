@@ -139,17 +139,23 @@ def save(assessment: Assessment, folder: Path, title: str) -> None:
     with progress("draw figures", len(drawn), "figures") as bar:
         for name, draw in drawn.items():
             path = save_figure(draw(), folder / name)
-            parts[HEADINGS[name]] = image(path, CAPTIONS.get(name, ""))
+            caption = CAPTIONS.get(name, "")
+            parts[HEADINGS[name]] = image(path, caption)
             bar.advance()
     parts["Numbers"] = facts(_number_rows(assessment.numbers()))
 
     for name, content in assessment.files.items():
         write_json(folder / f"{name}.json", content)
     verdict = assessment.verdict
-    page = Page(title, BANNERS[verdict.level], verdict.sentence, parts)
+    banner = BANNERS[verdict.level]
+    page = Page(title, banner, verdict.sentence, parts)
     page.write(folder / "report.html")
 
 
 def _number_rows(numbers: Mapping[str, Any]) -> dict[str, str]:
     """Word the single numbers."""
-    return {text: f"{numbers[name]:.6g}" for name, text in NUMBERS.items() if name in numbers}
+    rows = {}
+    for name, text in NUMBERS.items():
+        if name in numbers:
+            rows[text] = f"{numbers[name]:.6g}"
+    return rows

@@ -12,6 +12,8 @@ from livetime.report.observables import class_spectra, single_numbers
 from livetime.report.page import Table
 from livetime.report.style import label
 
+SCORES_HEADING = "Scores on held-out simulations, with 95% bootstrap intervals"
+PAIRED_HEADING = "Network minus reference, with 95% intervals of a paired bootstrap"
 SCORES = {
     "roc_auc": "area under the ROC curve",
     "pr_auc": "area under the precision-recall curve",
@@ -37,7 +39,8 @@ def class_lines(found: ClassAssessment) -> list[str]:
         accuracy = f"accuracy {result.scores['accuracy']:.4f}"
         area = f"{SCORES['roc_auc']} {result.scores['roc_auc']:.4f}"
         error = f"calibration error {result.scores['expected_calibration_error']:.4f}"
-        lines.append(f"{label(name):20} {accuracy}, {area}, {error}")
+        method = f"{label(name):20}"
+        lines.append(f"{method} {accuracy}, {area}, {error}")
     return lines
 
 
@@ -71,23 +74,20 @@ def class_tables(found: ClassAssessment) -> dict[str, Table]:
     """List the tables of a classifier by heading."""
     own = found.numbers()
     scores = {"network": own["scores"]}
-    scores |= {name: row["scores"] for name, row in own["references"].items()}
-    rows = [
-        [score_words(score), *(_interval(scores[name][score]) for name in found.results)]
-        for score in scores["network"]
-    ]
-    paired = [
-        [label(name), *(_difference(*row[score]) for score in COMPARED)]
-        for name, row in found.differences.items()
-    ]
-    return {
-        "Scores on held-out simulations, with 95% bootstrap intervals": Table(
-            ["", *map(label, found.results)], rows
-        ),
-        "Network minus reference, with 95% intervals of a paired bootstrap": Table(
-            ["", *map(score_words, COMPARED)], paired
-        ),
-    }
+    for name, row in own["references"].items():
+        scores[name] = row["scores"]
+    rows = []
+    for score in scores["network"]:
+        cells = [_interval(scores[name][score]) for name in found.results]
+        rows.append([score_words(score), *cells])
+
+    paired = []
+    for name, row in found.differences.items():
+        cells = [_difference(*row[score]) for score in COMPARED]
+        paired.append([label(name), *cells])
+    methods = ["", *map(label, found.results)]
+    compared = ["", *map(score_words, COMPARED)]
+    return {SCORES_HEADING: Table(methods, rows), PAIRED_HEADING: Table(compared, paired)}
 
 
 def _interval(row: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from livetime.report import words
 from livetime.report.figures import calibration as draw
 from livetime.report.page import Table
 from livetime.report.robustness import robustness_tables, robustness_words
+from livetime.report.units import unit_text
 
 
 def posterior_lines(found: PosteriorAssessment) -> list[str]:
@@ -23,12 +24,13 @@ def posterior_lines(found: PosteriorAssessment) -> list[str]:
     score = f"{numbers['log_prob']:.3f} ± {error:.3f}"
     lines = [f"held-out log probability {score} nats on {numbers['n']} simulations"]
     for level, shares in numbers["coverage"].items():
-        each = [f"{_name(found, name)} {share:.3f}" for name, share in shares.items()]
-        lines.append(f"{float(level):.0%} regions cover: {', '.join(each)}")
+        cover = _listed(found, shares, ".3f")
+        lines.append(f"{float(level):.0%} regions cover: {cover}")
 
-    biases = numbers["parameters"].items()
-    each = [f"{_name(found, name)} {row['mean_z']:+.3f}" for name, row in biases]
-    lines.append(f"mean z: {', '.join(each)}")
+    rows = numbers["parameters"].items()
+    bias = {name: row["mean_z"] for name, row in rows}
+    biases = _listed(found, bias, "+.3f")
+    lines.append(f"mean z: {biases}")
     lines += [_tercile_line(found, numbers, level) for level in numbers["coverage"]]
     lines += [map_words(one) for one in found.coverage_maps]
     for name, row in found.robustness.items():
@@ -36,11 +38,21 @@ def posterior_lines(found: PosteriorAssessment) -> list[str]:
     return lines
 
 
+def _listed(found: PosteriorAssessment, numbers: Mapping[str, float], digits: str) -> str:
+    """Word one number for each parameter, in a line."""
+    each = []
+    for name, value in numbers.items():
+        text = _name(found, name)
+        each.append(f"{text} {value:{digits}}")
+    return ", ".join(each)
+
+
 def _name(found: PosteriorAssessment, name: str) -> str:
     """Word a parameter or covariate of an assessment."""
-    ranges = found.calibration.prior.ranges
-    units = {key: bounds.unit for key, bounds in ranges.items()}
-    return "joint" if name == "joint" else words.quantity(name, units).words
+    if name == "joint":
+        return name
+    units = words.prior_units(found.calibration.prior)
+    return words.quantity(name, units).words
 
 
 def _tercile_line(found: PosteriorAssessment, numbers: Mapping[str, Any], level: str) -> str:
@@ -50,7 +62,8 @@ def _tercile_line(found: PosteriorAssessment, numbers: Mapping[str, Any], level:
     most = max(shares, key=shares.__getitem__)
     region = f"joint {float(level):.0%} regions"
     lowest = f"{shares[least]:.3f} (where {least})"
-    return f"in terciles, {region} cover: {lowest} to {shares[most]:.3f} (where {most})"
+    highest = f"{shares[most]:.3f} (where {most})"
+    return f"in terciles, {region} cover: {lowest} to {highest}"
 
 
 def _terciles(
@@ -69,7 +82,8 @@ def map_words(found: CoverageMap) -> str:
         found: a map.
     """
     level = next(iter(found.inside))
-    names = " and ".join(words.quantity(name).words for name in found.names)
+    quantities = [words.quantity(name) for name in found.names]
+    names = " and ".join(quantity.words for quantity in quantities)
     share = found.coverage(level)
     sigma = found.z(level)
     if np.isnan(sigma).all():
@@ -77,15 +91,25 @@ def map_words(found: CoverageMap) -> str:
 
     lowest = np.unravel_index(np.nanargmin(sigma), sigma.shape)
     places = []
-    for name, edges, i in zip(found.names, found.edges, lowest, strict=True):
-        quantity = words.quantity(name)
-        low, high = (words.digits(quantity.factor * float(edge)) for edge in edges[i : i + 2])
-        places.append(f"{quantity.text} {low} to {high}")
+    for quantity, edges, i in zip(quantities, found.edges, lowest, strict=True):
+        span = _span(quantity, edges[i], edges[i + 1])
+        places.append(f"{quantity.text} {span}")
     below = max(0.0, -sigma[lowest])
     cells = f"in {np.isfinite(sigma).sum()} cells of {names}"
-    regions = f"joint {level:.0%} regions cover {np.nanmin(share):.3f} to {np.nanmax(share):.3f}"
+    least = np.nanmin(share)
+    most = np.nanmax(share)
+    span = f"{least:.3f} to {most:.3f}"
+    regions = f"joint {level:.0%} regions cover {span}"
     where = f"lowest, by {below:.1f} standard deviations: {', '.join(places)}"
-    return f"{cells}, {regions}; {where} (chi2 of all cells: p = {found.p_value(level):.2g})"
+    chance = f"chi2 of all cells: p = {found.p_value(level):.2g}"
+    return f"{cells}, {regions}; {where} ({chance})"
+
+
+def _span(quantity: words.Quantity, low: float, high: float) -> str:
+    """Word two physical values in the unit that is shown, without it."""
+    first = words.digits(quantity.factor * low)
+    last = words.digits(quantity.factor * high)
+    return f"{first} to {last}"
 
 
 def posterior_figures(found: PosteriorAssessment) -> dict[str, Callable[[], Figure]]:
@@ -117,9 +141,11 @@ def _overall(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> Table:
     header = ["", *regions, "mean z", "SBC p-value", "contraction", "R²"]
     rows = []
     for name in ("joint", *numbers["parameters"]):
-        shares = [f"{share[name]:.3f}" for share in numbers["coverage"].values()]
+        coverages = numbers["coverage"].values()
+        shares = [f"{share[name]:.3f}" for share in coverages]
         scores = _scores(numbers["parameters"].get(name))
-        rows.append([_name(found, name), *shares, *scores])
+        text = _name(found, name)
+        rows.append([text, *shares, *scores])
     return Table(header, rows)
 
 
@@ -127,19 +153,24 @@ def _scores(row: Mapping[str, float] | None) -> list[str]:
     """Word bias, p-value, contraction and R^2; the joint region has none of them."""
     if row is None:
         return [""] * 4
-    numbers = (f"{row['mean_z']:+.3f}", f"{row['sbc_p_value']:.2g}")
-    return [*numbers, f"{row['contraction']:.3f}", f"{row['r2']:.3f}"]
+    bias = f"{row['mean_z']:+.3f}"
+    p_value = f"{row['sbc_p_value']:.2g}"
+    contraction = f"{row['contraction']:.3f}"
+    return [bias, p_value, contraction, f"{row['r2']:.3f}"]
 
 
 def _by_tercile(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> Table:
     """Give the coverage of joint regions and of the lowest interval in every tercile."""
-    regions = [f"{level:.0%} {what}" for level in LEVELS for what in ("joint", "lowest marginal")]
+    regions = []
+    for level in LEVELS:
+        regions += [f"{level:.0%} joint", f"{level:.0%} lowest marginal"]
     rows = []
     for where, name, row in _terciles(found, numbers):
         quantity = words.quantity(name)
-        low, high = (words.digits(quantity.factor * row[edge]) for edge in ("low", "high"))
-        unit = words.unit_text(quantity.unit)
-        rows.append([where, f"{low} to {high} {unit}".rstrip(), *_coverages(found, row)])
+        span = _span(quantity, row["low"], row["high"])
+        unit = unit_text(quantity.unit)
+        place = f"{span} {unit}".rstrip()
+        rows.append([where, place, *_coverages(found, row)])
     return Table(["", "range", *regions], rows)
 
 
@@ -150,5 +181,6 @@ def _coverages(found: PosteriorAssessment, row: Mapping[str, Any]) -> list[str]:
         shares = dict(row["coverage"][f"{level:g}"])
         cells.append(f"{shares.pop('joint'):.3f}")
         least = min(shares, key=shares.__getitem__)
-        cells.append(f"{shares[least]:.3f} ({_name(found, least)})")
+        name = _name(found, least)
+        cells.append(f"{shares[least]:.3f} ({name})")
     return cells

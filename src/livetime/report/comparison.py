@@ -35,13 +35,15 @@ def save_comparison(comparison: Comparison, folder: Path) -> None:
     say(text)
 
     along, by = _axes(comparison)
-    coverage = {method: shares["68"] for method, shares in comparison.pooled().items()}
+    pooled_shares = comparison.pooled().items()
+    coverage = {method: shares["68"] for method, shares in pooled_shares}
     figure = draw_comparison(comparison.rows, comparison.quantity, along, by, coverage)
     path = save_figure(figure, folder / "comparison")
+    settings = fact_rows(comparison.settings)
     parts = {
         "Bias and coverage": image(path, CAPTION),
         "Every cell of the grid": _table(comparison).html,
-        "Settings": facts(fact_rows(dict(comparison.settings))),
+        "Settings": facts(settings),
     }
     banner, verdict = judge(comparison)
     title = f"livetime: comparison of {words.quantity(comparison.target).words}"
@@ -56,13 +58,16 @@ def judge(comparison: Comparison) -> tuple[Banner, str]:
 
     Returns: the look and the sentence.
     """
-    share = comparison.pooled()["network"]["68"]
+    pooled = comparison.pooled()
+    share = pooled["network"]["68"]
     cells = sum(row["method"] == "network" for row in comparison.rows)
     count = cells * int(comparison.settings.get("n", 1))
-    sigma = (0.68 * 0.32 / count) ** 0.5
-    where = f"The network's 68% intervals cover {share:.1%} of {count} true values"
-    limit = f"{ENOUGH:g} standard deviations are {ENOUGH * sigma:.1%}"
-    if share < 0.68 - ENOUGH * sigma:
+    variance = 0.68 * 0.32 / count
+    margin = ENOUGH * variance**0.5
+    truths = f"{count} true values"
+    where = f"The network's 68% intervals cover {share:.1%} of {truths}"
+    limit = f"{ENOUGH:g} standard deviations are {margin:.1%}"
+    if share < 0.68 - margin:
         return Banner.DISTRUST, f"{where}, too few ({limit})."
     return Banner.TRUST, f"{where} ({limit})."
 
@@ -79,8 +84,10 @@ def _axes(comparison: Comparison) -> tuple[str, str | None]:
 def _pooled_lines(comparison: Comparison) -> Iterator[str]:
     """Word the coverage over all cells, a line for each method."""
     for method, shares in comparison.pooled().items():
-        cover = f"68% intervals cover {shares['68']:.3f}, 95% intervals {shares['95']:.3f}"
-        yield f"All cells, {label(method)}: {cover}."
+        name = label(method)
+        narrow = f"68% intervals cover {shares['68']:.3f}"
+        wide = f"95% intervals {shares['95']:.3f}"
+        yield f"All cells, {name}: {narrow}, {wide}."
 
 
 def comparison_table(comparison: Comparison) -> str:
@@ -92,27 +99,33 @@ def _table(comparison: Comparison) -> Table:
     """Give the table; biases have their standard error in brackets."""
     methods = comparison.methods
     bias = f"bias of {comparison.quantity.replace('_', ' ')}"
-    columns = [
-        f"{label(method)}: {what}" for method in methods for what in (bias, "half-width", "in 68%")
-    ]
-    header = [*(words.quantity(name).text for name in comparison.grid), *columns]
+    header = [words.quantity(name).text for name in comparison.grid]
+    for method in methods:
+        name = label(method)
+        header += [f"{name}: {bias}", f"{name}: half-width", f"{name}: in 68%"]
     rows = []
     for start in range(0, len(comparison.rows), len(methods)):
         cell = comparison.rows[start : start + len(methods)]
-        rows.append([*_place(cell[0]["cell"]), *_cells(cell)])
+        place = _place(cell[0]["cell"])
+        rows.append([*place, *_cells(cell)])
     return Table(header, rows)
 
 
 def _place(cell: Mapping[str, float]) -> list[str]:
     """Word the values of a cell in the units of the header."""
-    return [f"{words.quantity(name).factor * value:g}" for name, value in cell.items()]
+    cells = []
+    for name, value in cell.items():
+        factor = words.quantity(name).factor
+        cells.append(f"{factor * value:g}")
+    return cells
 
 
 def _cells(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Word the numbers of all methods in one cell."""
     cells = []
     for row in rows:
-        cells.append(f"{row['bias']:+.3f} ({row['bias_error']:.3f})")
+        error = f"{row['bias_error']:.3f}"
+        cells.append(f"{row['bias']:+.3f} ({error})")
         cells.append(f"{row['half_width']:.3f}")
         cells.append(f"{row['coverage68']:.2f}")
     return cells

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from livetime.files.doctor import Diagnosis
-from livetime.files.finding import EXIT_CODES, plural
+from livetime.files.finding import EXIT_CODES, Finding, plural
 
 COLUMNS = (
     "",
@@ -20,11 +20,17 @@ def diagnosis_table(diagnosis: Diagnosis) -> Table:
     """List the findings of one file, worst first."""
     table = Table(*COLUMNS, title_justify="left")
     table.title = f"{diagnosis.file}: {_headline(diagnosis.facts)}"
-    worst_first = sorted(diagnosis.findings, key=lambda finding: -EXIT_CODES[finding.severity])
-    for finding in worst_first:
-        words = ", ".join(part for part in (finding.text, finding.action) if part)
-        table.add_row(finding.severity, finding.code, escape(words), escape(finding.effect))
+    for finding in sorted(diagnosis.findings, key=_rank):
+        parts = [finding.text, finding.action]
+        words = escape(", ".join(filter(None, parts)))
+        effect = escape(finding.effect)
+        table.add_row(finding.severity, finding.code, words, effect)
     return table
+
+
+def _rank(finding: Finding) -> int:
+    """Rank a finding, the worst first."""
+    return -EXIT_CODES[finding.severity]
 
 
 def _headline(facts: dict[str, Any]) -> str:
@@ -34,11 +40,9 @@ def _headline(facts: dict[str, Any]) -> str:
     named = [mission, facts["instrume"], facts["object"]]
     names = " ".join(str(name) for name in named if name)
     intervals = plural(facts["intervals"], "good time interval")
-    parts = [
-        names,
-        f"{facts['events']} events in {facts['exposure']:.6g} s ({intervals})",
-        f"{facts['rate']:.4g} counts/s",
-    ]
+    exposure = f"{facts['exposure']:.6g} s ({intervals})"
+    rate = f"{facts['rate']:.4g} counts/s"
+    parts = [names, f"{facts['events']} events in {exposure}", rate]
     if facts["live_time_fraction"]:
         source = facts["live_time_source"]
         parts.append(f"live-time fraction {facts['live_time_fraction']:.4g} ({source})")

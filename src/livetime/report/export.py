@@ -10,11 +10,10 @@ import arviz
 import numpy as np
 import xarray
 from astropy.table import Table
-from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.simulate.prior import Samples
 
-Floats = NDArray[np.floating[Any]]
 UNITS = {"freq": "Hz", "energy": "keV", "exposure": "s"}
 """Units of the columns of an observed spectrum; half widths have that of the first column."""
 POWER_COMMENTS = (
@@ -62,7 +61,8 @@ def netcdf(data: arviz.InferenceData) -> bytes:
         >>> netcdf(draws)[1:4]
         b'HDF'
     """
-    tree = xarray.DataTree.from_dict({name: data[name] for name in data.groups()})
+    groups = {name: data[name] for name in data.groups()}
+    tree = xarray.DataTree.from_dict(groups)
     tree.attrs = dict(data.attrs)
     return bytes(tree.to_netcdf(None, engine="h5netcdf"))
 
@@ -81,14 +81,19 @@ def draws_csv(samples: Mapping[str, Samples]) -> str:
         network,10
     """
     prior = next(iter(samples.values())).prior
-    names = [f"{name} [{r.unit}]" if r.unit else name for name, r in prior.parameters.items()]
+    names = []
+    for name, bounds in prior.parameters.items():
+        unit = f" [{bounds.unit}]" if bounds.unit else ""
+        names.append(name + unit)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", *names])
     for method, draws in samples.items():
         columns = list(draws.physical().values())
         rows = np.stack(columns, axis=1).tolist()
-        writer.writerows([method, *(f"{value:.8g}" for value in row)] for row in rows)
+        for row in rows:
+            cells = [f"{value:.8g}" for value in row]
+            writer.writerow([method, *cells])
     return text.getvalue()
 
 
@@ -108,7 +113,8 @@ def ecsv(table: Mapping[str, Floats], comments: tuple[str, ...]) -> str:
     columns = Table(dict(table))
     first = columns.colnames[0]
     for name in columns.colnames:
-        columns[name].unit = UNITS.get(first if name == "half_width" else name)
+        quantity = first if name == "half_width" else name
+        columns[name].unit = UNITS.get(quantity)
     columns.meta["comments"] = list(comments)
     columns.meta["norm"] = "leahy" if "power" in table else "counts"
     text = io.StringIO()
@@ -133,6 +139,10 @@ def xspec_text(table: Mapping[str, Floats]) -> str:
     low = table["freq"] - table["half_width"]
     high = table["freq"] + table["half_width"]
     width = high - low
-    rows = np.stack([low, high, table["power"] * width, table["power_err"] * width], axis=1)
-    lines = [" ".join(f"{value:.8g}" for value in row) for row in rows]
+    power = table["power"] * width
+    error = table["power_err"] * width
+    lines = []
+    for row in zip(low, high, power, error, strict=True):
+        cells = [f"{value:.8g}" for value in row]
+        lines.append(" ".join(cells))
     return "\n".join(lines) + "\n"

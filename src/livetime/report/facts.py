@@ -1,9 +1,9 @@
 """Word what is known of an observation, a run and a file: names and values with units."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from livetime.report.words import unit_text
+from livetime.report.units import unit_text
 
 UNITS = {
     "exposure": "s",
@@ -44,6 +44,9 @@ NAMES = {
     "run": "run folder",
 }
 """Words of a fact whose name does not say it."""
+RANGES = ("band", "kev")
+"""Facts that are a lower and an upper edge."""
+YES_NO = {True: "yes", False: "no"}
 MISSING = "not given"
 
 
@@ -60,8 +63,8 @@ def fact_rows(facts: Mapping[str, Any]) -> dict[str, str]:
     for name, value in facts.items():
         words = NAMES.get(name, name.replace("_", " "))
         if isinstance(value, Mapping):
-            inner = fact_rows(value)
-            rows |= {f"{words}: {key}": text for key, text in inner.items()}
+            for key, text in fact_rows(value).items():
+                rows[f"{words}: {key}"] = text
         else:
             rows[words] = fact(name, value)
     return rows
@@ -75,12 +78,13 @@ def fact(name: str, value: Any) -> str:
     """
     if value is None:
         return MISSING
-    if name in ("band", "kev") and isinstance(value, Sequence) and len(value) == 2:
-        text = f"{plain(value[0])} to {plain(value[1])}"
-    else:
-        text = plain(value)
-    unit = UNITS.get(name)
-    return f"{text} {unit_text(unit)}" if unit and text != MISSING else text
+    text = plain(value)
+    if name in RANGES:
+        text = text.replace(", ", " to ")
+    unit = UNITS.get(name, "")
+    if text == MISSING:
+        return text
+    return f"{text} {unit_text(unit)}".rstrip()
 
 
 def plain(value: Any) -> str:
@@ -88,11 +92,12 @@ def plain(value: Any) -> str:
     if value is None:
         return MISSING
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return YES_NO[value]
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
-        return _listed([plain(part) for part in value])
+        parts = [plain(part) for part in value]
+        return _listed(parts)
     return str(value)
 
 

@@ -31,26 +31,26 @@ def save_injection(injected: Injected, settings: Mapping[str, Any], folder: Path
     """
     rows = injected.rows
     write_json(folder / "inject.json", {**injected.numbers(), **settings, **provenance()})
-    lines = [
-        injection_table(rows),
-        *(f"note: {note}" for note in injected.notes),
-        *(f"warning: {warning}" for warning in injected.warnings),
-        injected.verdict,
-    ]
+    notes = [f"note: {note}" for note in injected.notes]
+    warnings = [f"warning: {warning}" for warning in injected.warnings]
+    table = injection_table(rows)
+    lines = [table, *notes, *warnings, injected.verdict]
     (folder / "inject.md").write_text("\n".join(lines) + "\n")
     say("\n".join(lines))
 
-    path = save_figure(draw_injection(rows), folder / "inject")
+    figure = draw_injection(rows)
+    path = save_figure(figure, folder / "inject")
     parts = {
         "Figure": image(path, CAPTION),
         "Every rate": _table(rows).html,
         "Warnings": bullets(injected.warnings),
         "What was done to the data": bullets(injected.notes),
-        "Settings": facts(fact_rows(dict(settings))),
+        "Settings": facts(fact_rows(settings)),
     }
     banner = Banner.DISTRUST if _contradicts(injected) else Banner.TRUST
     title = f"livetime: injection of {Path(injected.source.path).name}"
-    Page(title, banner, injected.verdict, parts).write(folder / "report.html")
+    page = Page(title, banner, injected.verdict, parts)
+    page.write(folder / "report.html")
 
 
 def _contradicts(injected: Injected) -> bool:
@@ -81,9 +81,12 @@ def _table(rows: Sequence[Row]) -> Table:
 
 def _groups(rows: Sequence[Row]) -> Iterator[tuple[float, str, list[Row]]]:
     """List the rows of all methods for every rate and quantity."""
-    places = dict.fromkeys((row["rate"], row["quantity"]) for row in rows)
-    for rate, name in places:
-        yield rate, name, [row for row in rows if (row["rate"], row["quantity"]) == (rate, name)]
+    groups: dict[tuple[float, str], list[Row]] = {}
+    for row in rows:
+        place = (row["rate"], row["quantity"])
+        groups.setdefault(place, []).append(row)
+    for (rate, name), group in groups.items():
+        yield rate, name, group
 
 
 def _interval(row: Row, factor: float) -> str:

@@ -20,10 +20,11 @@ def text_block(sentences: Sequence[str], table: Table) -> str:
         1.5  Hz
     """
     lines = [table.header, *table.rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    columns = zip(*lines, strict=True)
+    widths = [max(map(len, column)) for column in columns]
     aligned = []
     for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        cells = list(map(str.ljust, line, widths))
         aligned.append("  ".join(cells).rstrip())
     return "\n".join([*sentences, *aligned])
 
@@ -39,5 +40,6 @@ def html_block(sentences: Sequence[str], table: Table) -> str:
         >>> html_block(["Trust <it>."], Table(["a"], [["1"]]))[:32]
         '<div><p>Trust &lt;it&gt;.</p><ta'
     """
-    paragraphs = "".join(f"<p>{html.escape(text)}</p>" for text in sentences)
+    escaped = map(html.escape, sentences)
+    paragraphs = "".join(f"<p>{text}</p>" for text in escaped)
     return f"<div>{paragraphs}{table.html}</div>"

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from livetime.infer.ask_posterior import PosteriorResult
 from livetime.report.figures.classes import Entry
 from livetime.report.figures.predictive import Channel
-from livetime.report.words import unit_math
-from livetime.simulate.layout import Layout
+from livetime.report.units import unit_math
+from livetime.simulate.layout import Block, Layout
 from livetime.simulate.periodogram import cospectrum
 
 Floats = NDArray[np.float64]
@@ -41,9 +41,12 @@ def _expected(result: PosteriorResult) -> dict[str, dict[str, Floats]]:
     """Give what each reference expects at its medians: method -> channel -> (F,)."""
     out = {}
     for name, reference in result.references.items():
-        medians = {key: row["median"] for key, row in result.samples[name].intervals().items()}
-        expected = reference.expected({**result.observation.covariates, **medians})
-        out[name] = {channel: np.ravel(values) for channel, values in expected.items()}
+        params = dict(result.observation.covariates)
+        for key, row in result.samples[name].intervals().items():
+            params[key] = row["median"]
+        out[name] = {}
+        for channel, values in reference.expected(params).items():
+            out[name][channel] = np.ravel(values)
     return out
 
 
@@ -52,7 +55,8 @@ def _powers(result: PosteriorResult) -> list[Channel]:
     simulator = result.run.simulator
     layout = simulator.layout
     observed = simulator.raw(result.x)
-    predicted = np.array([simulator.raw(row) for row in result.predicted])
+    rows = [simulator.raw(row) for row in result.predicted]
+    predicted = np.array(rows)
     averaged = layout.axis.averaged * result.observation.covariates["segments"]
     expected = _expected(result)
 
@@ -61,10 +65,12 @@ def _powers(result: PosteriorResult) -> list[Channel]:
         part = layout.slices[name]
         power = layout[name].to_physical(observed[part])
         draws = layout[name].to_physical(predicted[:, part])
-        curves = {method: channel[name] for method, channel in expected.items()}
+        curves = {method: each[name] for method, each in expected.items()}
         error = power / np.sqrt(averaged)
         places = layout.axis.values
-        found.append(Channel(_title(name), places, power, error, draws, curves, POISSON))
+        title = _title(name)
+        channel = Channel(title, places, power, error, draws, curves, POISSON)
+        found.append(channel)
     if len(found) == 2:
         found.append(_cospectrum(found[0], found[1], averaged))
     return found
@@ -75,21 +81,15 @@ def _cospectrum(total: Channel, difference: Channel, averaged: Floats) -> Channe
 
     Its variance is (S^2 + D^2)/(4 M W) for powers S and D, averaged over M W powers each.
     """
-    variance = (total.observed**2 + difference.observed**2) / (4 * averaged)
-    curves = {
-        method: cospectrum(curve, difference.references[method])
-        for method, curve in total.references.items()
-    }
-    return Channel(
-        TITLES["cospectrum"],
-        total.places,
-        cospectrum(total.observed, difference.observed),
-        np.sqrt(variance),
-        cospectrum(total.predicted, difference.predicted),
-        curves,
-        0.0,
-        scale="linear",
-    )
+    squares = total.observed**2 + difference.observed**2
+    error = np.sqrt(squares / (4 * averaged))
+    observed = cospectrum(total.observed, difference.observed)
+    draws = cospectrum(total.predicted, difference.predicted)
+    curves = {}
+    for method, curve in total.references.items():
+        curves[method] = cospectrum(curve, difference.references[method])
+    title = TITLES["cospectrum"]
+    return Channel(title, total.places, observed, error, draws, curves, 0.0, scale="linear")
 
 
 def _energies(result: PosteriorResult) -> list[Channel]:
@@ -99,21 +99,16 @@ def _energies(result: PosteriorResult) -> list[Channel]:
     edges = summary.energies(simulator.detector.response)
     width = result.observation.covariates["exposure"] * np.diff(edges)
 
-    counts = np.float64(summary.counts(result.x, simulator.layout)[0])
-    draws = [summary.counts(row, simulator.layout)[0] for row in result.predicted]
-    error = np.sqrt(np.maximum(counts, 1.0))
-    curves = {method: _total(each) / width for method, each in _expected(result).items()}
-    return [
-        Channel(
-            "spectrum",
-            (edges[:-1] + edges[1:]) / 2,
-            counts / width,
-            error / width,
-            np.array(draws) / width,
-            curves,
-            edges=edges,
-        )
-    ]
+    rows = [result.x, *result.predicted]
+    groups = [summary.counts(row, simulator.layout)[0] for row in rows]
+    density = np.array(groups) / width
+    observed, draws = density[0], density[1:]
+    error = np.sqrt(np.maximum(groups[0], 1.0)) / width
+    curves = {}
+    for method, each in _expected(result).items():
+        curves[method] = _total(each) / width
+    middles = edges[:-1] + np.diff(edges) / 2
+    return [Channel("spectrum", middles, observed, error, draws, curves, edges=edges)]
 
 
 def _total(channel: Mapping[str, Floats]) -> Floats:
@@ -139,9 +134,12 @@ def split_entries(layout: Layout, values: Floats) -> tuple[Spectra, dict[str, fl
     Returns: spectra by title, single numbers by name, and the label of the spectra's axis.
     """
     parts = layout.split(values)
-    spectra = {_title(name): (layout.axis.values, parts[name]) for name in layout.spectra}
+    places = layout.axis.values
+    spectra = {_title(name): (places, parts[name]) for name in layout.spectra}
     singles = [block for block in layout.blocks if block.axis is None]
-    numbers = {block.name: float(parts[block.name][0]) for block in singles}
+    numbers = {}
+    for block in singles:
+        numbers[block.name] = float(parts[block.name][0])
     return spectra, numbers, axis_label(layout)
 
 
@@ -166,10 +164,18 @@ def class_spectra(layout: Layout, x: Floats) -> tuple[Spectra, tuple[str, str]]:
     vertical = ""
     for name in layout.spectra:
         block = layout[name]
-        spectra[_title(name)] = (layout.axis.values, block.to_physical(parts[name]))
+        values = block.to_physical(parts[name])
+        spectra[_title(name)] = (layout.axis.values, values)
         quantity = "power" if block.unit == "Leahy" else block.label
         vertical = f"{quantity} ({unit_math(block.unit)})"
     return spectra, (axis_label(layout), vertical)
+
+
+def _block_label(block: Block) -> str:
+    """Word a block with its unit."""
+    if not block.unit:
+        return block.label
+    return f"{block.label} ({unit_math(block.unit)})"
 
 
 def single_numbers(layout: Layout, x: Floats) -> list[Entry]:
@@ -183,7 +189,8 @@ def single_numbers(layout: Layout, x: Floats) -> list[Entry]:
     found = []
     for block in layout.blocks:
         if block.axis is None:
-            label = f"{block.label} ({unit_math(block.unit)})" if block.unit else block.label
-            values = block.to_physical(parts[block.name][:, 0])
-            found.append(Entry(label, values, log=block.transform == "log10"))
+            column = parts[block.name][:, 0]
+            values = block.to_physical(column)
+            log = block.transform == "log10"
+            found.append(Entry(_block_label(block), values, log))
     return found

@@ -62,19 +62,26 @@ class Table:
     @property
     def html(self) -> str:
         """Give the table as HTML."""
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in self.header)
+        cells = [html.escape(cell) for cell in self.header]
+        head = "".join(f"<th>{cell}</th>" for cell in cells)
         return f"<table><tr>{head}</tr>{_rows(self.rows)}</table>"
 
     @property
     def markdown(self) -> str:
         """Give the table as Markdown."""
-        lines = [self.header, ["---"] * len(self.header), *self.rows]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        rule = ["---"] * len(self.header)
+        every = [self.header, rule, *self.rows]
+        lines = [" | ".join(line) for line in every]
+        return "\n".join(f"| {line} |" for line in lines)
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:
-    cells = [[f"<td>{html.escape(cell)}</td>" for cell in row] for row in rows]
-    return "".join(f"<tr>{''.join(row)}</tr>" for row in cells)
+    lines = []
+    for row in rows:
+        cells = [f"<td>{html.escape(cell)}</td>" for cell in row]
+        line = "".join(cells)
+        lines.append(f"<tr>{line}</tr>")
+    return "".join(lines)
 
 
 def facts(rows: Mapping[str, str]) -> str:
@@ -100,7 +107,8 @@ def bullets(lines: Sequence[str]) -> str:
     """Give sentences as a list."""
     if not lines:
         return "<p>None.</p>"
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    escaped = map(html.escape, lines)
+    items = "".join(f"<li>{line}</li>" for line in escaped)
     return f"<ul>{items}</ul>"
 
 
@@ -128,9 +136,12 @@ class Page:
     def html(self) -> str:
         """Give the whole page."""
         title = html.escape(self.title)
-        sections = [f"<h2>{html.escape(name)}</h2>{part}" for name, part in self.parts.items()]
+        sections = ""
+        for name, part in self.parts.items():
+            heading = html.escape(name)
+            sections += f"<h2>{heading}</h2>{part}"
         head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
-        body = f"<h1>{title}</h1>{self._verdict()}{''.join(sections)}"
+        body = f"<h1>{title}</h1>{self._verdict()}{sections}"
         return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>'
 
     def _verdict(self) -> str:

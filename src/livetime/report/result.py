@@ -90,8 +90,9 @@ def corner(result: PosteriorResult, truth: Mapping[str, float] | None = None) ->
 def predictive(result: PosteriorResult) -> Figure:
     """Draw data, what the network's posterior predicts, and what each reference expects."""
     found = channels(result)
-    energies = bool(found) and found[0].edges is not None
-    return energy_spectra(found) if energies else power_spectra(found)
+    kind = result.run.simulator.kind
+    draw = energy_spectra if kind == "spectrum" else power_spectra
+    return draw(found)
 
 
 def known_truth(result: PosteriorResult) -> dict[str, float] | None:
@@ -100,13 +101,15 @@ def known_truth(result: PosteriorResult) -> dict[str, float] | None:
     They stand in `truth.json` beside the event files that a simulation wrote.
     """
     names = result.run.simulator.prior.names
-    path = Path(result.observation.info["files"][0]).parent / TRUTH
+    first = Path(result.observation.info["files"][0])
+    path = first.parent / TRUTH
     try:
         values = json.loads(path.read_text())
         truth = {name: float(values[name]) for name in names}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return truth if all(map(math.isfinite, truth.values())) else None
+    known = all(map(math.isfinite, truth.values()))
+    return truth if known else None
 
 
 def parameter_table(methods: Mapping[str, Mapping[str, Mapping[str, Any]]], prior: Prior) -> Table:
@@ -116,11 +119,13 @@ def parameter_table(methods: Mapping[str, Mapping[str, Mapping[str, Any]]], prio
         methods: method -> parameter -> `median`, `lo68`, `hi68`.
         prior: names the units.
     """
-    units = {name: bounds.unit for name, bounds in prior.ranges.items()}
+    units = words.prior_units(prior)
     rows = []
     for name in prior.names:
         quantity = words.quantity(name, units)
-        cells = [words.interval(each[name], quantity.factor) for each in methods.values()]
+        factor = quantity.factor
+        intervals = [each[name] for each in methods.values()]
+        cells = [words.interval(row, factor) for row in intervals]
         rows.append([quantity.text, *cells])
     return Table(["median (68% interval)", *map(label, methods)], rows)
 
@@ -148,10 +153,10 @@ def _save_posterior(result: PosteriorResult, folder: Path) -> None:
 def _class_table(result: ClassResult) -> Table:
     """Give the probability of each class by every method."""
     methods = result.probabilities
-    rows = [
-        [class_words(name), *(f"{each[name]:.4f}" for each in methods.values())]
-        for name in methods["network"]
-    ]
+    rows = []
+    for name in methods["network"]:
+        cells = [f"{each[name]:.4f}" for each in methods.values()]
+        rows.append([class_words(name), *cells])
     return Table(["probability of the class", *map(label, methods)], rows)
 
 
@@ -194,9 +199,11 @@ def _write_page(result: Any, folder: Path, parts: Mapping[str, str]) -> None:
         "Observation": facts(fact_rows(summary["observation"])),
         "Run": facts(fact_rows(run)),
     }
-    files = ", ".join(Path(file).name for file in summary["observation"]["files"])
+    paths = map(Path, summary["observation"]["files"])
+    files = ", ".join(path.name for path in paths)
     banner = Banner.TRUST if summary["trust"] else Banner.DISTRUST
-    Page(f"livetime: {files}", banner, summary["verdict"], sections).write(folder / "report.html")
+    page = Page(f"livetime: {files}", banner, summary["verdict"], sections)
+    page.write(folder / "report.html")
 
 
 _WRITERS = {"posterior": _save_posterior, "class": _save_class}

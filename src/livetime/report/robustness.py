@@ -36,7 +36,10 @@ def _detection_line(source: str, qpo: str, row: Numbers, count: int) -> str:
     edge = _amount(quantity, row["threshold"])
     false = f"{row['detected']:.4f} of {count} simulations without one"
     true = f"{row['detected_where_present']:.3f} of those with one"
-    limits = [f"{_amount(quantity, r['upper_limit95'])} at {_rates(r)}" for r in row["by_rate"]]
+    limits = []
+    for each in row["by_rate"]:
+        limit = _amount(quantity, each["upper_limit95"])
+        limits.append(f"{limit} at {_rates(each)}")
     detection = f"{quantity.words} above {edge} (95%) is detected in {false} and {true}"
     return f"{source}: {detection}; its 95% upper limit is {', '.join(limits)}"
 
@@ -44,7 +47,8 @@ def _detection_line(source: str, qpo: str, row: Numbers, count: int) -> str:
 def _amount(quantity: words.Quantity, value: float) -> str:
     """Word a value with its unit."""
     text = f"{quantity.factor * value:.3g}"
-    return f"{text}{quantity.unit}" if quantity.unit == "%" else f"{text} {quantity.unit}".rstrip()
+    space = "" if quantity.unit == "%" else " "
+    return f"{text}{space}{quantity.unit}".rstrip()
 
 
 def _rates(row: Numbers) -> str:
@@ -56,12 +60,22 @@ def _coverage_line(source: str, numbers: Numbers) -> str:
     parts = []
     for level, row in numbers["coverage"].items():
         own = numbers["own_coverage"][level]
-        each = [f"{_name(key)} {share:.3f} ({own[key]:.3f})" for key, share in row.items()]
-        parts.append(f"{float(level):.0%} regions cover {', '.join(each)}")
-    own = numbers["own_mean_z"]
-    each = [f"{_name(key)} {z:+.3f} ({own[key]:+.3f})" for key, z in numbers["mean_z"].items()]
+        cover = _pairs(row, own, ".3f")
+        parts.append(f"{float(level):.0%} regions cover {cover}")
+    bias = _pairs(numbers["mean_z"], numbers["own_mean_z"], "+.3f")
     brackets = "in brackets of the run's own source with the same parameters"
-    return f"{source}, {brackets}: {', '.join(parts)}; mean z: {', '.join(each)}"
+    coverages = ", ".join(parts)
+    return f"{source}, {brackets}: {coverages}; mean z: {bias}"
+
+
+def _pairs(row: Numbers, own: Numbers, digits: str) -> str:
+    """Word each number of a row, and in brackets that of the run's own source."""
+    each = []
+    for key, value in row.items():
+        bracket = f"({own[key]:{digits}})"
+        name = _name(key)
+        each.append(f"{name} {value:{digits}} {bracket}")
+    return ", ".join(each)
 
 
 def _name(parameter: str) -> str:
@@ -79,7 +93,8 @@ def robustness_tables(robustness: Mapping[str, Numbers]) -> dict[str, Table]:
         source = f"Robustness: {SOURCES[name]}"
         if name == "no_qpo":
             for qpo, row in numbers["qpos"].items():
-                tables[f"{source}: {words.quantity(qpo).words}"] = _detection_table(qpo, row)
+                name = words.quantity(qpo).words
+                tables[f"{source}: {name}"] = _detection_table(qpo, row)
         elif "coverage" in numbers:
             tables[f"{source} ({numbers['n']} simulations)"] = _coverage_table(numbers)
     return tables
@@ -91,13 +106,15 @@ def _detection_table(qpo: str, row: Numbers) -> Table:
     edge = _amount(quantity, row["threshold"])
     limit = f"95% upper limit, median (68%), {quantity.unit or 'fraction'}"
     header = ["incident counts/s", f"detected above {edge}", limit]
-    return Table(header, [_detection_cells(quantity, each) for each in row["by_rate"]])
+    rows = [_detection_cells(quantity, each) for each in row["by_rate"]]
+    return Table(header, rows)
 
 
 def _detection_cells(quantity: words.Quantity, row: Numbers) -> Sequence[str]:
     rates = f"{row['low']:.0f} to {row['high']:.0f}"
     limit = {"median": row["upper_limit95"], "lo68": row["lo68"], "hi68": row["hi68"]}
-    return [rates, f"{row['detected']:.4f}", words.interval(limit, quantity.factor)]
+    share = f"{row['detected']:.4f}"
+    return [rates, share, words.interval(limit, quantity.factor)]
 
 
 def _coverage_table(numbers: Numbers) -> Table:
@@ -109,7 +126,8 @@ def _coverage_table(numbers: Numbers) -> Table:
         shares = [_pair(numbers, "coverage", f"{level:g}", key) for level in LEVELS]
         bias = ""
         if key in numbers["mean_z"]:
-            bias = f"{numbers['mean_z'][key]:+.3f} ({numbers['own_mean_z'][key]:+.3f})"
+            own = numbers["own_mean_z"][key]
+            bias = f"{numbers['mean_z'][key]:+.3f} ({own:+.3f})"
         rows.append([_name(key), *shares, bias])
     return Table(header, rows)
 

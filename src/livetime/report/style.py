@@ -136,11 +136,13 @@ def look(method: str) -> Look:
     """
     if method in _LOOKS:
         return Look(label(method), *_LOOKS[method])
-    number = zlib.crc32(method.encode())
+    code = method.encode()
+    number = zlib.crc32(code)
     colour = PALETTE[number % len(PALETTE)]
     line = LINES[number % len(LINES)]
     marker = MARKERS[number % len(MARKERS)]
-    return Look(label(method), colour, line, marker)
+    words = label(method)
+    return Look(words, colour, line, marker)
 
 
 @styled

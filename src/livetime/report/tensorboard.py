@@ -33,12 +33,15 @@ def write_tensorboard(
     from torch.utils.tensorboard import SummaryWriter
 
     metrics = {"val/loss": val_loss, **_training_loss(assessment)}
-    metrics |= {_tag(name): value for name, value in assessment.metrics().items()}
+    for name, value in assessment.metrics().items():
+        metrics[_tag(name)] = value
+    last = _last_epoch(assessment)
     with SummaryWriter(str(folder)) as writer:
         for path in sorted(folder.glob("*.png")):
-            writer.add_image(f"{FIGURES}/{path.stem}", imread(path), dataformats="HWC")
+            pixels = imread(path)
+            writer.add_image(f"{FIGURES}/{path.stem}", pixels, dataformats="HWC")
         for name, value in metrics.items():
-            for epoch in (0, _last_epoch(assessment)):
+            for epoch in (0, last):
                 writer.add_scalar(name, value, epoch)
         for summary in _hparams_summaries(metrics, hparams):
             writer.file_writer.add_summary(summary)
@@ -73,8 +76,7 @@ def _hparams_summaries(metrics: Mapping[str, float], hparams: Mapping[str, Any])
     """Give the summaries of one row: its columns, its values, its end."""
     from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
-    plain = (bool, int, float, str)
-    flat = {name: v if isinstance(v, plain) else str(v) for name, v in hparams.items()}
+    flat = {name: _plain(value) for name, value in hparams.items()}
     columns = [api_pb2.HParamInfo(name=name) for name in flat]
     infos = [_metric(tag) for tag in metrics]
     experiment = api_pb2.Experiment(hparam_infos=columns, metric_infos=infos)
@@ -89,6 +91,11 @@ def _hparams_summaries(metrics: Mapping[str, float], hparams: Mapping[str, Any])
         _summary("session_start_info", session_start_info=start),
         _summary("session_end_info", session_end_info=end),
     ]
+
+
+def _plain(value: Any) -> bool | int | float | str:
+    """Give a value that the tab can sort by, or its words."""
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def _summary(name: str, **content: Any) -> Any:

@@ -1,12 +1,12 @@
 """Word numbers and parameters for people: names, symbols, units, uncertainties."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+from livetime.report.units import power_of_ten, unit_math, unit_text
+from livetime.simulate.prior import Prior
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,10 @@ class Quantity:
     @property
     def text(self) -> str:
         """Give name and unit in plain text."""
-        return f"{self.words} ({unit_text(self.unit)})" if self.unit else self.words
+        if not self.unit:
+            return self.words
+        unit = unit_text(self.unit)
+        return f"{self.words} ({unit})"
 
     @property
     def axis(self) -> str:
@@ -46,8 +49,9 @@ class Quantity:
         return f"{name} ({unit})" if unit else name
 
     def scaled(self, power: int) -> "Quantity":
-        """Give the same with values in units of a power of ten."""
-        return replace(self, factor=self.factor * 10.0**-power, power=power)
+        """Give the same with values in units of a power of ten; 0 changes nothing."""
+        factor = self.factor * 10.0**-power
+        return replace(self, factor=factor, power=power)
 
     @property
     def long_axis(self) -> str:
@@ -91,6 +95,12 @@ _KNOWN = {
 }
 
 
+def prior_units(prior: Prior) -> dict[str, str]:
+    """Give the unit of every parameter and covariate of a prior."""
+    ranges = prior.ranges.items()
+    return {name: bounds.unit for name, bounds in ranges}
+
+
 def quantity(name: str, units: Mapping[str, str] | None = None) -> Quantity:
     """Word a parameter or covariate by its name.
 
@@ -126,73 +136,23 @@ def _component(name: str, photons: bool) -> Quantity:
     if field == "norm":
         words += " norm at 1 keV" if photons else " norm at 1 Hz"
         return Quantity(words, f"{found.symbol}_{_subscript(component)}", "")
-    return replace(
-        found, words=f"{words} {found.words}", symbol=f"{found.symbol}_{_subscript(component)}"
-    )
+    subscript = _subscript(component)
+    symbol = f"{found.symbol}_{subscript}"
+    return replace(found, words=f"{words} {found.words}", symbol=symbol)
 
 
 def _subscript(component: str) -> str:
-    short = _SHORT.get(component) or _COMPONENTS.get(component) or component.replace("_", r"\ ")
+    spaced = component.replace("_", r"\ ")
+    known = _COMPONENTS.get(component, spaced)
+    short = _SHORT.get(component, known)
     return rf"\mathrm{{{short}}}"
 
 
-# Units.
-
-
-def _factors(unit: str) -> tuple[int, list[tuple[str, int]]]:
-    """Split `1e22/cm^2` into a power of ten, 22, and factors with their exponents."""
-    ten = 0
-    factors: list[tuple[str, int]] = []
-    for place, part in enumerate(unit.split("/")):
-        base, _, power = part.partition("^")
-        exponent = int(power or 1) * (1 if place == 0 else -1)
-        match = re.fullmatch(r"1e(\d+)", base)
-        if match:
-            ten = int(match[1])
-        elif base not in ("1", ""):
-            factors.append((base, exponent))
-    return ten, factors
-
-
-def unit_text(unit: str) -> str:
-    """Word a unit in plain text.
-
-    >>> unit_text("1e22/cm^2"), unit_text("counts/s"), unit_text("%")
-    ('10²² cm⁻²', 'counts s⁻¹', '%')
-    """
-    ten, factors = _factors(unit)
-    words = [power_of_ten(ten)] if ten else []
-    for base, exponent in factors:
-        power = "" if exponent == 1 else str(exponent).translate(SUPERSCRIPTS)
-        words.append(base + power)
-    return " ".join(words)
-
-
-def unit_math(unit: str, power: int = 0) -> str:
-    r"""Word a unit for the label of an axis.
-
-    Arguments:
-        unit: as a prior writes it.
-        power: power of ten that it is multiplied by.
-
-    >>> unit_math("1/Hz"), unit_math("", 3)
-    ('$\\mathrm{Hz}^{-1}$', '$10^{3}$')
-    """
-    ten, factors = _factors(unit)
-    ten += power
-    if not ten and all(exponent == 1 for _, exponent in factors):
-        return unit
-
-    factors = [("ph" if base == "photons" else base, exponent) for base, exponent in factors]
-    words = [f"10^{{{ten}}}"] if ten else []
-    for base, exponent in factors:
-        power = "" if exponent == 1 else f"^{{{exponent}}}"
-        words.append(rf"\mathrm{{{base}}}{power}")
-    joined = r"\,".join(words)
-    return f"${joined}$"
-
-
 # Numbers.
+
+
+INTERVAL = ("median", "lo68", "hi68")
+"""Keys of a median and its 68% interval."""
 
 
 def digits(value: float) -> str:
@@ -221,14 +181,16 @@ def interval(row: Mapping[str, Any], factor: float = 1.0) -> str:
     >>> interval({"median": 3.12e-5, "lo68": 3.0e-5, "hi68": 3.3e-5})
     '3.12 (3.00 to 3.30) × 10⁻⁵'
     """
-    values = [factor * float(row[key]) for key in ("median", "lo68", "hi68")]
+    physical = [float(row[key]) for key in INTERVAL]
+    values = [factor * value for value in physical]
     exponent = _exponent(values[0])
     end = ""
     if _needs_power(exponent):
         values = [value / 10.0**exponent for value in values]
         end = f" × {power_of_ten(exponent)}"
     places = decimals(*values)
-    median, low, high = (f"{value:.{places}f}" for value in values)
+    texts = [f"{value:.{places}f}" for value in values]
+    median, low, high = texts
     return f"{median} ({low} to {high}){end}"
 
 
@@ -238,20 +200,13 @@ def decimals(median: float, low: float, high: float) -> int:
     >>> decimals(0.203, 0.191, 0.216)
     3
     """
-    halves = [half for half in (median - low, high - median) if half > 0]
-    smallest = min(halves, default=abs(median) / 100)
+    halves = (median - low, high - median)
+    positive = [half for half in halves if half > 0]
+    fallback = abs(median) / 100
+    smallest = min(positive, default=fallback)
     if smallest == 0 or not math.isfinite(smallest):
         return 2
     return min(8, max(0, 1 - _exponent(smallest)))
-
-
-def power_of_ten(exponent: int) -> str:
-    """Word a power of ten in plain text, `10⁻³`.
-
-    >>> power_of_ten(-3)
-    '10⁻³'
-    """
-    return f"10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
 def _exponent(value: float) -> int:
@@ -282,7 +237,8 @@ def listing(words: list[str]) -> str:
     """
     if len(words) < 2:
         return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    first = ", ".join(words[:-1])
+    return f"{first} and {words[-1]}"
 
 
 def median_math(median: float, low: float, high: float) -> str:
@@ -297,12 +253,15 @@ def median_math(median: float, low: float, high: float) -> str:
     end = ""
     if _needs_power(exponent):
         scale = 10.0**-exponent
-        median, low, high = (scale * value for value in (median, low, high))
+        median *= scale
+        low *= scale
+        high *= scale
         end = rf"\times10^{{{exponent}}}"
     places = decimals(median, low, high)
     upper = f"{high - median:.{places}f}"
     lower = f"{median - low:.{places}f}"
-    return f"${median:.{places}f}^{{+{upper}}}_{{-{lower}}}{end}$"
+    bounds = f"^{{+{upper}}}_{{-{lower}}}"
+    return f"${median:.{places}f}{bounds}{end}$"
 
 
 # Entries of a summary.

@@ -10,29 +10,35 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
 
+from livetime.check.arrays import Floats
 from livetime.check.calibration import Calibration
 from livetime.check.coverage_map import CoverageMap
 from livetime.report import words
 from livetime.report.style import BAND, BLACK, BLUE, COLUMN, PAGE, PALETTE, styled
 
-Floats = NDArray[np.floating[Any]]
+GREY_BAND: dict[str, Any] = {"color": BAND, "lw": 0}
 RANK_BINS = 20
+CELL_TEXT: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 5.5}
 MAP_LIMIT = 4
 """Binomial standard deviations at the ends of the colour scale of a coverage map."""
 
 
 def parameter_words(calibration: Calibration) -> dict[str, str]:
     """Give the words of each parameter of a calibration, and of the joint region."""
-    units = {name: bounds.unit for name, bounds in calibration.prior.ranges.items()}
-    names = {name: words.quantity(name, units).words for name in calibration.names}
-    return {"joint": "joint (HPD)", **names}
+    units = words.prior_units(calibration.prior)
+    found = {"joint": "joint (HPD)"}
+    for name in calibration.names:
+        found[name] = words.quantity(name, units).words
+    return found
 
 
 def _stroke(name: str, calibration: Calibration) -> dict[str, Any]:
     """Give the line of a parameter, or of the joint region."""
     if name == "joint":
         return {"color": BLACK, "lw": 1.8, "zorder": 3}
-    return {"color": PALETTE[calibration.names.index(name) % (len(PALETTE) - 1)], "lw": 0.9}
+    place = calibration.names.index(name)
+    colours = PALETTE[:-1]  # black is the joint region's
+    return {"color": colours[place % len(colours)], "lw": 0.9}
 
 
 @styled
@@ -45,16 +51,17 @@ def coverage(calibration: Calibration) -> Figure:
     ax = figure.subplots()
     levels = np.linspace(0, 1, 101)
     simulations = len(calibration.hpd)
-    low, high = stats.binom.interval(0.95, simulations, levels)
+    interval = np.stack(stats.binom.interval(0.95, simulations, levels))
     label = f"exact posterior, 95% of {simulations} simulations"
-    ax.fill_between(levels, low / simulations, high / simulations, color=BAND, lw=0, label=label)
+    ax.fill_between(levels, *interval / simulations, label=label, **GREY_BAND)
 
-    curves = {"joint": (calibration.hpd[:, None] <= levels).mean(axis=0)}
-    for i, name in enumerate(calibration.names):
-        distance = np.abs(calibration.ranks[:, i, None] - 0.5)
-        curves[name] = (distance <= levels / 2).mean(axis=0)
-    for name, text in parameter_words(calibration).items():
-        ax.plot(levels, curves[name], label=text, **_stroke(name, calibration))
+    # The smallest region that contains the truth: its mass, for the joint one and each marginal.
+    distance = np.abs(calibration.ranks - 0.5)
+    masses = np.column_stack([calibration.hpd, 2 * distance])
+    curves = (masses[:, :, None] <= levels).mean(axis=0)
+    texts = parameter_words(calibration)
+    for (name, text), curve in zip(texts.items(), curves, strict=True):
+        ax.plot(levels, curve, label=text, **_stroke(name, calibration))
     _unit_square(ax)
     ax.set_xlabel("credibility of the region")
     ax.set_ylabel("coverage (fraction of true values inside)")
@@ -79,24 +86,28 @@ def terciles(calibration: Calibration) -> Figure:
     The grey band contains 95% of what an exact posterior gives (binomial).
     """
     found = calibration.terciles()
-    levels = list(next(iter(found.values()))[0]["coverage"])
-    figure = Figure((max(COLUMN, min(PAGE, 0.75 * len(found) + 0.9)), 4.6))
+    first, *_ = next(iter(found.values()))
+    levels = list(first["coverage"])
+    width = np.clip(0.75 * len(found) + 0.9, COLUMN, PAGE)
+    figure = Figure((float(width), 4.6))
     axes = figure.subplots(len(levels), 1, sharex=True)
     for ax, level in zip(axes, levels, strict=True):
         for place, rows in enumerate(found.values()):
-            _tercile(ax, 4 * place + np.arange(3), rows, (level, calibration))
+            places = 4 * place + np.arange(3)
+            _tercile(ax, places, rows, (level, calibration))
         ax.axhline(float(level), color=BLACK, ls=":", lw=0.7)
         ax.set_ylabel(f"coverage of {float(level):.0%} regions")
 
     bottom = axes[-1]
-    units = {name: bounds.unit for name, bounds in calibration.prior.ranges.items()}
+    units = words.prior_units(calibration.prior)
     labels = [words.quantity(name, units).words for name in found]
-    bottom.set_xticks(4 * np.arange(len(found)) + 1, labels, rotation=35, ha="right")
+    middles = 4 * np.arange(len(found)) + 1
+    bottom.set_xticks(middles, labels, rotation=35, ha="right")
     bottom.tick_params(axis="x", length=0)
     bottom.set_xlabel("terciles (low, middling, high) by posterior mean or covariate")
     handles, texts = bottom.get_legend_handles_labels()
-    count = len(calibration.names) + 1
-    figure.legend(handles[:count], texts[:count], loc="outside upper center", ncols=4)
+    unique = dict(zip(texts, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=4)
     return figure
 
 
@@ -109,11 +120,13 @@ def _tercile(
     """Draw three terciles of one quantity at one level."""
     level, calibration = which
     sizes = np.array([row["n"] for row in rows])
-    low, high = stats.binom.interval(0.95, sizes, float(level))
-    ax.fill_between(places, low / sizes, high / sizes, color=BAND, lw=0)
+    interval = np.stack(stats.binom.interval(0.95, sizes, float(level)))
+    ax.fill_between(places, *interval / sizes, **GREY_BAND)
+    coverages = [row["coverage"][level] for row in rows]
     for name, text in parameter_words(calibration).items():
-        shares = [row["coverage"][level][name] for row in rows]
-        ax.plot(places, shares, "o-", ms=2.5, label=text, **_stroke(name, calibration))
+        shares = [coverage[name] for coverage in coverages]
+        style = _stroke(name, calibration)
+        ax.plot(places, shares, "o-", ms=2.5, label=text, **style)
 
 
 @styled
@@ -126,19 +139,23 @@ def sbc_ranks(calibration: Calibration) -> Figure:
     count = len(calibration.names)
     columns = min(count, 3)
     rows = -(-count // columns)
-    figure = Figure((PAGE if columns > 1 else COLUMN, 1.55 * rows + 0.35))
-    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    band = stats.binom.interval(0.95, len(calibration.hpd), 1 / RANK_BINS)
+    width = PAGE if columns > 1 else COLUMN
+    figure = Figure((width, 1.55 * rows + 0.35))
+    shared = {"squeeze": False, "sharex": True, "sharey": True}
+    axes = figure.subplots(rows, columns, **shared).ravel()
+    simulations = len(calibration.hpd)
+    band = stats.binom.interval(0.95, simulations, 1 / RANK_BINS)
     texts = list(parameter_words(calibration).values())[1:]
     for i, ax in enumerate(axes):
         if i >= count:
             ax.set_visible(False)
             continue
-        ax.axhspan(*band, color=BAND, lw=0)
+        ax.axhspan(*band, **GREY_BAND)
         ranks = calibration.ranks[:, i]
         ax.hist(ranks, bins=RANK_BINS, range=(0, 1), histtype="step", color=BLUE)
-        p_value = float(stats.kstest(ranks, "uniform").pvalue)
-        ax.set_title(f"{texts[i]}: $p$ = {p_value:.2g}")
+        test = stats.kstest(ranks, "uniform")
+        text = texts[i]
+        ax.set_title(f"{text}: $p$ = {test.pvalue:.2g}")
         ax.set_xlim(0, 1)
         ax.set_ylim(bottom=0)
     figure.supxlabel("rank of the true value (fraction of draws below it)", fontsize=8)
@@ -157,7 +174,8 @@ def coverage_map(maps: Sequence[CoverageMap]) -> Figure:
     """
     levels = list(maps[0].inside)
     figure = Figure((PAGE, 3.0 * len(maps)))
-    axes = figure.subplots(len(maps), len(levels), squeeze=False)
+    rows = len(maps)
+    axes = figure.subplots(rows, len(levels), squeeze=False)
     for row, found in zip(axes, maps, strict=True):
         for ax, level in zip(row, levels, strict=True):
             mesh = _cells(ax, found, level)
@@ -169,18 +187,21 @@ def coverage_map(maps: Sequence[CoverageMap]) -> Figure:
 def _cells(ax: Axes, found: CoverageMap, level: float) -> Any:
     """Draw one map at one level, each cell with its coverage and number of simulations."""
     share = found.coverage(level)
+    sigma = found.z(level)
     places = [np.arange(len(edge)) for edge in found.edges]
-    values = np.ma.masked_invalid(found.z(level)).T
+    values = np.ma.masked_invalid(sigma).T
     limits = {"cmap": "RdBu", "vmin": -MAP_LIMIT, "vmax": MAP_LIMIT}
     mesh = ax.pcolormesh(*places, values, edgecolors="white", **limits)
-    for i, j in np.argwhere(np.isfinite(share)):
-        dark = abs(found.z(level)[i, j]) > 0.7 * MAP_LIMIT
-        style = {"ha": "center", "va": "center", "fontsize": 5.5}
-        text = f"{share[i, j]:.2f}\n({found.n[i, j]})"
-        ax.text(i + 0.5, j + 0.5, text, color="white" if dark else "black", **style)
+    for cell in map(tuple, np.argwhere(np.isfinite(share))):
+        dark = abs(sigma[cell]) > 0.7 * MAP_LIMIT
+        colour = "white" if dark else "black"
+        text = f"{share[cell]:.2f}\n({found.n[cell]})"
+        x, y = np.add(cell, 0.5)
+        ax.text(x, y, text, color=colour, **CELL_TEXT)
 
-    _cell_axis(ax.xaxis, found.names[0], found.edges[0])
-    _cell_axis(ax.yaxis, found.names[1], found.edges[1])
+    axes = (ax.xaxis, ax.yaxis)
+    for axis, name, edges in zip(axes, found.names, found.edges, strict=True):
+        _cell_axis(axis, name, edges)
     for text in ax.get_xticklabels():
         text.set(rotation=35, ha="right", rotation_mode="anchor")
     ax.set_title(f"coverage of joint {level:.0%} regions (simulations)")
@@ -190,6 +211,7 @@ def _cells(ax: Axes, found: CoverageMap, level: float) -> Any:
 def _cell_axis(axis: Axis, name: str, edges: Floats) -> None:
     """Label the edges of the cells along one axis."""
     quantity = words.quantity(name)
-    texts = [words.digits(quantity.factor * float(edge)) for edge in edges]
+    shown = quantity.factor * edges
+    texts = [words.digits(edge) for edge in shown.tolist()]
     axis.set_ticks(np.arange(len(edges)), texts)
     axis.set_label_text(quantity.text)

@@ -11,14 +11,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.check.classification import Classification
 from livetime.report import words
 from livetime.report.figures import scales
 from livetime.report.style import BLACK, COLUMN, MARKERS, PAGE, PALETTE, look, styled
 
-Floats = NDArray[np.floating[Any]]
 OUTER = (0.002, 0.998)
 """Quantiles between which histograms are drawn."""
+DOTS: dict[str, Any] = {"s": 3, "alpha": 0.4, "lw": 0, "rasterized": True}
 CURVE_BINS = 15
 """Bins of equal numbers of simulations in a reliability curve."""
 
@@ -36,7 +37,8 @@ def class_words(name: str) -> str:
 def confusion(result: Classification) -> Figure:
     """Draw the share of each true class (row) that is assigned to each class (column)."""
     counts = result.confusion()
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    totals = counts.sum(axis=1, keepdims=True)
+    share = counts / np.maximum(totals, 1)
     side = max(2.6, 0.75 * len(counts) + 1.2)
     figure = Figure((side + 0.6, side))
     ax = figure.subplots()
@@ -66,12 +68,14 @@ def classifier_curves(results: Mapping[str, Classification]) -> Figure:
         results: method -> what it gives for the same simulations.
     """
     classes = next(iter(results.values())).classes
-    chosen = [1] if len(classes) == 2 else list(range(len(classes)))
+    every = list(range(len(classes)))
+    chosen = [1] if len(classes) == 2 else every
     figure = Figure((PAGE, 2.35 * len(chosen) + 0.45))
     panels = figure.subplots(len(chosen), 3, squeeze=False)
     for row, number in zip(panels, chosen, strict=True):
         for name, result in results.items():
-            _curves(row, name, result.label == number, result.probability[:, number])
+            true = result.label == number
+            _curves(row, name, true, result.probability[:, number])
         _curve_axes(row, class_words(classes[number]))
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
@@ -84,15 +88,16 @@ def _curves(row: Sequence[Axes], name: str, true: NDArray[np.bool_], probability
     from sklearn.metrics import precision_recall_curve, roc_curve
 
     roc, trade_off, reliability = row
+    style = look(name)
     false_rate, true_rate, _ = roc_curve(true, probability)
-    roc.plot(false_rate, true_rate, label=look(name).label, **look(name).stroke)
+    roc.plot(false_rate, true_rate, label=style.label, **style.stroke)
 
     precision, recall, _ = precision_recall_curve(true, probability)
-    trade_off.plot(recall, precision, **look(name).stroke)
+    trade_off.plot(recall, precision, **style.stroke)
 
     bins = {"n_bins": CURVE_BINS, "strategy": "quantile"}
     share, predicted = calibration_curve(true, probability, **bins)
-    reliability.plot(predicted, share, marker=look(name).marker, **look(name).stroke)
+    reliability.plot(predicted, share, marker=style.marker, **style.stroke)
 
 
 def _curve_axes(row: Sequence[Axes], name: str) -> None:
@@ -122,21 +127,19 @@ def class_probabilities(probabilities: Mapping[str, Mapping[str, float]]) -> Fig
         probabilities: method -> class -> probability; all classes equal beforehand.
     """
     classes = list(next(iter(probabilities.values())))
-    figure = Figure((COLUMN, 0.24 * len(classes) * len(probabilities) + 1.3))
+    bars = len(classes) * len(probabilities)
+    figure = Figure((COLUMN, 0.24 * bars + 1.3))
     ax = figure.subplots()
     height = 0.8 / len(probabilities)
     places = np.arange(len(classes))
     for i, (name, values) in enumerate(probabilities.items()):
-        bars = ax.barh(
-            places + i * height,
-            [values[c] for c in classes],
-            height,
-            color=look(name).colour,
-            label=look(name).label,
-        )
-        ax.bar_label(bars, fmt="%.3f", fontsize=6.5, padding=2)
+        style = {"color": look(name).colour, "label": look(name).label}
+        widths = [values[each] for each in classes]
+        drawn = ax.barh(places + i * height, widths, height, **style)
+        ax.bar_label(drawn, fmt="%.3f", fontsize=6.5, padding=2)
 
-    ax.set_yticks(places + 0.4 - height / 2, [class_words(name) for name in classes])
+    middle = places + 0.4 - height / 2
+    ax.set_yticks(middle, list(map(class_words, classes)))
     ax.invert_yaxis()
     ax.set_xlim(0, 1.14)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
@@ -166,8 +169,8 @@ def principal_components(x: Floats, labels: NDArray[Any], classes: Sequence[str]
     ax = figure.subplots()
     for number in range(len(classes)):
         mine = places[labels == number]
-        dots = {"s": 3, "alpha": 0.4, "lw": 0, "rasterized": True}
-        ax.scatter(*mine.T, color=PALETTE[number], marker=MARKERS[number], **dots)
+        dots = {"color": PALETTE[number], "marker": MARKERS[number]}
+        ax.scatter(*mine.T, **dots, **DOTS)
 
     share = analysis.explained_variance_ratio_
     ax.set_xlabel(f"first principal component ({share[0]:.0%} of the variance)")
@@ -180,7 +183,8 @@ def principal_components(x: Floats, labels: NDArray[Any], classes: Sequence[str]
 
 def _dot(number: int) -> Line2D:
     """Give the legend's mark of a class."""
-    return Line2D([], [], ls="", color=PALETTE[number], marker=MARKERS[number])
+    style = {"color": PALETTE[number], "marker": MARKERS[number]}
+    return Line2D([], [], ls="", **style)
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,8 @@ class Entry:
         """Give edges of bins between the outermost quantiles, (count,)."""
         values = np.log10(self.values) if self.log else self.values
         low, high = np.quantile(values, OUTER)
-        edges = np.linspace(low, max(high, low + 1e-6), count)
+        top = max(high, low + 1e-6)
+        edges = np.linspace(low, top, count)
         return 10**edges if self.log else edges
 
 
@@ -221,14 +226,16 @@ def entry_histograms(
     """
     width = min(4, len(entries))
     rows = -(-len(entries) // width)
-    figure = Figure((PAGE * max(2, width) / 4, 1.3 * rows + 0.45))
+    inches = PAGE * max(2, width) / 4
+    figure = Figure((inches, 1.3 * rows + 0.45))
     axes = figure.subplots(rows, width, squeeze=False).ravel()
     for ax in axes[len(entries) :]:
         ax.set_visible(False)
     for ax, entry in zip(axes, entries, strict=False):
         _histogram(ax, entry, labels, len(classes))
     figure.supylabel("share of the class in each bin", fontsize=8)
-    handles = [Line2D([], [], color=PALETTE[number]) for number in range(len(classes))]
+    colours = PALETTE[: len(classes)]
+    handles = [Line2D([], [], color=colour) for colour in colours]
     names = [class_words(name) for name in classes]
     figure.legend(handles, names, loc="outside upper center", ncols=max(2, width))
     return figure
@@ -239,16 +246,23 @@ def _histogram(ax: Axes, entry: Entry, labels: NDArray[Any], classes: int) -> No
     edges = entry.edges(30)
     for number in range(classes):
         mine = entry.values[labels == number]
-        share = np.full(len(mine), 1 / max(1, len(mine)))
-        ax.hist(mine, bins=edges, weights=share, histtype="step", color=PALETTE[number])
+        count = max(1, len(mine))
+        share = np.full(len(mine), 1 / count)
+        style = {"histtype": "step", "color": PALETTE[number]}
+        ax.hist(mine, bins=edges, weights=share, **style)
     if entry.log:
-        scales.physical_axis(ax, "x", (float(edges[0]), float(edges[-1])), "log")
+        low, *_, high = edges.tolist()
+        scales.physical_axis(ax, "x", (low, high), "log")
     else:
         ax.xaxis.set_major_locator(MaxNLocator(3))
-    ax.set_xlabel(entry.label.replace(" (", "\n(") if len(entry.label) > 28 else entry.label)
-    ax.xaxis.label.set_fontsize(6.5)
+    ax.set_xlabel(_wrapped(entry.label), fontsize=6.5)
     ax.tick_params(labelsize=6)
     ax.set_yticks([])
+
+
+def _wrapped(label: str) -> str:
+    """Put the unit of a long label on a line of its own."""
+    return label if len(label) <= 28 else label.replace(" (", "\n(")
 
 
 @styled
@@ -267,25 +281,29 @@ def class_spectra(
         axis: labels of the horizontal and vertical axis.
     """
     figure = Figure((COLUMN, 2.1 * len(spectra) + 0.7))
-    axes = figure.subplots(len(spectra), 1, squeeze=False, sharex=True)[:, 0]
-    for ax, (title, (places, values)) in zip(axes, spectra.items(), strict=True):
-        lowest = np.inf
-        highest = 0.0
-        for number, name in enumerate(classes):
-            mine = values[labels == number]
-            low, middle, high = np.quantile(mine, [0.16, 0.5, 0.84], axis=0)
-            ax.fill_between(places, low, high, color=PALETTE[number], alpha=0.2, lw=0)
-            ax.plot(places, middle, color=PALETTE[number], label=class_words(name))
-            highest = max(highest, float(high.max()))
-            lowest = min(lowest, float(low.min()))
-        scales.log_axis(ax, "y", lowest / 1.1, highest * 1.1)
-        scales.log_axis(ax, "x", float(places[0]) / 1.08, float(places[-1]) * 1.08)
+    grid = figure.subplots(len(spectra), 1, squeeze=False, sharex=True)
+    axes = grid[:, 0]
+    for ax, (title, spectrum) in zip(axes, spectra.items(), strict=True):
+        places, values = spectrum
+        members = [labels == number for number in range(len(classes))]
+        bands = [_band(values[mine]) for mine in members]
+        for name, band, colour in zip(classes, bands, PALETTE, strict=False):
+            low, middle, high = band
+            ax.fill_between(places, low, high, color=colour, alpha=0.2, lw=0)
+            ax.plot(places, middle, color=colour, label=class_words(name))
+        scales.log_axis_around(ax, "y", np.stack(bands), 1.1)
+        scales.log_axis_around(ax, "x", places, 1.08)
         ax.set_title(title, loc="left")
         ax.set_ylabel(axis[1])
     axes[-1].set_xlabel(axis[0])
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=3)
     return figure
+
+
+def _band(values: Floats) -> Floats:
+    """Give the median and the edges of the central 68%, (3, F)."""
+    return np.asarray(np.quantile(values, [0.16, 0.5, 0.84], axis=0))
 
 
 @styled
@@ -297,15 +315,18 @@ def correlations(x: Floats, names: Sequence[str]) -> Figure:
         names: a name for each entry, (X,).
     """
     varying = x.std(axis=0) > 1e-6
-    kept = [words.entry(name) for name, use in zip(names, varying, strict=True) if use]
+    chosen = np.flatnonzero(varying)
+    kept = [words.entry(names[i]) for i in chosen]
     few = len(kept) <= 60
     figure = Figure((PAGE, 6.4) if few else (5.2, 4.6))
     ax = figure.subplots()
-    matrix = np.corrcoef(x[:, varying].astype(np.float64), rowvar=False)
+    values = x[:, varying].astype(np.float64)
+    matrix = np.corrcoef(values, rowvar=False)
     mesh = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     chosen = np.arange(len(kept))
     if not few:
-        chosen = np.linspace(0, len(kept) - 1, 12).round().astype(int)
+        even = np.linspace(0, len(kept) - 1, 12)
+        chosen = even.round().astype(int)
     texts = [kept[i] for i in chosen]
     size = 6.0 if few else 6.5
     ax.set_xticks(chosen, texts, rotation=90, fontsize=size)

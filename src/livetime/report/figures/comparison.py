@@ -6,16 +6,21 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from livetime.report import words
 from livetime.report.figures import scales
 from livetime.report.style import BAND, BLACK, COLUMN, PAGE, look, styled
+from livetime.report.units import unit_math
 
 SPREAD = 1.045
 """Factor between the places of two methods, so that their error bars do not overlap."""
 LINEAR = 0.05
 """Bias below which the vertical axis is linear: a naive fit is off by orders of magnitude."""
 TICKS = (-100.0, -10.0, -1.0, -0.1, -LINEAR, 0.0, LINEAR, 0.1, 1.0, 10.0, 100.0)
+SOURCE = "bright_source"
+WIDE_BARS: dict[str, Any] = {"fmt": "none", "alpha": 0.25, "lw": 3}
+Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
 
 
@@ -47,13 +52,14 @@ def comparison(
     figure = Figure((width, 3.3))
     axes = figure.subplots(1, len(values), sharey=True, squeeze=False)[0]
     for ax, value in zip(axes, values, strict=True):
-        chosen = [row for row in rows if by is None or row["cell"][by] == value]
+        chosen = [row for row in rows if row["cell"].get(by) == value]
         _panel(ax, chosen, along, coverage)
         if by is not None and value is not None:
             ax.set_title(_cell_words(by, value))
     axes[0].set_ylabel(bias_label(quantity))
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2 if len(values) > 1 else 1)
+    columns = 2 if len(values) > 1 else 1
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -72,8 +78,9 @@ def bias_label(quantity: str) -> str:
 def _cell_words(name: str, value: float) -> str:
     """Word the value of a parameter that a panel has."""
     found = words.quantity(name)
-    unit = f" {words.unit_math(found.unit)}" if found.unit else ""
-    return f"{found.words} {found.factor * value:g}{unit}"
+    unit = f" {unit_math(found.unit)}" if found.unit else ""
+    shown = found.factor * value
+    return f"{found.words} {shown:g}{unit}"
 
 
 def _panel(ax: Axes, rows: Sequence[Row], along: str, coverage: Mapping[str, float]) -> None:
@@ -81,23 +88,38 @@ def _panel(ax: Axes, rows: Sequence[Row], along: str, coverage: Mapping[str, flo
     found = words.quantity(along)
     methods = list(coverage)
     for number, method in enumerate(methods):
+        style = look(method)
         mine = [row for row in rows if row["method"] == method]
-        shift = SPREAD ** (number - (len(methods) - 1) / 2)
-        places = np.array([row["cell"][along] for row in mine]) * found.factor * shift
-        bias = [row["bias"] for row in mine]
-        wide = {"fmt": "none", "ecolor": look(method).colour, "alpha": 0.25, "lw": 3}
-        ax.errorbar(places, bias, [row["half_width"] for row in mine], **wide)
-        label = f"{look(method).label}: 68% intervals cover {coverage[method]:.0%}"
-        errors = [row["bias_error"] for row in mine]
-        ax.errorbar(places, bias, errors, label=label, **look(method).points)
+        values = _column([row["cell"] for row in mine], along)
+        places = found.factor * values * _shift(number, len(methods))
+        bias = _column(mine, "bias")
+        ax.errorbar(places, bias, _column(mine, "half_width"), ecolor=style.colour, **WIDE_BARS)
+
+        label = f"{style.label}: 68% intervals cover {coverage[method]:.0%}"
+        errors = _column(mine, "bias_error")
+        ax.errorbar(places, bias, errors, label=label, **style.points)
 
     ax.axhline(0, color=BLACK, lw=0.7)
     ax.axhspan(-LINEAR, LINEAR, color=BAND, alpha=0.5, lw=0, zorder=0)
     ax.set_yscale("symlog", linthresh=LINEAR)
-    scales.set_ticks(ax.yaxis, [tick for tick in TICKS if _between(tick, ax.get_ylim())])
-    values = sorted({row["cell"][along] * found.factor for row in rows})
+    limits = ax.get_ylim()
+    ticks = [tick for tick in TICKS if _between(tick, limits)]
+    scales.set_ticks(ax.yaxis, ticks)
+    cells = _column([row["cell"] for row in rows], along)
+    grid = np.unique(found.factor * cells)
     ax.set_xlabel(found.text if not found.unit else found.long_axis)
-    _value_axis(ax, values)
+    _value_axis(ax, grid.tolist())
+
+
+def _column(rows: Sequence[Row], name: str) -> Floats:
+    """Collect one number of every row."""
+    return np.array([row[name] for row in rows])
+
+
+def _shift(number: int, count: int) -> float:
+    """Give the factor that sets one of several methods apart on a log axis."""
+    place = number - (count - 1) / 2
+    return float(SPREAD**place)
 
 
 def _between(value: float, limits: tuple[float, float]) -> bool:
@@ -109,8 +131,11 @@ def _value_axis(ax: Axes, values: Sequence[float]) -> None:
     if values[0] > 0:
         margin = 1.3 if len(values) < 2 else 1.25
         ax.set_xscale("log")
-        ax.set_xlim(values[0] / margin, values[-1] * margin)
-    scales.set_ticks(ax.xaxis, [float(f"{value:.3g}") for value in values])
+        low = min(values)
+        high = max(values)
+        ax.set_xlim(low / margin, high * margin)
+    ticks = [float(f"{value:.3g}") for value in values]
+    scales.set_ticks(ax.xaxis, ticks)
 
 
 @styled
@@ -120,15 +145,18 @@ def injection(rows: Sequence[Row]) -> Figure:
     Arguments:
         rows: one for each rate, method and quantity, with `median`, `lo68` and `hi68`.
     """
-    names = list(dict.fromkeys(row["quantity"] for row in rows))
+    quantities = [row["quantity"] for row in rows]
+    names = list(dict.fromkeys(quantities))
     columns = min(3, len(names))
     panels = -(-len(names) // columns)
-    figure = Figure((PAGE if columns > 1 else COLUMN, 2.2 * panels + 0.6))
+    width = PAGE if columns > 1 else COLUMN
+    figure = Figure((width, 2.2 * panels + 0.6))
     axes = figure.subplots(panels, columns, squeeze=False).ravel()
     for ax in axes[len(names) :]:
         ax.set_visible(False)
     for ax, name in zip(axes, names, strict=False):
-        _injected(ax, [row for row in rows if row["quantity"] == name], name)
+        mine = [row for row in rows if row["quantity"] == name]
+        _injected(ax, mine, name)
     figure.supxlabel(r"incident rate (counts s$^{-1}$ per module)", fontsize=8)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
@@ -138,23 +166,27 @@ def injection(rows: Sequence[Row]) -> Figure:
 def _injected(ax: Axes, rows: Sequence[Row], name: str) -> None:
     """Draw one quantity at all rates."""
     found = words.quantity(name)
-    truth = next(row for row in rows if row["method"] == "bright_source")
-    low, middle, high = (found.factor * truth[key] for key in ("lo68", "median", "hi68"))
-    ax.axhspan(low, high, color=BAND, lw=0, label=f"{look('bright_source').label} (68%)")
-    ax.axhline(middle, color=BLACK, lw=0.8)
+    by_method: dict[str, list[Row]] = {}
+    for row in rows:
+        by_method.setdefault(row["method"], []).append(row)
+    truth = by_method.pop(SOURCE)[0]
+    label = f"{look(SOURCE).label} (68%)"
+    low = found.factor * truth["lo68"]
+    high = found.factor * truth["hi68"]
+    ax.axhspan(low, high, color=BAND, lw=0, label=label)
+    ax.axhline(found.factor * truth["median"], color=BLACK, lw=0.8)
 
-    methods = dict.fromkeys(row["method"] for row in rows if row["method"] != "bright_source")
-    for number, method in enumerate(methods):
-        mine = [row for row in rows if row["method"] == method]
-        shift = SPREAD ** (number - (len(methods) - 1) / 2)
-        places = [row["rate"] * shift for row in mine]
-        medians = np.array([found.factor * row["median"] for row in mine])
-        below = medians - [found.factor * row["lo68"] for row in mine]
-        above = [found.factor * row["hi68"] for row in mine] - medians
-        points = look(method).points
-        ax.errorbar(places, medians, [below, above], label=look(method).label, **points)
+    for number, (method, mine) in enumerate(by_method.items()):
+        style = look(method)
+        places = _column(mine, "rate") * _shift(number, len(by_method))
+        medians = found.factor * _column(mine, "median")
+        below = medians - found.factor * _column(mine, "lo68")
+        above = found.factor * _column(mine, "hi68") - medians
+        bars = np.stack([below, above])
+        ax.errorbar(places, medians, bars, label=style.label, **style.points)
 
-    _value_axis(ax, sorted({row["rate"] for row in rows}))
+    rates = np.unique(_column(rows, "rate"))
+    _value_axis(ax, rates.tolist())
     low, high = ax.get_ylim()
     if not name.endswith("_index") and low > 0:
         scales.log_axis(ax, "y", low, high)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +18,10 @@ FIRST_SIGMAS = 4.5
 LAST_SIGMAS = 9.0
 """Greatest half-height; residuals beyond it are drawn as arrows at the edge."""
 
+TITLE: dict[str, Any] = {"loc": "left", "fontsize": 7.5, "pad": 3}
+POINTS: dict[str, Any] = {"fmt": ".", "color": BLACK, "elinewidth": 0.5, "ms": 2}
+EDGES = (0.025, 0.16, 0.84, 0.975)
+"""Quantiles at the edges of the bands."""
 MARGIN = 1.08
 """Factor by which the horizontal axis exceeds the data on both sides."""
 
@@ -103,15 +108,16 @@ def _spectra(channels: Sequence[Channel], height: float) -> Figure:
     """Draw a tall and a low panel for each channel, and the legend over all of them."""
     count = len(channels)
     figure = Figure((COLUMN, height * count + 0.75))
-    axes = figure.subplots(2 * count, 1, sharex=True, height_ratios=[2.6, 1.0] * count)
-    for number, channel in enumerate(channels):
-        _draw_channel(axes[2 * number], channel)
-        _draw_residuals(axes[2 * number + 1], channel)
-        axes[2 * number].set_title(channel.title, loc="left", fontsize=7.5, pad=3)
+    heights = [2.6, 1.0] * count
+    axes = figure.subplots(2 * count, 1, sharex=True, height_ratios=heights)
+    for channel, top, low in zip(channels, axes[::2], axes[1::2], strict=True):
+        _draw_channel(top, channel)
+        _draw_residuals(low, channel)
+        top.set_title(channel.title, **TITLE)
 
     first = channels[0]
     edges = first.places if first.edges is None else first.edges
-    scales.log_axis(axes[-1], "x", float(edges[0]) / MARGIN, float(edges[-1]) * MARGIN)
+    scales.log_axis_around(axes[-1], "x", edges, MARGIN)
     figure.align_ylabels()
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2)
@@ -120,11 +126,13 @@ def _spectra(channels: Sequence[Channel], height: float) -> Figure:
 
 def _draw_channel(ax: Axes, channel: Channel) -> None:
     """Draw bands, references and data of one channel."""
-    lowest, low, high, highest = np.quantile(channel.predicted, [0.025, 0.16, 0.84, 0.975], axis=0)
+    edges = np.quantile(channel.predicted, EDGES, axis=0)
+    lowest, low, high, highest = edges
     _band(ax, channel, lowest, highest, 0.2)
     _band(ax, channel, low, high, 0.35)
     for name, expected in channel.references.items():
-        ax.plot(channel.places, expected, label=look(name).label, **look(name).stroke)
+        method = look(name)
+        ax.plot(channel.places, expected, label=method.label, **method.stroke)
     _data(ax, channel)
     if channel.noise is not None:
         ax.axhline(channel.noise, color=GREY, lw=0.6, ls=":")
@@ -138,8 +146,9 @@ def _band(ax: Axes, channel: Channel, low: Floats, high: Floats, alpha: float) -
     if channel.edges is None:
         ax.fill_between(channel.places, low, high, **style)
     else:
-        last = np.append(low, low[-1]), np.append(high, high[-1])
-        ax.fill_between(channel.edges, *last, step="post", **style)
+        below = np.append(low, low[-1])
+        above = np.append(high, high[-1])
+        ax.fill_between(channel.edges, below, above, step="post", **style)
 
 
 def _data(ax: Axes, channel: Channel) -> None:
@@ -150,45 +159,47 @@ def _data(ax: Axes, channel: Channel) -> None:
     bars = np.stack([below, channel.error])
     across = None
     if channel.edges is not None:
-        across = np.abs(channel.places - np.stack([channel.edges[:-1], channel.edges[1:]]))
-    style = {"fmt": ".", "color": BLACK, "elinewidth": 0.5, "ms": 2, "label": "observed"}
-    ax.errorbar(channel.places, channel.observed, bars, across, **style)
+        left = channel.places - channel.edges[:-1]
+        right = channel.edges[1:] - channel.places
+        across = np.stack([left, right])
+    ax.errorbar(channel.places, channel.observed, bars, across, label="observed", **POINTS)
 
 
 def _vertical(ax: Axes, channel: Channel) -> None:
     """Set the vertical axis of a channel from its data and predictions."""
-    low = np.quantile(channel.predicted, 0.025, axis=0)
-    high = np.quantile(channel.predicted, 0.975, axis=0)
+    edges = np.quantile(channel.predicted, EDGES, axis=0)
+    shown = np.concatenate([channel.observed, *edges])
     if channel.scale == "linear":
-        lowest = min(float(low.min()), float(channel.observed.min()))
-        highest = max(float(high.max()), float(channel.observed.max()))
-        margin = 0.08 * (highest - lowest)
-        ax.set_ylim(lowest - margin, highest + margin)
+        low = float(shown.min())
+        high = float(shown.max())
+        margin = 0.08 * (high - low)
+        ax.set_ylim(low - margin, high + margin)
         return
 
     ax.set_yscale("log")
-    positive = np.concatenate([channel.observed, low, high])
-    positive = positive[positive > 0]
+    positive = shown[shown > 0]
     if len(positive):
-        scales.log_axis(ax, "y", float(positive.min()) / 1.3, float(positive.max()) * 1.3)
+        scales.log_axis_around(ax, "y", positive, 1.3)
 
 
 def _draw_residuals(ax: Axes, channel: Channel) -> None:
     """Draw residuals in sigma; those beyond the panel are arrows at its edge."""
     values = channel.residuals
-    limit = float(np.clip(1.1 * np.abs(values).max(), FIRST_SIGMAS, LAST_SIGMAS))
+    farthest = 1.1 * np.abs(values).max()
+    limit = float(np.clip(farthest, FIRST_SIGMAS, LAST_SIGMAS))
     ax.axhspan(-1, 1, color=BLUE, alpha=0.2, lw=0)
     ax.axhline(0, color=BLUE, lw=0.6)
     for name, expected in channel.references.items():
-        ax.plot(channel.places, (expected - channel.median) / channel.sigma, **look(name).stroke)
+        difference = expected - channel.median
+        style = look(name).stroke
+        ax.plot(channel.places, difference / channel.sigma, **style)
 
     inside = np.abs(values) <= limit
-    bars = {"fmt": ".", "color": BLACK, "elinewidth": 0.5, "ms": 2}
-    ax.errorbar(channel.places[inside], values[inside], 1.0, **bars)
+    ax.errorbar(channel.places[inside], values[inside], 1.0, **POINTS)
     for sign, marker in ((1, "^"), (-1, "v")):
-        beyond = sign * values > limit
-        heights = np.full(int(beyond.sum()), 0.92 * sign * limit)
-        ax.plot(channel.places[beyond], heights, marker, color=BLACK, ms=3)
+        places = channel.places[sign * values > limit]
+        heights = np.full(len(places), 0.92 * sign * limit)
+        ax.plot(places, heights, marker, color=BLACK)
     ax.set_ylim(-limit, limit)
     ax.set_yticks([-3, 0, 3])
     ax.set_ylabel(r"residual ($\sigma$)")

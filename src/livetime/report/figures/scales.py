@@ -11,11 +11,10 @@ from matplotlib.ticker import (
     NullFormatter,
     NullLocator,
 )
-from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.simulate.prior import Range
 
-Floats = NDArray[np.floating]
 STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0))
 """Ticks in each decade, from the fewest."""
 LEAST_PLAIN = 1e-3
@@ -50,7 +49,9 @@ def log_ticks(low: float, high: float, fewest: int = 2) -> list[float]:
     >>> [float(f"{tick:g}") for tick in log_ticks(0.03, 0.5)]
     [0.03, 0.1, 0.3]
     """
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    first = int(np.floor(np.log10(low)))
+    last = int(np.ceil(np.log10(high)))
+    decades = range(first, last + 1)
     for steps in STEPS:
         ticks = [step * 10.0**decade for decade in decades for step in steps]
         inside = [tick for tick in ticks if low <= tick <= high]
@@ -97,9 +98,11 @@ def physical_ticks(low: float, high: float, scale: str) -> list[float]:
     """List a few round numbers between the physical edges of an axis."""
     if scale == "log":
         return log_ticks(low, high)
-    ticks = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    span = high - low
-    return [float(tick) for tick in ticks if low - 1e-9 * span <= tick <= high + 1e-9 * span]
+    locator = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10])
+    ticks = locator.tick_values(low, high)
+    margin = 1e-9 * (high - low)
+    inside = (ticks >= low - margin) & (ticks <= high + margin)
+    return [float(tick) for tick in ticks[inside]]
 
 
 def log_axis(ax: Axes, which: str, low: float, high: float) -> None:
@@ -113,9 +116,24 @@ def log_axis(ax: Axes, which: str, low: float, high: float) -> None:
     """
     physical_axis(ax, which, (low, high), "log")
     axis = ax.xaxis if which == "x" else ax.yaxis
-    set_ticks(axis, log_ticks(low, high, fewest=3 if which == "x" else 2))
+    fewest = 3 if which == "x" else 2
+    set_ticks(axis, log_ticks(low, high, fewest))
     axis.set_minor_locator(LogLocator(subs=range(1, 10)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def log_axis_around(ax: Axes, which: str, values: Floats, margin: float) -> None:
+    """Make an axis logarithmic from the least to the greatest value, with a margin.
+
+    Arguments:
+        ax: the axes.
+        which: `x` or `y`.
+        values: above zero.
+        margin: factor by which the axis exceeds them on both sides.
+    """
+    low = float(np.min(values))
+    high = float(np.max(values))
+    log_axis(ax, which, low / margin, high * margin)
 
 
 def physical_axis(ax: Axes, which: str, edges: tuple[float, float], scale: str) -> None:
@@ -131,4 +149,6 @@ def physical_axis(ax: Axes, which: str, edges: tuple[float, float], scale: str) 
 
 def display_range(bounds: Range, factor: float) -> Range:
     """Give a parameter's range in the unit that is shown, `factor` times the physical one."""
-    return Range(bounds.low * factor, bounds.high * factor, bounds.scale, bounds.unit)
+    low = bounds.low * factor
+    high = bounds.high * factor
+    return Range(low, high, bounds.scale, bounds.unit)

@@ -6,17 +6,26 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.lines import Line2D
 
+from livetime.check.arrays import Floats
 from livetime.report import words
 from livetime.report.figures import scales
 from livetime.report.style import BLUE, COLUMN, PALETTE, styled
 
-Floats = NDArray[np.floating[Any]]
+BARS: dict[str, Any] = {"color": BLUE, "alpha": 0.8}
 SHOWN = 30
 """Groups of entries that are drawn, the most important ones."""
+LOSS_LINES: dict[str, dict[str, Any]] = {
+    "validation": {"ls": "-"},
+    "training": {"ls": ":"},
+    "weights that are kept": {"ls": "", "marker": "o"},
+}
+"""Entry of the legend -> its look."""
 WIDE = 4.6
 """Width in inches of figures with long names on their vertical axis."""
+MARGIN = 1.08
+"""Factor by which a log axis exceeds the data on both sides."""
 NATS = "loss (nats)"
 
 
@@ -32,26 +41,27 @@ def history(members: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
     for i, member in enumerate(members):
         colour = PALETTE[i % len(PALETTE)]
         epochs = member["epoch"]
-        first = i == 0
-        ax.plot(epochs, member["val/loss"], "-", color=colour, label="validation" if first else "")
-        ax.plot(epochs, member["train/loss"], ":", color=colour, label="training" if first else "")
+        ax.plot(epochs, member["val/loss"], "-", color=colour)
+        ax.plot(epochs, member["train/loss"], ":", color=colour)
         if len(epochs):
             best = int(np.argmin(member["val/loss"]))
-            place = (epochs[best], member["val/loss"][best])
-            ax.plot(*place, "o", color=colour, label="weights that are kept" if first else "")
+            loss = member["val/loss"][best]
+            ax.plot(epochs[best], loss, "o", color=colour)
 
-    _limit_losses(ax, [loss for member in members for loss in member["val/loss"]])
+    losses = [member["val/loss"] for member in members]
+    _limit_losses(ax, np.concatenate([*losses, []]))
     ax.set_xlabel("epoch")
     ax.set_ylabel(NATS)
     ax.set_title(words.count(len(members), "network"))
     ax.xaxis.get_major_locator().set_params(integer=True)
-    figure.legend(loc="outside lower center", ncols=3)
+    handles = [Line2D([], [], color=BLUE, **style) for style in LOSS_LINES.values()]
+    figure.legend(handles, list(LOSS_LINES), loc="outside lower center", ncols=3)
     return figure
 
 
-def _limit_losses(ax: Axes, losses: Sequence[float]) -> None:
+def _limit_losses(ax: Axes, losses: Floats) -> None:
     """Leave out the first epochs' losses where they dwarf the others."""
-    if not losses:
+    if not len(losses):
         return
     low, middle = np.quantile(losses, [0.05, 0.5])
     if max(losses) > middle + 5 * (middle - low):
@@ -65,13 +75,17 @@ def importance(rises: Mapping[str, tuple[float, float]]) -> Figure:
     Arguments:
         rises: group -> mean and standard deviation of the rise.
     """
-    chosen = sorted(rises.items(), key=lambda item: item[1][0])[-SHOWN:]
-    names = [words.entry(name) for name, _ in chosen]
-    means = [rise for _, (rise, _) in chosen]
-    errors = [error for _, (_, error) in chosen]
-    figure = Figure((WIDE, max(2.2, 0.17 * len(chosen) + 0.8)))
+    ordered = sorted(rises, key=lambda name: rises[name][0])
+    chosen = ordered[-SHOWN:]
+    names = [words.entry(name) for name in chosen]
+    means = [rises[name][0] for name in chosen]
+    errors = [rises[name][1] for name in chosen]
+
+    height = 0.17 * len(chosen) + 0.8
+    figure = Figure((WIDE, max(2.2, height)))
     ax = figure.subplots()
-    ax.barh(names, means, xerr=errors, color=BLUE, alpha=0.8, error_kw={"elinewidth": 0.7})
+    thin = {"elinewidth": 0.7}
+    ax.barh(names, means, xerr=errors, error_kw=thin, **BARS)
     ax.tick_params(axis="y", labelsize=6.5, length=0)
     ax.margins(y=0.01)
     ax.set_xlabel("rise of the loss when shuffled (nats)")
@@ -90,21 +104,25 @@ def saliency(
         numbers: name of a single number -> its gradient.
         axis: label of the spectra's horizontal axis.
     """
-    heights = [1.5] * len(spectra) + [0.15 * len(numbers) + 0.3]
+    last_height = 0.15 * len(numbers) + 0.3
+    heights = [1.5] * len(spectra)
+    heights.append(last_height)
     figure = Figure((WIDE, sum(heights) + 0.9))
-    axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for ax, (title, (places, values)) in zip(axes, spectra.items(), strict=False):
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    for row, (title, spectrum) in enumerate(spectra.items()):
+        places, values = spectrum
+        ax = figure.add_subplot(grid[row])
         ax.plot(places, values, color=BLUE)
-        scales.log_axis(ax, "x", float(places[0]) / 1.08, float(places[-1]) * 1.08)
+        scales.log_axis_around(ax, "x", places, MARGIN)
         ax.set_ylim(bottom=0)
         ax.set_title(title, loc="left")
         ax.set_xlabel(axis)
         ax.set_ylabel("rms gradient (nats)")
 
-    ordered = sorted(numbers, key=lambda name: numbers[name])
+    ordered = sorted(numbers, key=numbers.__getitem__)
     names = [words.entry(name) for name in ordered]
-    last = axes[-1]
-    last.barh(names, [numbers[name] for name in ordered], color=BLUE, alpha=0.8)
+    last = figure.add_subplot(grid[-1])
+    last.barh(names, sorted(numbers.values()), **BARS)
     last.tick_params(axis="y", labelsize=6.5, length=0)
     last.margins(y=0.01)
     last.set_xlabel("rms gradient (nats per standard deviation)")
