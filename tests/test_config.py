@@ -385,7 +385,6 @@ def test_a_refused_target_is_not_even_imported(monkeypatch):
         ("estimator", {"num_bins": 0}, ["estimator", "num_bins"]),
         ("estimator", {"hidden_features": 0}, ["estimator", "hidden_features"]),
         ("estimator", {"hidden_features": [64, -1]}, ["estimator", "hidden_features"]),
-        ("estimator", {"passes": -1}, ["estimator", "passes"]),
         ("estimator", {"shapes": {"low": [0.0]}}, ["estimator.shapes"]),
     ],
 )

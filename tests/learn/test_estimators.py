@@ -59,8 +59,8 @@ def trained(tmp_path, estimator, shapes, theta, x, **training):
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal", "constant"])
-@pytest.mark.parametrize(("components", "width"), [(1, 1.0), (5, 1.0), (5, 1.4)])
-def test_a_mixture_has_a_density_that_matches_its_draws(components, covariance, width):
+@pytest.mark.parametrize(("components", "inflation"), [(1, 1.0), (5, 1.0), (5, 1.4)])
+def test_a_mixture_has_a_density_that_matches_its_draws(components, covariance, inflation):
     torch.manual_seed(0)
     model, x = MixtureDensity(BOX, MLP, components, covariance), torch.randn(1, 3)
     with torch.no_grad():
@@ -70,8 +70,10 @@ def test_a_mixture_has_a_density_that_matches_its_draws(components, covariance, 
         edges = -4 + 8 * place
         middle, step = (edges[1:] + edges[:-1]) / 2, edges[1:] - edges[:-1]
         grid = torch.stack(torch.meshgrid(middle, middle, indexing="ij"), -1).reshape(-1, 1, 2)
-        mass = torch.exp(model.log_prob(grid, x, width))[:, 0] * (step[:, None] * step).reshape(-1)
-        draws = model.sample(20_000, x, width)
+        mass = torch.exp(model.log_prob(grid, x, inflation))[:, 0] * (step[:, None] * step).reshape(
+            -1
+        )
+        draws = model.sample(20_000, x, inflation)
     drawn, held = ((points[:, 0] < 0.5).all(-1).float() for points in (draws, grid))
     assert mass.sum().item() == pytest.approx(1, abs=0.01)
     assert (mass * held).sum().item() == pytest.approx(drawn.mean().item(), abs=0.02)
@@ -125,10 +127,10 @@ def test_the_prior_is_a_standard_gaussian():
         for parameter in model.parameters():
             parameter.zero_()
     theta = torch.tensor([[-3.99, 3.99], [0.0, 1.0], [2.0, -3.9]])
-    width = 1 / (np.log(2) + 1e-3) ** 2  # all features are zero, and softplus of zero is log 2
+    inflation = 1 / (np.log(2) + 1e-3) ** 2  # all features are zero, and softplus of zero is log 2
     with torch.no_grad():
-        density = model.log_prob(theta[None], torch.zeros(3, 3), width)[0]
-        draws = model.sample(20_000, torch.zeros(1, 3), width)[:, 0]
+        density = model.log_prob(theta[None], torch.zeros(3, 3), inflation)[0]
+        draws = model.sample(20_000, torch.zeros(1, 3), inflation)[:, 0]
     np.testing.assert_allclose(density, -2 * np.log(8), atol=1e-4)
     for column in (draws.double().numpy() + 4).T / 8:
         assert stats.kstest(column, "uniform").pvalue > 1e-3
@@ -268,12 +270,12 @@ def test_the_plain_split_shares_nothing():
         (
             np.array([1] * 5 + [0] * 95),
             Training(validation=0.05),
-            "training split has no simulation of class number 1",
+            "training split that has no simulation of class number 1",
         ),
         (
             np.array([0] * 95 + [1] * 5),
             Training(validation=0.05),
-            "validation split has no simulation of class number 1",
+            "validation split that has no simulation of class number 1",
         ),
         (None, Training(folds=200), "there are 100 simulations"),
     ],

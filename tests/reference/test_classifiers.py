@@ -8,7 +8,14 @@ import pytest
 import sklearn.metrics as sk
 from scipy.optimize import minimize
 
-from livetime.reference.classifiers import BoostedTrees, Logistic, Majority
+from livetime.reference.classifiers import (
+    CLASSIFIER_LABELS,
+    CLASSIFIERS,
+    BoostedTrees,
+    Logistic,
+    Majority,
+    classifiers_for,
+)
 from livetime.reference.exact import Exact
 from livetime.reference.likelihood_ratio import LikelihoodRatio, Threshold
 from livetime.simulate.dead_time_detector import DeadTime
@@ -153,3 +160,37 @@ def test_a_false_alarm_is_as_frequent_as_it_says():
     assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.02)
     assert threshold.false_alarm(1e9) == 1 / 1000
     assert threshold.probabilities(np.array([1.0, 25.0]))[:, 1] == pytest.approx([0, 1], abs=0.05)
+
+
+# --- the protocol, over every registered classifier -------------------------------------------------
+
+EVERY = pytest.mark.parametrize("kind", CLASSIFIERS, ids=lambda kind: kind.__name__)
+
+
+@EVERY
+def test_a_classifier_applies_to_priors_with_classes_alone(kind):
+    assert classifiers_for(EXACT)[kind.name] is kind
+    assert CLASSIFIER_LABELS[kind.name] == kind.label
+    assert not kind.applies(replace(EXACT, prior=Prior(PARAMETERS, COVARIATES)))
+
+
+@EVERY
+def test_a_classifier_gives_probabilities_and_survives_its_plain_types(kind, simulations):
+    _, x, labels = simulations
+    done = []
+    fitted = kind.fit(EXACT, x[:40], labels[:40], done.append)
+    probability = fitted.probabilities(x[40:44], 1, done.append)
+    assert probability.shape == (4, 2)
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    assert (probability >= 0).all()
+    assert sum(done) == kind.slow_steps(40, 4)
+    assert fitted.parameters >= 0
+    assert all(np.isfinite(value) for value in fitted.details(x[40]).values())
+    if not kind.stored:
+        assert fitted.plain() == {}
+        return
+    again = kind.from_plain(EXACT, json.loads(json.dumps(fitted.plain())))
+    np.testing.assert_allclose(again.probabilities(x[40:44], 1), probability, rtol=1e-6)
+    for name, values in fitted.plain().items():
+        with pytest.raises((ValueError, TypeError, KeyError)):
+            kind.from_plain(EXACT, {**fitted.plain(), name: values[:-1]})

@@ -70,12 +70,6 @@ def test_davis_holds_the_truth_where_the_naive_fit_is_far_off():
     assert z[0][0] < -5
 
 
-def test_fits_are_the_same_for_the_same_seed():
-    _, x = one(SIMULATOR, powerlaw_index=1.7, powerlaw_norm=1e-5, exposure=1e4)
-    a, b = (NaiveSpectrum(SIMULATOR, draws=200).fit(x, 3).theta for _ in range(2))
-    assert (a == b).all()
-
-
 def test_counts_that_few_of_the_prior_can_give_are_fitted():
     """More events than frames in most of the box, where the likelihood is zero."""
     bright = replace(SIMULATOR, detector=PileUp(alpha=1.0, psf_fraction=0.3, frame_time=100.0))

@@ -146,8 +146,7 @@ class Run:
     @property
     def inflates(self) -> bool:
         """Say whether every member has a posterior that can be inflated."""
-        estimators = [member.estimator for member in self.members]
-        return all(getattr(each, "inflates", getattr(each, "widens", False)) for each in estimators)
+        return all(member.estimator.inflates for member in self.members)
 
     def posterior(self, x: Floats) -> Posterior:
         """Find the posterior of summaries, as the ensemble gives it.

@@ -1,4 +1,4 @@
-"""BankDataModule: simulations resident in memory, split by simulation, sliced into batches."""
+"""Simulations that are resident in memory, split by simulation and sliced into batches."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,32 +15,51 @@ from livetime.errors import UserError
 from livetime.settings import Training
 
 Index = slice | NDArray[np.intp]
+"""Chooses simulations."""
+Parts = tuple[Index, Index]
+"""Choose the training and the validation simulations."""
+
+MIN_VALIDATION_BATCH = 1000
+"""Least batch of the validation, which needs no gradients."""
 
 
 class Batches(Sampler[Tensor]):
-    """Index batches; shuffled by (seed, epoch) alone, so that a resumed training sees what an uninterrupted one would.
+    """Yield batches of indices, shuffled by (seed, epoch) alone.
+
+    A resumed training thus sees what an uninterrupted one would.
 
     Arguments:
         n: size of the data.
         batch_size: the last, smaller batch of a shuffled epoch is left out.
-        seed: None for no shuffling.
-        step: tells the number of steps done; Lightning's own count of epochs is late by one when a training is resumed.
+        seed: of the shuffling; None for none.
+        step: returns the number of steps done; Lightning's own count of epochs is late by one
+            when a training is resumed.
+
+    Example:
+        >>> [batch.tolist() for batch in Batches(3, 2)]
+        [[0, 1], [2]]
     """
 
     def __init__(
         self, n: int, batch_size: int, seed: int | None = None, step: Callable[[], int] = lambda: 0
     ) -> None:
-        self.n, self.batch_size, self.seed, self.step = n, min(batch_size, n), seed, step
+        self.n = n
+        self.batch_size = min(batch_size, n)
+        self.seed = seed
+        self.step = step
 
     def __len__(self) -> int:
-        return self.n // self.batch_size if self.seed is not None else -(-self.n // self.batch_size)
+        if self.seed is None:
+            return -(-self.n // self.batch_size)
+        return self.n // self.batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
         # a generator: Lightning makes the first iterator before it restores the number of steps
         order = torch.arange(self.n)
         if self.seed is not None:
             epoch = self.step() // len(self)
-            order = torch.from_numpy(np.random.default_rng([self.seed, epoch]).permutation(self.n))
+            shuffled = np.random.default_rng([self.seed, epoch]).permutation(self.n)
+            order = torch.from_numpy(shuffled)
         yield from torch.split(order, self.batch_size)[: len(self)]
 
 
@@ -51,95 +70,128 @@ def split(
     labels: NDArray[Any] | None = None,
     overfit: bool = False,
     classes: Sequence[str] = (),
-) -> tuple[Index, Index]:
-    """The training and the validation simulations; each is in one of them alone.
+) -> Parts:
+    """Choose the training and the validation simulations; each is in one of them alone.
 
-    It depends on n, the settings and the labels, not on the member: the first `training.validation` of them are held out; with
-    `training.folds`, one fold of them, stratified by class where there are labels (n,), whose names are `classes`.
+    The choice depends on n, the settings and the labels, not on the member. The first
+    `training.validation` of the simulations are held out; with `training.folds`, one fold of them.
+
+    Arguments:
+        n: number of simulations.
+        training: gives the size of the validation split, or the number of folds.
+        fold: number of the fold that validates.
+        labels: numbers of the classes (n,), by which folds are stratified; None without classes.
+        overfit: train and validate on all simulations, as a test of the code.
+        classes: names, for messages.
 
     Raises: UserError if a class or either split would be empty.
+
+    Example:
+        >>> split(100, Training(validation=0.1))
+        (slice(10, 100, None), slice(None, 10, None))
     """
-    parts: tuple[Index, Index]
     if overfit:
         return slice(n), slice(n)
     if training.folds == 1:
-        held = max(1, round(training.validation * n))
-        parts = slice(held, n), slice(held)
+        held_out = max(1, round(training.validation * n))
+        parts: Parts = (slice(held_out, n), slice(held_out))
     else:
-        from sklearn.model_selection import KFold, StratifiedKFold
-
-        smallest = n if labels is None else int(np.bincount(labels).min())
-        if training.folds > smallest:
-            what = "the smallest class has" if labels is not None else "there are"
-            raise UserError(
-                f"training.folds is {training.folds}, but {what} {smallest} simulations; take fewer folds or more simulations"
-            )
-        kind = KFold if labels is None else StratifiedKFold
-        order = kind(training.folds, shuffle=True, random_state=0).split(np.zeros(n), labels)
-        parts = list(order)[fold]
+        parts = _fold(n, training.folds, fold, labels)
     if len(np.arange(n)[parts[0]]) < 1:
-        raise UserError(
-            f"simulations leaves {n} finite ones, too few to train on; ask for more: simulations=<n>"
-        )
-    for part, name in zip(parts, ("training", "validation"), strict=True):
-        if labels is not None and (missing := set(labels.tolist()) - set(labels[part].tolist())):
-            which = classes[min(missing)] if classes else f"number {min(missing)}"
-            raise UserError(
-                f"the {name} split has no simulation of class {which}; ask for more: simulations=<n>"
-            )
+        raise UserError("simulations", f"leaves {n} finite ones to train on", "ask for more")
+    if labels is not None:
+        _check_classes(parts, labels, classes)
     return parts
 
 
+def _fold(n: int, folds: int, fold: int, labels: NDArray[Any] | None) -> Parts:
+    """Return the split in which a fold validates."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    smallest = n if labels is None else int(np.bincount(labels).min())
+    if folds > smallest:
+        where = "there are" if labels is None else "the smallest class has"
+        problem = f"is {folds}, but {where} {smallest} simulations"
+        raise UserError("training.folds", problem, "take fewer folds or more simulations")
+    kind = KFold if labels is None else StratifiedKFold
+    shuffled = kind(folds, shuffle=True, random_state=0)
+    parts: list[Parts] = list(shuffled.split(np.zeros(n), labels))
+    return parts[fold]
+
+
+def _check_classes(parts: Parts, labels: NDArray[Any], classes: Sequence[str]) -> None:
+    """Refuse a split in which a class has no simulation."""
+    every = set(labels.tolist())
+    for part, name in zip(parts, ("training", "validation"), strict=True):
+        missing = every - set(labels[part].tolist())
+        if missing:
+            first = min(missing)
+            which = classes[first] if classes else f"number {first}"
+            raise UserError(
+                "simulations",
+                f"gives a {name} split that has no simulation of class {which}",
+                "ask for more",
+            )
+
+
 class BankDataModule(lightning.LightningDataModule):
-    """Pairs (target, x) of a bank.
+    """Serve pairs (target, x) of a bank to Lightning, from tensors that stay in memory.
 
     Arguments:
-        target: (N, D) in sampling coordinates, parameters only; or the class's number (N, 1).
-        x: (N, X).
+        target: parameters (N, D) in sampling coordinates, or numbers of classes (N, 1).
+        x: summaries (N, X).
         parts: training and validation, as `split` gives them.
         batch_size: simulations a step; None for all.
         seed: of the shuffling.
 
-    Raises: UserError if the simulations would take more than half of the machine's memory, or a batch more than there are.
+    Raises: UserError if the simulations would take more than half of the machine's memory, or a
+        batch more than there are.
+
+    Example:
+        >>> x = np.zeros((10, 3), dtype=np.float32)
+        >>> data = BankDataModule(x[:, :1], x, (slice(2, 10), slice(2)), 4, 0)
+        >>> [len(target) for target, x in data.train_dataloader()]
+        [4, 4]
     """
 
     def __init__(
         self,
         target: NDArray[Any],
         x: NDArray[np.floating],
-        parts: tuple[Index, Index],
+        parts: Parts,
         batch_size: int | None,
         seed: int,
     ) -> None:
         super().__init__()
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if 2 * (target.nbytes + x.nbytes) > memory:
-            raise UserError(
-                f"simulations take {x.nbytes / 2**30:.1f} GiB, more than half of the memory; train with fewer: simulations=<n>"
-            )
-        t, d = (
-            torch.from_numpy(np.asarray(target, dtype=np.float32)),
-            torch.from_numpy(np.asarray(x, dtype=np.float32)),
-        )
-        self.train, self.val = (TensorDataset(t[part], d[part]) for part in parts)
-        if batch_size and batch_size > len(self.train):
-            raise UserError(
-                f"training.batch_size is {batch_size}, but the training split has {len(self.train)} simulations; take a smaller one"
-            )
-        self.batch_size, self.seed = batch_size or len(self.train), seed
+        _check_memory(target.nbytes + x.nbytes)
+        targets = torch.from_numpy(np.asarray(target, dtype=np.float32))
+        summaries = torch.from_numpy(np.asarray(x, dtype=np.float32))
+        self.train, self.val = (TensorDataset(targets[part], summaries[part]) for part in parts)
+        n = len(self.train)
+        if batch_size and batch_size > n:
+            problem = f"is {batch_size}, but the training split has {n} simulations"
+            raise UserError("training.batch_size", problem, "take a smaller one")
+        self.batch_size = batch_size or n
+        self.seed = seed
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
-        batches = Batches(
-            len(self.train),
-            self.batch_size,
-            self.seed,
-            lambda: self.trainer.global_step if self.trainer else 0,
-        )
+        """Return shuffled batches of the training split."""
+        batches = Batches(len(self.train), self.batch_size, self.seed, self._step)
         return DataLoader(self.train, sampler=batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
-        return DataLoader(
-            self.val,
-            sampler=Batches(len(self.val), max(4 * self.batch_size, 1000)),
-            batch_size=None,
-        )
+        """Return the validation split in order, in larger batches."""
+        size = max(4 * self.batch_size, MIN_VALIDATION_BATCH)
+        return DataLoader(self.val, sampler=Batches(len(self.val), size), batch_size=None)
+
+    def _step(self) -> int:
+        """Return the number of steps done."""
+        return self.trainer.global_step if self.trainer else 0
+
+
+def _check_memory(size: int) -> None:
+    """Refuse simulations of so many bytes if they fill more than half of the memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if 2 * size > memory:
+        problem = f"take {size / 2**30:.1f} GiB, more than half of the memory"
+        raise UserError("simulations", problem, "train with fewer")

@@ -1,4 +1,7 @@
-"""The contract of everything that is trained, and the estimators that need no sbi: classifier and mixture density network."""
+"""The contract of everything that is trained, and the estimators that need no sbi.
+
+They are the classifier and the mixture density network; `flows` has the normalizing flows.
+"""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,27 +17,49 @@ from livetime.learn.nets import Shapes, build_net
 
 EDGE = 1e-6
 """A theta on the edge of the box is taken as this far inside, in units of the box."""
+MIN_SCALE = 1e-3
+"""Smallest scale of a Gaussian component, which keeps its density finite."""
 
 
 class Estimator(nn.Module, ABC):
-    """Whatever learns from pairs of a target and a standardised summary.
+    """Learn from pairs of a target and a standardised summary.
 
-    A new model is one class with this contract and one YAML file under `configs/estimator`.
+    A new model is one class with this contract and one YAML file under `configs/estimator`. The
+    first argument of its constructor is `shapes`, the rest are the keys of the YAML file.
+
+    Example:
+        >>> class Guess(Estimator):
+        ...     def __init__(self, shapes):
+        ...         super().__init__()
+        ...         self.guess = nn.Parameter(torch.zeros(len(shapes.low)))
+        ...     def loss(self, target, x):
+        ...         return ((target - self.guess) ** 2).sum(-1)
+        >>> guess = Guess(Shapes(low=(0.0,), high=(1.0,), x_dim=3))
+        >>> guess.loss(torch.ones(2, 1), torch.zeros(2, 3)).tolist()
+        [1.0, 1.0]
     """
 
     question: ClassVar[str] = "posterior"
-    """What it answers, see `infer.question`; for `class` it learns the number of the class, else
-    the parameters in sampling coordinates."""
+    """What it is trained to answer: `posterior` learns the parameters in sampling coordinates,
+    `class` the number of the class."""
+    inflates: bool = False
+    """Whether its posterior can be spread by an inflation other than 1."""
 
     @abstractmethod
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
-        """Loss of each pair: target (B, D), or (B, 1) for a class, and x (B, X) -> (B,)."""
+        """Return the loss of each pair, (B,).
+
+        Arguments:
+            target: parameters (B, D) in sampling coordinates, or numbers of classes (B, 1).
+            x: standardised summaries (B, X).
+        """
 
 
 class PosteriorEstimator(Estimator):
-    """An estimator of the density of theta (in sampling coordinates) given x; its loss is -log q(theta | x).
+    """Estimate the density of theta given x; the loss is -log q(theta | x).
 
-    It works on a function of theta's place in the prior box that has no bounds, so that no draw falls outside and none is rejected.
+    An estimator works on a function of theta's place in the prior box that has no bounds, so that
+    no draw falls outside and none is rejected.
 
     Arguments:
         shapes: of the data; gives the box.
@@ -42,8 +67,7 @@ class PosteriorEstimator(Estimator):
 
     low: Tensor
     high: Tensor
-    widens: bool = True
-    """Whether it knows other widths than 1."""
+    inflates: bool = True
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()
@@ -51,40 +75,65 @@ class PosteriorEstimator(Estimator):
         self.register_buffer("high", torch.tensor(shapes.high, dtype=torch.float32))
 
     @abstractmethod
-    def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
-        """Draws (n, B, D) for x (B, X); a `width` above 1 spreads them, if the estimator `widens`."""
+    def sample(self, n: int, x: Tensor, inflation: float = 1.0) -> Tensor:
+        """Draw theta (n, B, D) for x (B, X).
+
+        Arguments:
+            n: number of draws for each summary.
+            x: standardised summaries.
+            inflation: factor above 1 that spreads the draws, if the estimator `inflates`.
+        """
 
     @abstractmethod
-    def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
-        """Log density (n, B) of theta (n, B, D) given x (B, X)."""
+    def log_prob(self, theta: Tensor, x: Tensor, inflation: float = 1.0) -> Tensor:
+        """Return the log density (n, B) of theta (n, B, D) given x (B, X).
+
+        Arguments:
+            theta: in sampling coordinates.
+            x: standardised summaries.
+            inflation: as in `sample`.
+        """
 
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
+        """Return -log q(target | x), (B,), for target (B, D) and x (B, X)."""
         return -self.log_prob(target[None], x)[0]
 
     def place(self, theta: Tensor) -> Tensor:
-        """(theta - low)/(high - low)."""
+        """Return theta's place in the box, (theta - low)/(high - low), just inside 0 and 1."""
         return ((theta - self.low) / (self.high - self.low)).clamp(EDGE, 1 - EDGE)
 
     def theta(self, place: Tensor) -> Tensor:
+        """Return the theta in sampling coordinates at a place in the box, from 0 to 1."""
         return self.low + (self.high - self.low) * place.clamp(EDGE, 1 - EDGE)
 
 
 class MixtureDensity(PosteriorEstimator):
-    """Mixture density network: q(theta | x) is a mixture of Gaussians in the probit u of theta's place in the prior box.
+    """Estimate q(theta | x) by a mixture of Gaussians in the probit u of theta's place in the box.
 
-    There the prior is a Gaussian, and where an edge of the box cuts a posterior it has a Gaussian tail, not a logit's exponential one.
-    A shift and a scale, functions of x, are common to all components, which have only the posterior's shape left to learn.
+    In u the prior is a Gaussian, and where an edge of the box cuts a posterior it has a Gaussian
+    tail, not a logit's exponential one. A shift and a scale, functions of x, are common to all
+    components, which have only the posterior's shape left to learn.
 
-    With one component it is regression: heteroscedastic with a `full` or `diagonal` covariance that depends on x, homoscedastic with a
-    `constant` one, whose loss is then that of weighted least squares.
+    With one component it is regression: heteroscedastic with a `full` or `diagonal` covariance
+    that depends on x, homoscedastic with a `constant` one, whose loss is that of weighted least
+    squares.
 
     Arguments:
         shapes: of the data.
-        net: group node of the net whose features are means, factors of the covariances and weights.
+        net: group node of the net whose features are means, covariance factors and weights.
         components: number K of Gaussians.
-        covariance: `full` or `diagonal`, as functions of x; or `constant`, full and the same for every x.
+        covariance: `full` or `diagonal`, as functions of x; `constant` is full and the same for
+            every x.
 
-    Source: Bishop (1994).
+    Raises: ValueError for fewer than one component.
+
+    Source: Bishop 1994 (Mixture density networks, Aston University, NCRG/94/004).
+
+    Example:
+        >>> shapes = Shapes(low=(0.0, 0.0), high=(1.0, 2.0), x_dim=5)
+        >>> mixture = MixtureDensity(shapes, {"_target_": "livetime.learn.nets.Perceptron"}, 3)
+        >>> mixture.loss(torch.ones(4, 2), torch.zeros(4, 5)).shape
+        torch.Size([4])
     """
 
     def __init__(
@@ -96,77 +145,110 @@ class MixtureDensity(PosteriorEstimator):
     ) -> None:
         super().__init__(shapes)
         if components < 1:
-            raise ValueError(f"components is {components}, but must be at least 1")
-        self.components, self.covariance, self.dim = components, covariance, len(shapes.low)
-        below = self.dim * (self.dim - 1) // 2
-        self.sizes = [
-            1,
-            self.dim,
-            *([] if covariance == "constant" else [self.dim] + [below] * (covariance == "full")),
-        ]
-        self.shared = 0 if covariance == "constant" else 2 * self.dim
+            raise ValueError(f"components is {components}, but must be at least 1; give 1 or more")
+        self.components = components
+        self.covariance = covariance
+        self.dim = len(shapes.low)
+        constant = covariance == "constant"
+        below_diagonal = self.dim * (self.dim - 1) // 2
+
+        # sizes of a component's features: weight, mean, diagonal and the factors below it
+        factors = [self.dim, below_diagonal] if covariance == "full" else [self.dim]
+        self.sizes = [1, self.dim, *([] if constant else factors)]
+        self.shared = 0 if constant else 2 * self.dim
         self.net = build_net(net, shapes, self.shared + components * sum(self.sizes))
         self.spread = nn.Parameter(torch.randn(components, self.dim))
-        """Sets the components apart, or none would ever differ from another; at first they cover about what the prior does."""
-        if covariance == "constant":
-            self.factor = nn.Parameter(torch.zeros(components, self.dim + below))
+        """Sets the components apart, or none would ever differ from another; at first they cover
+        about what the prior does."""
+        if constant:
+            self.factor = nn.Parameter(torch.zeros(components, self.dim + below_diagonal))
 
-    def mixture(self, x: Tensor, width: float = 1.0) -> MixtureSameFamily:
-        """The distribution of u for each x (B, X), each component wider by a factor."""
+    def log_prob(self, theta: Tensor, x: Tensor, inflation: float = 1.0) -> Tensor:
+        """Return the log density (n, B) of theta (n, B, D) given x (B, X).
+
+        Arguments:
+            theta: in sampling coordinates.
+            x: standardised summaries.
+            inflation: factor by which each component is wider than in training.
+        """
+        u = torch.special.ndtri(self.place(theta))
+        log_normal = (u**2 + math.log(2 * math.pi)) / 2
+        jacobian = (log_normal - torch.log(self.high - self.low)).sum(-1)
+        density = self.mixture(x, inflation).log_prob(u)  # type: ignore[no-untyped-call]
+        out: Tensor = density + jacobian
+        return out
+
+    def sample(self, n: int, x: Tensor, inflation: float = 1.0) -> Tensor:
+        """Draw theta (n, B, D) for x (B, X).
+
+        Arguments:
+            n: number of draws for each summary.
+            x: standardised summaries.
+            inflation: factor by which each component is wider than in training.
+        """
+        u = self.mixture(x, inflation).sample((n,))  # type: ignore[no-untyped-call]
+        return self.theta(torch.special.ndtr(u))
+
+    def mixture(self, x: Tensor, inflation: float = 1.0) -> MixtureSameFamily:
+        """Return the distribution of u for each x (B, X), each component wider by a factor."""
         features = self.net(x)
-        parts = (
-            features[:, self.shared :]
-            .unflatten(-1, (self.components, sum(self.sizes)))
-            .split(self.sizes, dim=-1)
-        )
-        mean = parts[1] + self.spread
-        diagonal, *rest = parts[2:] or self.factor.expand(len(x), -1, -1).tensor_split(
-            [self.dim], dim=-1
-        )
-        tril = torch.diag_embed(width * (softplus(diagonal) + 1e-3))
-        if rest and self.dim > 1:
-            row, column = torch.tril_indices(self.dim, self.dim, -1)
-            tril = tril.index_put(
-                (
-                    torch.arange(len(x))[:, None, None],
-                    torch.arange(self.components)[:, None],
-                    row,
-                    column,
-                ),
-                width * rest[0],
-            )
+        own = features[:, self.shared :].unflatten(-1, (self.components, sum(self.sizes)))
+        weight, mean, *factors = own.split(self.sizes, dim=-1)
+        mean = mean + self.spread
+        if not factors:
+            constant = self.factor.expand(len(x), -1, -1)
+            factors = list(constant.tensor_split([self.dim], dim=-1))
+        root = self._root(factors, inflation)
+
+        # the shift and the scale that all components share
         if self.shared:
-            centre, diagonal = features[:, None, : self.shared].chunk(2, dim=-1)
-            scale = softplus(diagonal) + 1e-3
-            mean, tril = centre + scale * mean, scale[..., None] * tril
+            centre, raw_scale = features[:, None, : self.shared].chunk(2, dim=-1)
+            scale = softplus(raw_scale) + MIN_SCALE
+            mean = centre + scale * mean
+            root = scale[..., None] * root
         return MixtureSameFamily(
-            Categorical(logits=parts[0][..., 0], validate_args=False),
-            MultivariateNormal(mean, scale_tril=tril, validate_args=False),
+            Categorical(logits=weight[..., 0], validate_args=False),
+            MultivariateNormal(mean, scale_tril=root, validate_args=False),
             validate_args=False,
         )
 
-    def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
-        u = torch.special.ndtri(self.place(theta))
-        jacobian = ((u**2 + math.log(2 * math.pi)) / 2 - torch.log(self.high - self.low)).sum(-1)
-        out: Tensor = self.mixture(x, width).log_prob(u) + jacobian  # type: ignore[no-untyped-call]
-        return out
+    def _root(self, factors: list[Tensor], inflation: float) -> Tensor:
+        """Return the lower triangular roots (B, K, D, D) of the covariances.
 
-    def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
-        return self.theta(torch.special.ndtr(self.mixture(x, width).sample((n,))))  # type: ignore[no-untyped-call]
+        Arguments:
+            factors: raw diagonals (B, K, D), and what is below them unless it is zero.
+            inflation: factor of all of them.
+        """
+        diagonal, *below = factors
+        root = torch.diag_embed(inflation * (softplus(diagonal) + MIN_SCALE))
+        if not below or self.dim == 1:
+            return root
+        row, column = torch.tril_indices(self.dim, self.dim, -1)
+        batch = torch.arange(len(diagonal))[:, None, None]
+        component = torch.arange(self.components)[:, None]
+        return root.index_put((batch, component, row, column), inflation * below[0])
 
 
 class Classifier(Estimator):
-    """p(class | x) by the softmax of a net's logits; of two classes the first one's logit is zero.
+    """Estimate p(class | x) by the softmax of a net's logits; its loss is the cross entropy.
 
-    With a `Perceptron` it is logistic regression. Its loss is the cross entropy.
+    Of two classes the first one's logit is zero. With a `Perceptron` it is logistic regression.
 
     Arguments:
         shapes: of the data; gives the classes.
         net: group node.
-        class_weights: of each class's loss, scaled to a mean of one; null for none.
+        class_weights: of each class's loss, scaled to a mean of one; None for equal weights.
+
+    Raises: ValueError for fewer than two classes, or weights that do not fit them.
+
+    Example:
+        >>> shapes = Shapes(low=(0.0,), high=(1.0,), x_dim=3, classes=("a", "b"))
+        >>> classifier = Classifier(shapes, {"_target_": "livetime.learn.nets.Perceptron"})
+        >>> classifier.probabilities(torch.zeros(4, 3)).shape
+        torch.Size([4, 2])
     """
 
-    question = "class"
+    question: ClassVar[str] = "class"
     weights: Tensor
 
     def __init__(
@@ -176,30 +258,34 @@ class Classifier(Estimator):
         k = len(shapes.classes)
         if k < 2:
             raise ValueError(
-                "a Classifier needs a prior with two classes or more; give prior.classes, or take an estimator of parameters"
+                "a Classifier needs a prior with two classes or more; give prior.classes, or take "
+                "an estimator of parameters"
             )
-        given = (
-            torch.ones(k)
-            if class_weights is None
-            else torch.tensor(class_weights, dtype=torch.float32)
-        )
-        if len(given) != k or not (given > 0).all() or not torch.isfinite(given).all():
+        weights = torch.ones(k)
+        if class_weights is not None:
+            weights = torch.tensor(class_weights, dtype=torch.float32)
+        positive = (weights > 0).all() and torch.isfinite(weights).all()
+        if len(weights) != k or not positive:
             raise ValueError(
-                f"class_weights is {class_weights}, but must be {k} positive numbers, one for each class"
+                f"class_weights is {class_weights}, but must be {k} positive numbers, one a class"
             )
-        self.register_buffer("weights", given / given.mean())
+        self.register_buffer("weights", weights / weights.mean())
         self.binary = k == 2
         self.net = build_net(net, shapes, 1 if self.binary else k)
 
     def logits(self, x: Tensor) -> Tensor:
-        """(B, K)."""
+        """Return a logit for each class, (B, K), for x (B, X)."""
         out: Tensor = self.net(x)
-        return torch.cat([torch.zeros_like(out), out], dim=-1) if self.binary else out
+        if not self.binary:
+            return out
+        return torch.cat([torch.zeros_like(out), out], dim=-1)
 
     def probabilities(self, x: Tensor) -> Tensor:
-        """(B, K), each row summing to one."""
+        """Return p(class | x), (B, K), each row summing to one, for x (B, X)."""
         return torch.softmax(self.logits(x), dim=-1)
 
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
+        """Return the weighted cross entropy (B,) of class numbers (B, 1) and x (B, X)."""
         number = target[:, 0].long()
-        return cross_entropy(self.logits(x), number, reduction="none") * self.weights[number]
+        plain = cross_entropy(self.logits(x), number, reduction="none")
+        return plain * self.weights[number]

@@ -1,4 +1,4 @@
-"""sbi's normalizing flows as posterior estimators on the logit of theta's place in the prior box."""
+"""sbi's normalizing flows as posterior estimators on the logit of theta's place in the box."""
 
 import math
 import warnings
@@ -15,38 +15,55 @@ from livetime.learn.coupling import Couplings, splines
 from livetime.learn.estimators import PosteriorEstimator
 from livetime.learn.nets import Shapes, build_net
 
-MODELS = (
-    "zuko_nsf",
-    "zuko_maf",
-    "zuko_nice",
-    "zuko_sospf",
-    "zuko_bpf",
-    "nsf",
-    "maf",
-    "maf_rqs",
-    "mdn",
-)
-"""Of `posterior_nn`, those that train and sample in a reasonable time."""
+COUPLING: dict[str, Any] = {"passes": 2}
+"""Option of zuko's flows: half of theta transforms the other half, which samples in two passes."""
+
+FLOW_MODELS: dict[str, tuple[str, dict[str, Any]]] = {
+    "zuko_nsf": ("zuko_nsf", COUPLING),
+    "zuko_nsf_autoregressive": ("zuko_nsf", {}),
+    "zuko_maf": ("zuko_maf", COUPLING),
+    "zuko_maf_autoregressive": ("zuko_maf", {}),
+    "zuko_nice": ("zuko_nice", {}),
+    "zuko_sospf": ("zuko_sospf", {}),
+    "zuko_bpf": ("zuko_bpf", {}),
+    "nsf": ("nsf", {}),
+    "maf": ("maf", {}),
+    "maf_rqs": ("maf_rqs", {}),
+    "mdn": ("mdn", {}),
+}
+"""Model -> its name in sbi's `posterior_nn` and further options. Only models that train and sample
+in a reasonable time are listed."""
 
 
 class Flow(PosteriorEstimator):
-    """q(theta | x): an embedding net, a conditional shift and scale, and one of sbi's flows.
+    """Estimate q(theta | x) by an embedding net, a conditional affine map and one of sbi's flows.
 
-    A linear head of the embedding shifts and scales theta's logit u, `z = (u - mean(x)) exp(-log_scale(x))`, and the flow learns
-    what is left: posteriors much narrower than the prior need no steep spline.
+    A linear head of the embedding shifts and scales theta's logit u,
+
+        z = (u - mean(x)) exp(-log_scale(x)),
+
+    and the flow learns what is left: posteriors much narrower than the prior need no steep spline.
+    A `zuko` flow is inflated by the scale of its base distribution; others cannot be inflated.
 
     Arguments:
         shapes: of the data.
         net: group node of the embedding net.
-        features: of the embedding.
-        model: any of the flows of `sbi.neural_nets.posterior_nn`: zuko_nsf, zuko_maf, nsf, maf, mdn, ...
-        hidden_features: width of the flow's own networks.
-        num_transforms, num_bins: of the flow, where it has them.
-        passes: 2 for coupling transforms, null for autoregressive ones (`zuko_nsf` and `zuko_maf`).
+        features: number of features of the embedding.
+        model: a key of `FLOW_MODELS`.
+        hidden_features: width of the flow's own hidden layers, one number or one for each layer.
+        num_transforms: number of transforms, where the flow has several.
+        num_bins: number of spline bins, where the flow has splines.
 
-    A `zuko` flow is widened by the scale of its base.
+    Raises: ValueError for a number below 1, or an unknown model.
 
-    Sources: Durkan et al. (2019, neural spline flows); Papamakarios & Murray (2016, neural posterior estimation).
+    Sources: Durkan et al. 2019 (neural spline flows, https://arxiv.org/abs/1906.04032);
+        Papamakarios & Murray 2016 (neural posterior estimation, https://arxiv.org/abs/1605.06376).
+
+    Example:
+        >>> shapes = Shapes(low=(0.0, 0.0), high=(1.0, 2.0), x_dim=5)
+        >>> flow = Flow(shapes, {"_target_": "livetime.learn.nets.Perceptron"}, 8, "zuko_nsf", 16)
+        >>> flow.sample(4, torch.zeros(3, 5)).shape
+        torch.Size([4, 3, 2])
     """
 
     def __init__(
@@ -58,87 +75,114 @@ class Flow(PosteriorEstimator):
         hidden_features: int | Sequence[int] = 64,
         num_transforms: int = 5,
         num_bins: int = 8,
-        passes: int | None = 2,
     ) -> None:
         super().__init__(shapes)
-        layers = [hidden_features] if isinstance(hidden_features, int) else list(hidden_features)
-        for name, value in (
-            ("features", features),
-            ("num_transforms", num_transforms),
-            ("num_bins", num_bins),
-            ("hidden_features", min(layers, default=0)),
-            ("passes", 1 if passes is None else passes),
-        ):
-            if value < 1:
-                raise ValueError(f"{name} is {value}, but must be at least 1")
-        if model not in MODELS:
-            raise ValueError(f"model is {model!r}, but sbi's flows are {', '.join(MODELS)}")
-        self.widens = model.startswith("zuko")
+        _check_flow(model, features, hidden_features, num_transforms, num_bins)
+        sbi_model, options = FLOW_MODELS[model]
+        self.inflates = model.startswith("zuko")
         dim = len(shapes.low)
         self.embedding = nn.Sequential(build_net(net, shapes, features), nn.SiLU())
+
+        # at first the affine map is the identity
         self.affine = nn.Linear(features, 2 * dim)
         nn.init.zeros_(self.affine.weight)
         nn.init.zeros_(self.affine.bias)
-        options = {"passes": passes} if passes and model in ("zuko_nsf", "zuko_maf") else {}
-        widths = hidden_features if isinstance(hidden_features, int) else list(hidden_features)
+
+        one_width = isinstance(hidden_features, int)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             build = posterior_nn(
-                model,
+                sbi_model,
                 z_score_theta="none",  # None would standardise by the two random rows below
                 z_score_x="none",
-                hidden_features=widths,
+                hidden_features=hidden_features if one_width else list(hidden_features),
                 num_transforms=num_transforms,
                 num_bins=num_bins,
                 **options,
             )
             self.flow = build(torch.randn(2, dim), torch.randn(2, features))
 
-    def _context(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features = self.embedding(x)
-        mean, log_scale = self.affine(features).chunk(2, dim=-1)
-        return features, mean, log_scale
+    def log_prob(self, theta: Tensor, x: Tensor, inflation: float = 1.0) -> Tensor:
+        """Return the log density (n, B) of theta (n, B, D) given x (B, X).
 
-    def _distribution(self, features: Tensor, width: float) -> NormalizingFlow:
-        """The flow at features (B, F), its base wider by a factor."""
-        flow = self.flow.net(features)
-        base = DiagNormal(torch.zeros_like(self.low), torch.full_like(self.low, width)).expand(
-            features.shape[:-1]
-        )
-        return NormalizingFlow(flow.transform, base)
-
-    def _couplings(self, features: Tensor) -> Couplings | None:
-        """The flow's transform at features (B, F), where it is one of coupling splines."""
-        parts = splines(self.flow.net.transform) if self.widens else None
-        return Couplings(parts, features) if parts else None
-
-    def log_prob(self, theta: Tensor, x: Tensor, width: float = 1.0) -> Tensor:
+        Arguments:
+            theta: in sampling coordinates.
+            x: standardised summaries.
+            inflation: factor by which the base distribution is wider than in training.
+        """
         features, mean, log_scale = self._context(x)
         u = torch.logit(self.place(theta))
         jacobian = (-logsigmoid(u) - logsigmoid(-u) - torch.log(self.high - self.low)).sum(-1)
         z = (u - mean) * torch.exp(-log_scale)
-        if couplings := self._couplings(features):
-            base, log = couplings(z)
-            density = log - (
-                (base / width) ** 2 / 2 + math.log(width * math.sqrt(2 * math.pi))
-            ).sum(-1)
-        else:
-            density = (
-                self.flow.log_prob(z, features)
-                if width == 1
-                else self._distribution(features, width).log_prob(z)
-            )
+        density = self._log_density(z, features, inflation)
         out: Tensor = density + jacobian - log_scale.sum(-1)
         return out
 
-    def sample(self, n: int, x: Tensor, width: float = 1.0) -> Tensor:
+    def sample(self, n: int, x: Tensor, inflation: float = 1.0) -> Tensor:
+        """Draw theta (n, B, D) for x (B, X).
+
+        Arguments:
+            n: number of draws for each summary.
+            x: standardised summaries.
+            inflation: factor by which the base distribution is wider than in training.
+        """
         features, mean, log_scale = self._context(x)
-        if couplings := self._couplings(features):
-            z = couplings.inverse(width * torch.randn(n, *mean.shape, device=mean.device))
+        couplings = self._couplings(features)
+        if couplings:
+            base = torch.randn(n, *mean.shape, device=mean.device)
+            z = couplings.inverse(inflation * base)
+        elif inflation == 1:
+            z = self.flow.sample((n,), features)
         else:
-            z = (
-                self.flow.sample((n,), features)
-                if width == 1
-                else self._distribution(features, width).sample((n,))
-            )
+            z = self._inflated(features, inflation).sample((n,))
         return self.theta(torch.sigmoid(z * torch.exp(log_scale) + mean))
+
+    def _context(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the embedding (B, F) of x, and the mean and log scale (B, D) of the affine map."""
+        features = self.embedding(x)
+        mean, log_scale = self.affine(features).chunk(2, dim=-1)
+        return features, mean, log_scale
+
+    def _log_density(self, z: Tensor, features: Tensor, inflation: float) -> Tensor:
+        """Return the log density (n, B) of the flow at z (n, B, D)."""
+        out: Tensor
+        couplings = self._couplings(features)
+        if couplings:
+            base, log_determinant = couplings(z)
+            norm = math.log(inflation * math.sqrt(2 * math.pi))
+            out = log_determinant - ((base / inflation) ** 2 / 2 + norm).sum(-1)
+        elif inflation == 1:
+            out = self.flow.log_prob(z, features)
+        else:
+            out = self._inflated(features, inflation).log_prob(z)
+        return out
+
+    def _couplings(self, features: Tensor) -> Couplings | None:
+        """Return the flow's transform at features (B, F), where it is one of coupling splines."""
+        parts = splines(self.flow.net.transform) if self.inflates else None
+        return Couplings(parts, features) if parts else None
+
+    def _inflated(self, features: Tensor, inflation: float) -> NormalizingFlow:
+        """Return the flow at features (B, F) with a base that is wider by a factor."""
+        flow = self.flow.net(features)
+        scale = torch.full_like(self.low, inflation)
+        base = DiagNormal(torch.zeros_like(self.low), scale).expand(features.shape[:-1])
+        return NormalizingFlow(flow.transform, base)
+
+
+def _check_flow(
+    model: str, features: int, hidden_features: int | Sequence[int], transforms: int, bins: int
+) -> None:
+    """Refuse a model that is not known, or a number below 1."""
+    layers = [hidden_features] if isinstance(hidden_features, int) else list(hidden_features)
+    numbers = {
+        "features": features,
+        "num_transforms": transforms,
+        "num_bins": bins,
+        "hidden_features": min(layers, default=0),
+    }
+    for name, value in numbers.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}, but must be at least 1; give a larger number")
+    if model not in FLOW_MODELS:
+        raise ValueError(f"model is {model!r}, but must be one of {', '.join(FLOW_MODELS)}")

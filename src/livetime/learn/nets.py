@@ -1,7 +1,7 @@
-"""Networks: a standardised summary (B, X) becomes features (B, out), the last layer linear.
+"""Networks: a standardised summary (B, X) becomes features (B, out); the last layer is linear.
 
-What the features are is the estimator's business: a class's logit, a regression, the condition of a flow. `Perceptron` under a
-classifier is logistic regression.
+The estimator decides what the features are: the logit of a class, a regression, the condition of
+a flow. `Perceptron` under a classifier is logistic regression.
 """
 
 from collections.abc import Sequence
@@ -23,17 +23,23 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
 }
 Activation = Literal["silu", "relu", "gelu", "tanh", "sigmoid"]
+Normalisation = Literal["layer", "batch"]
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """What a model must know of its data, in plain types.
+    """List what a model must know of its data, in plain types.
 
     Arguments:
         low, high: edges of the prior box in sampling coordinates, (D,).
         x_dim: length X of a summary.
-        channels, bins: the first `channels * bins` entries of a summary are spectra on one axis of so many bins; the rest are numbers.
+        channels, bins: the first `channels * bins` entries of a summary are spectra on one axis
+            of so many bins; the rest are single numbers.
         classes: names, where the prior has classes.
+
+    Example:
+        >>> Shapes(low=[0.0], high=[1.0], x_dim=7, channels=1, bins=5).numbers
+        2
     """
 
     low: tuple[float, ...]
@@ -44,38 +50,63 @@ class Shapes:
     classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("low", "high", "classes"):  # JSON and YAML know lists alone
+        # JSON and YAML have lists alone
+        for name in ("low", "high", "classes"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    @property
+    def numbers(self) -> int:
+        """Return the number of entries that are no part of a spectrum."""
+        return self.x_dim - self.channels * self.bins
 
 
 def build_net(node: dict[str, Any], shapes: Shapes, out: int) -> nn.Module:
-    """The net that an estimator's node `net` names, with `out` features."""
+    """Return the net that an estimator's node `net` describes, with `out` features.
+
+    Raises: UserError for a key or value that the net refuses.
+    """
     net = build(node, "estimator.net", shapes=shapes, out=out)
     assert isinstance(net, nn.Module)
     return net
 
 
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name} is {value}, but must be at least 1")
-
-
 class Perceptron(nn.Linear):
-    """One linear layer (Rosenblatt 1958); the activation is the estimator's."""
+    """Map a summary to features by one linear layer; the activation is the estimator's.
+
+    Arguments:
+        shapes: of the data.
+        out: number of features.
+
+    Source: Rosenblatt 1958 (Psychological Review 65, 386).
+
+    Example:
+        >>> Perceptron(Shapes((0.0,), (1.0,), 7), 3)(torch.zeros(2, 7)).shape
+        torch.Size([2, 3])
+    """
 
     def __init__(self, shapes: Shapes, out: int) -> None:
         super().__init__(shapes.x_dim, out)
 
 
 class MLP(nn.Sequential):
-    """Fully connected layers, an activation after each but the last.
+    """Map a summary to features by fully connected layers, an activation after each but the last.
 
     Arguments:
+        shapes: of the data.
+        out: number of features.
         widths: of the hidden layers.
         activation: silu, relu, gelu, tanh or sigmoid.
-        dropout: share of the hidden units that a training step leaves out (Srivastava et al. 2014).
-        normalisation: `layer` (Ba et al. 2016) or `batch` (Ioffe & Szegedy 2015) before each activation; null for none.
+        dropout: share of the hidden units that a training step leaves out.
+        normalisation: `layer` or `batch` before each activation; None for none.
+
+    Raises: ValueError for no hidden layer, or a dropout that is no share.
+
+    Sources: Srivastava et al. 2014 (dropout); Ba et al. 2016 (https://arxiv.org/abs/1607.06450);
+        Ioffe & Szegedy 2015 (https://arxiv.org/abs/1502.03167).
+
+    Example:
+        >>> MLP(Shapes((0.0,), (1.0,), 7), 3, widths=[16])(torch.zeros(2, 7)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(
@@ -85,7 +116,7 @@ class MLP(nn.Sequential):
         widths: Sequence[int] = (256, 128),
         activation: Activation = "silu",
         dropout: float = 0.0,
-        normalisation: Literal["layer", "batch"] | None = None,
+        normalisation: Normalisation | None = None,
     ) -> None:
         if len(widths) == 0 or min(widths) < 1:
             raise ValueError("widths must name the width, 1 or more, of at least one hidden layer")
@@ -96,9 +127,7 @@ class MLP(nn.Sequential):
         for width in widths:
             layers.append(nn.Linear(size, width))
             if normalisation:
-                layers.append(
-                    nn.LayerNorm(width) if normalisation == "layer" else nn.BatchNorm1d(width)
-                )
+                layers.append(_normalisation(normalisation, width))
             layers.append(ACTIVATIONS[activation]())
             if dropout:
                 layers.append(nn.Dropout(dropout))
@@ -106,16 +135,24 @@ class MLP(nn.Sequential):
         super().__init__(*layers, nn.Linear(size, out))
 
 
+def _normalisation(name: Normalisation, width: int) -> nn.Module:
+    """Return a layer that normalises so many hidden units."""
+    return nn.LayerNorm(width) if name == "layer" else nn.BatchNorm1d(width)
+
+
 class _Convolution(nn.Conv1d):
-    """A `Conv1d` of x (B, C, 1, L) with its channels last in memory: on a processor its gradient takes half the time of (B, C, L)'s."""
+    """A `Conv1d` of x (B, C, 1, L) with its channels last in memory.
+
+    On a processor its gradient takes half the time of (B, C, L)'s.
+    """
 
     def __init__(self, size: int, width: int, kernel_size: int, stride: int = 1) -> None:
         super().__init__(size, width, kernel_size, stride, padding=kernel_size // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return conv2d(
-            x, self.weight[:, :, None], self.bias, (1, *self.stride), (0, self.kernel_size[0] // 2)
-        )
+        stride = (1, *self.stride)
+        padding = (0, self.kernel_size[0] // 2)
+        return conv2d(x, self.weight[:, :, None], self.bias, stride, padding)
 
 
 class _Residual(nn.Module):
@@ -125,9 +162,8 @@ class _Residual(nn.Module):
         super().__init__()
         last = _Convolution(width, width, kernel_size)
         nn.init.zeros_(last.weight)
-        self.convolutions = nn.Sequential(
-            nn.SiLU(), _Convolution(width, width, kernel_size), nn.SiLU(), last
-        )
+        first = _Convolution(width, width, kernel_size)
+        self.convolutions = nn.Sequential(nn.SiLU(), first, nn.SiLU(), last)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.convolutions(x)
@@ -135,20 +171,29 @@ class _Residual(nn.Module):
 
 
 class PeriodogramCNN(nn.Module):
-    """1D residual convolutions over the rebinned frequencies of all channels, which are logarithmic but for the lowest.
+    """Map periodograms to features by 1D residual convolutions over their rebinned frequencies.
 
-    Each position also sees the numbers beside the periodograms (rates, segments). Each stage halves the number of positions and doubles
-    the width. What is left is pooled to at most `positions`, so that any length of periodogram goes through the same weights' shape and a
-    line's place is kept, and meets a linear map of the numbers. No weight sees a single power: such weights learn the noise by heart.
+    The frequencies are logarithmic, except for the lowest. Each position also sees the numbers
+    beside the periodograms (rates, segments). Each stage halves the number of positions and
+    doubles the width. The rest is pooled to at most `positions`, so that any length of periodogram
+    goes through weights of the same shape and a line's place is kept; a linear map of the numbers
+    is added. No weight sees a single power: such weights learn the noise by heart.
 
     Arguments:
+        shapes: of the data.
+        out: number of features.
         width: channels of the first stage.
-        stages: each a residual block and then a halving.
+        stages: number of them, each a halving and then a residual block.
         kernel_size: odd.
-        positions: along the frequency axis after pooling.
+        positions: most positions along the frequency axis, after pooling.
         hidden: widths of the layers before the last.
 
-    Raises: ValueError if the summary has no periodogram, or one too short for the stages.
+    Raises: ValueError for a summary without periodograms, or one too short for the stages.
+
+    Example:
+        >>> shapes = Shapes((0.0,), (1.0,), x_dim=66, channels=1, bins=64)
+        >>> PeriodogramCNN(shapes, 3, width=4)(torch.zeros(2, 66)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(
@@ -162,50 +207,63 @@ class PeriodogramCNN(nn.Module):
         hidden: Sequence[int] = (256, 128),
     ) -> None:
         super().__init__()
-        _positive(width=width, stages=stages, positions=positions, hidden=min(hidden, default=0))
+        _check_positive(width=width, stages=stages, positions=positions)
+        _check_positive(hidden=min(hidden, default=0))
         if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size is {kernel_size}, but must be odd")
-        if shapes.channels < 1:
-            raise ValueError(
-                "a PeriodogramCNN needs periodograms, which neither features nor training.pca leave; take estimator/net=mlp"
-            )
-        left = -(-shapes.bins // 2**stages)
-        if left < 2:
-            raise ValueError(
-                f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer"
-            )
-        self.channels, self.bins = shapes.channels, shapes.bins
-        numbers = shapes.x_dim - shapes.channels * shapes.bins
+            raise ValueError(f"kernel_size is {kernel_size}, but must be odd; take 3, 5 or 7")
+        left = _positions_left(shapes, stages)
+        self.channels = shapes.channels
+        self.bins = shapes.bins
         layers: list[nn.Module] = []
-        size = shapes.channels + numbers
+        size = shapes.channels + shapes.numbers
         for stage in range(stages):
             grown = width * 2**stage
-            layers += [
-                _Convolution(size, grown, kernel_size, stride=2),
-                _Residual(grown, kernel_size),
-                nn.SiLU(),
-            ]
+            halving = _Convolution(size, grown, kernel_size, stride=2)
+            layers += [halving, _Residual(grown, kernel_size), nn.SiLU()]
             size = grown
+
         if left > positions:
             layers.append(nn.AdaptiveAvgPool2d((1, positions)))
-        self.convolutions = nn.Sequential(
-            *layers, nn.Flatten(), nn.Linear(size * min(left, positions), hidden[0])
-        )
-        self.numbers = nn.Linear(numbers, hidden[0]) if numbers else None
+        pooled = size * min(left, positions)
+        layers += [nn.Flatten(), nn.Linear(pooled, hidden[0])]
+        self.convolutions = nn.Sequential(*layers)
+        self.numbers = nn.Linear(shapes.numbers, hidden[0]) if shapes.numbers else None
         tail: list[nn.Module] = [nn.SiLU()]
         for a, b in pairwise(hidden):
             tail += [nn.Linear(a, b), nn.SiLU()]
         self.tail = nn.Sequential(*tail, nn.Linear(hidden[-1], out))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features (B, out) of summaries (B, X)."""
         spectral = self.channels * self.bins
-        periodograms, numbers = (
-            x[:, :spectral].reshape(-1, self.channels, self.bins),
-            x[:, spectral:],
-        )
-        seen = torch.cat([periodograms, numbers[:, :, None].expand(-1, -1, self.bins)], dim=1)
-        features = self.convolutions(seen[:, :, None].contiguous(memory_format=torch.channels_last))
-        out: Tensor = self.tail(
-            features if self.numbers is None else features + self.numbers(numbers)
-        )
+        periodograms = x[:, :spectral].reshape(-1, self.channels, self.bins)
+        numbers = x[:, spectral:]
+        everywhere = numbers[:, :, None].expand(-1, -1, self.bins)
+        seen = torch.cat([periodograms, everywhere], dim=1)[:, :, None]
+        features = self.convolutions(seen.contiguous(memory_format=torch.channels_last))
+        if self.numbers is not None:
+            features = features + self.numbers(numbers)
+        out: Tensor = self.tail(features)
         return out
+
+
+def _check_positive(**values: float) -> None:
+    """Refuse a number below 1."""
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}, but must be at least 1; give a larger number")
+
+
+def _positions_left(shapes: Shapes, stages: int) -> int:
+    """Return the number of positions that are left after the stages."""
+    if shapes.channels < 1:
+        raise ValueError(
+            "a PeriodogramCNN needs periodograms, which neither features nor training.pca leave; "
+            "take estimator/net=mlp"
+        )
+    left = -(-shapes.bins // 2**stages)
+    if left < 2:
+        raise ValueError(
+            f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer"
+        )
+    return left

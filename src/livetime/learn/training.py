@@ -1,4 +1,4 @@
-"""Training: one member, or an ensemble of them in one-thread processes of their own."""
+"""Training of one member, or of an ensemble in one-thread processes of their own."""
 
 import json
 import logging
@@ -26,23 +26,35 @@ from livetime.settings import Trainer, Training
 from livetime.simulate.bank import Bank
 
 Report = Callable[[int, float], object]
-"""Told (epochs done since the last time, validation loss)."""
+"""A callback that receives (epochs done since its last call, validation loss)."""
 
 DONE = "done.json"
+"""Result of a finished training, in the member's folder."""
+CHECKPOINTS = "checkpoints"
+BEST = "best.ckpt"
+LAST = "last.ckpt"
 
 
 @dataclass(frozen=True)
 class Member:
-    """All that one member's training depends on, in plain types, so that another process can be told.
+    """List all that one member's training depends on, in plain types for another process.
 
     Arguments:
         folder: where its checkpoints and logs go.
         estimator: group node with a `_target_`.
+        training: settings that may change the result.
+        trainer: settings of the machine.
         shapes: keyword arguments of `Shapes`.
-        bank, simulations: folder of the bank and how many of it.
+        bank: folder of the bank.
+        simulations: how many of the bank to use.
         seed: of weights and shuffling.
-        fold: that validates, where `training.folds` is above 1.
-        overfit: train and validate on the same simulations, for people who build.
+        fold: number of the fold that validates, where `training.folds` is above 1.
+        overfit: train and validate on the same simulations, as a test of the code.
+
+    Example:
+        >>> member = Member(Path("m"), {}, Training(), Trainer(), {}, Path("bank"), 1000, seed=1)
+        >>> member.fold
+        0
     """
 
     folder: Path
@@ -58,6 +70,8 @@ class Member:
 
 
 class _Reporter(Callback):
+    """Report each epoch of a training with its validation loss."""
+
     def __init__(self, report: Report) -> None:
         self.report = report
 
@@ -68,7 +82,14 @@ class _Reporter(Callback):
 
 
 def on_machine(machine: Trainer, **science: Any) -> lightning.Trainer:
-    """Lightning's trainer on the accelerator that is asked for, without its advertisements; raises UserError if it is not there."""
+    """Return Lightning's trainer on the accelerator that is asked for, without its advertisements.
+
+    Arguments:
+        machine: accelerator and precision.
+        science: further arguments of `lightning.Trainer`.
+
+    Raises: UserError if the accelerator is not there, or does not support the precision.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     try:
         return lightning.Trainer(
@@ -81,144 +102,175 @@ def on_machine(machine: Trainer, **science: Any) -> lightning.Trainer:
         )
     except (RuntimeError, ValueError, MisconfigurationException) as error:
         words = str(error).splitlines()[0].rstrip(".")
-        asked = f"trainer.accelerator={machine.accelerator} with precision={machine.precision}"
         raise UserError(
-            f"{asked}: {words}; take trainer.accelerator=auto, or another precision"
+            "trainer.accelerator",
+            f"is {machine.accelerator} with precision={machine.precision}: {words}",
+            "take trainer.accelerator=auto, or another precision",
         ) from None
 
 
 def fit(member: Member, report: Report) -> dict[str, float]:
-    """Trains one member, from its last checkpoint if it has one, and leaves `checkpoints/best.ckpt`.
+    """Train one member from its last checkpoint, if it has one, and leave `checkpoints/best.ckpt`.
 
-    Returns: best validation loss, epochs that were run and number of weights; also left in the member's folder, which is
-        not trained again once it holds them.
-    Raises: UserError if the device that is asked for is not there, or the loss is not finite.
+    The result is also left in the member's folder; such a member is not trained again.
+
+    Arguments:
+        member: what to train.
+        report: receives (epochs done since its last call, validation loss).
+
+    Returns: best validation loss `val_loss`, number of `epochs` and number of `weights`.
+
+    Raises: UserError if the device is not there, or the loss is not finite.
     """
-    done, checkpoints = member.folder / DONE, member.folder / "checkpoints"
-    t = member.training
+    done = member.folder / DONE
+    epochs = member.training.epochs
     if done.exists():
         result = dict(json.loads(done.read_text()))
-        report(t.epochs, result["val_loss"])
+        report(epochs, result["val_loss"])
         return result
+
     torch.set_num_threads(member.trainer.threads)
+    module, data = _prepare(member)
+    _keep_old_log(member.folder)
+    trainer, best = _train(member, module, data, report)
+    score = best.best_model_score
+    kept = member.folder / CHECKPOINTS / BEST
+    if not kept.exists() or score is None or not torch.isfinite(score):
+        raise UserError(
+            "training",
+            "has a loss that is not finite",
+            "lower training.lr, take trainer.precision=32-true, or look at the simulations",
+        )
+    report(epochs - trainer.current_epoch, float(score))
+    weights = sum(p.numel() for p in module.parameters())
+    result = {"val_loss": float(score), "epochs": trainer.current_epoch, "weights": weights}
+    write_json(done, result)
+    return result
+
+
+def _prepare(member: Member) -> tuple[LitEstimator, BankDataModule]:
+    """Return a new module, standardised on the training split, and its data."""
     theta, x = Bank.open(member.bank).load(member.simulations)
+    training = member.training
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(member.seed)
-        module = LitEstimator(member.estimator, member.shapes, asdict(t))
-    target = (
-        theta[:, -1:]
-        if module.estimator.question == "class"
-        else theta[:, : len(member.shapes["low"])]
-    )
-    data = BankDataModule(
-        target,
-        x,
-        split(len(x), t, member.fold, _labels(theta, member), member.overfit),
-        t.batch_size,
-        member.seed,
-    )
+        module = LitEstimator(member.estimator, member.shapes, asdict(training))
+    parts = split(len(x), training, member.fold, _labels(theta, member), member.overfit)
+    target = _target(module, theta, member)
+    data = BankDataModule(target, x, parts, training.batch_size, member.seed)
     module.standardise.fit(data.train.tensors[1])
-    del theta, x, target
-    last, log = checkpoints / "last.ckpt", member.folder / "metrics.csv"
-    if log.exists():  # Lightning's logger would delete it
-        log.rename(member.folder / f"metrics_{len(list(member.folder.glob('metrics*.csv')))}.csv")
+    return module, data
+
+
+def _target(module: LitEstimator, theta: NDArray[Any], member: Member) -> NDArray[Any]:
+    """Return what the estimator learns: columns of theta (N, D + C), or with classes one more."""
+    if module.estimator.question == "class":
+        return theta[:, -1:]
+    return theta[:, : len(member.shapes["low"])]
+
+
+def _labels(theta: NDArray[Any], member: Member) -> NDArray[Any] | None:
+    """Return the numbers of the classes (N,), None where the prior has none."""
+    return theta[:, -1].astype(int) if member.shapes.get("classes") else None
+
+
+def _keep_old_log(folder: Path) -> None:
+    """Rename the log of an interrupted training, which Lightning's logger would delete."""
+    log = folder / "metrics.csv"
+    if log.exists():
+        older = len(list(folder.glob("metrics*.csv")))
+        log.rename(folder / f"metrics_{older}.csv")
+
+
+def _train(
+    member: Member, module: LitEstimator, data: BankDataModule, report: Report
+) -> tuple[lightning.Trainer, ModelCheckpoint]:
+    """Train a module; return the trainer and the callback that kept the best weights."""
+    checkpoints = member.folder / CHECKPOINTS
     best = ModelCheckpoint(checkpoints, "best", "val/loss", enable_version_counter=False)
-    latest = ModelCheckpoint(
-        checkpoints, "last", enable_version_counter=False
-    )  # `save_last` would keep the last of the best alone
-    stopping = EarlyStopping("val/loss", patience=t.patience, check_finite=True)
+    # `save_last` would keep the last of the best alone
+    latest = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
+    stopping = EarlyStopping("val/loss", patience=member.training.patience, check_finite=True)
+    tensorboard = TensorBoardLogger(member.folder, "", "", default_hp_metric=False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
         trainer = on_machine(
             member.trainer,
-            max_epochs=t.epochs,
-            gradient_clip_val=t.clip,
-            logger=[
-                TensorBoardLogger(member.folder, "", "", default_hp_metric=False),
-                CSVLogger(member.folder, "", ""),
-            ],
+            max_epochs=member.training.epochs,
+            gradient_clip_val=member.training.clip,
+            logger=[tensorboard, CSVLogger(member.folder, "", "")],
             callbacks=[best, latest, stopping, _Reporter(report)],
             num_sanity_val_steps=0,
             log_every_n_steps=10**9,
         )
-        trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
-    if (
-        not (checkpoints / "best.ckpt").exists()
-        or best.best_model_score is None
-        or not torch.isfinite(best.best_model_score)
-    ):
-        raise UserError(
-            "the training loss is not finite; lower training.lr, take trainer.precision=32-true, or look at the simulations"
-        )
-    report(t.epochs - trainer.current_epoch, float(best.best_model_score))
-    weights = sum(p.numel() for p in module.parameters())
-    result = {
-        "val_loss": float(best.best_model_score),
-        "epochs": trainer.current_epoch,
-        "weights": weights,
-    }
-    write_json(done, result)
-    return result
-
-
-def _labels(theta: NDArray[Any], member: Member) -> NDArray[Any] | None:
-    return theta[:, -1].astype(int) if member.shapes.get("classes") else None
+        last = checkpoints / LAST
+        resume = last if last.exists() else None
+        trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+    return trainer, best
 
 
 def load(member: Path) -> LitEstimator:
-    """The member's best weights, on the CPU, ready to be asked.
+    """Load the best weights of a member's folder, on the CPU, for evaluation.
 
     Raises: UserError for a checkpoint that is missing, damaged or of another schema.
     """
-    path = member / "checkpoints" / "best.ckpt"
+    path = member / CHECKPOINTS / BEST
     if not path.exists():
-        raise UserError(
-            f"{path} is missing: the training did not finish; go on with `livetime train resume={member.parent}`"
-        )
+        remedy = f"continue the training with `resume={member.parent}`"
+        raise UserError(str(path), "is missing: the training did not finish", remedy)
+    module = _read(path)
+    if not all(torch.isfinite(values).all() for values in module.state_dict().values()):
+        raise UserError(str(path), "has weights that are not finite", "train again")
+    return module.eval()
+
+
+def _read(path: Path) -> LitEstimator:
+    """Read a checkpoint; see `load`."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         schema = checkpoint["hyper_parameters"]["schema"]
     except Exception:
-        raise UserError(
-            f"{path} is not a checkpoint of livetime, or is damaged; train again"
-        ) from None
+        problem = "is not a checkpoint of livetime, or is damaged"
+        raise UserError(str(path), problem, "train again") from None
     if schema != SCHEMA:
-        raise UserError(
-            f"{path} has schema {schema}, but this version of livetime reads schema {SCHEMA}; train again"
-        )
+        problem = f"has schema {schema}, but this version of livetime reads schema {SCHEMA}"
+        raise UserError(str(path), problem, "train again")
     try:
         module = LitEstimator(**checkpoint["hyper_parameters"])
         module.load_state_dict(checkpoint["state_dict"])
     except (KeyError, TypeError, RuntimeError):
-        raise UserError(f"{path} does not hold the weights that it should; train again") from None
-    if not all(torch.isfinite(values).all() for values in module.state_dict().values()):
-        raise UserError(f"{path} holds weights that are not finite; train again")
-    return module.eval()
+        raise UserError(str(path), "lacks weights of its estimator", "train again") from None
+    return module
 
 
 _reports: Any = None
 
 
 def _start_process(reports: Any) -> None:
+    """Keep the queue of a process of the ensemble."""
     global _reports
     _reports = reports
 
 
 def _fit_in_process(index: int, member: Member) -> dict[str, float]:
+    """Train a member in a process of the ensemble."""
     return fit(member, lambda epochs, loss: _reports.put((index, epochs, loss)))
 
 
 def fit_ensemble(
     members: list[Member], report: Callable[[int, int, float], object]
 ) -> list[dict[str, float]]:
-    """Trains all members, as many at a time as there are cores.
+    """Train all members, as many at a time as there are cores.
+
+    One member is trained in this process, several in processes of their own. The weights do not
+    depend on the number of processes.
 
     Arguments:
-        members: one is trained in this process, several in processes of their own.
-        report: told (member, epochs done since the last time, validation loss).
+        members: what to train.
+        report: receives (member, epochs done since its last call, validation loss).
 
-    Returns: what `fit` returns, in order. The weights do not depend on the number of processes.
+    Returns: what `fit` returns, in order.
     """
     if len(members) == 1:
         return [fit(members[0], lambda epochs, loss: report(0, epochs, loss))]
@@ -230,7 +282,12 @@ def fit_ensemble(
             try:
                 report(*reports.get(timeout=0.5))
             except queue.Empty:
-                for future in futures:
-                    if future.done():
-                        future.result()
+                _raise_failure(futures)
         return [f.result() for f in futures]
+
+
+def _raise_failure(futures: list[Any]) -> None:
+    """Raise the error of a member that failed."""
+    for future in futures:
+        if future.done():
+            future.result()

@@ -1,4 +1,4 @@
-"""What references for averaged periodograms share: the power of the source in the summary's bins."""
+"""What references for averaged periodograms share: the source's power in the summary's bins."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,3 +119,44 @@ class PeriodogramReference(SampledReference):
         frequency = np.array([0.5 / duration])
         power = self.source(frequency, params, duration, gains, lines)[:, 0]
         return power / (2 * duration)
+
+
+@dataclass(frozen=True)
+class RecordedPowers:
+    """What a summary vector says of one observation, and the state of the detector in it.
+
+    Arguments:
+        channels: Leahy powers (F,) of each channel; the source's first.
+        shape: shape M W of their Gamma distributions, (F,).
+        total: recorded counts/s of all modules.
+        duration: of the observation in s.
+        log_rate: ln of the source's incident counts/s per module during the observation, from
+            the recorded rate.
+        precision: 1/variance of log_rate, from the number of counts.
+        response: power response (F,) of the source at log_rate.
+        slope: derivatives (2, F) of white noise and response with the log rate.
+        variance: of the source's log rate, the axis of the next two, (J,).
+        noise: white noise (J, F) at the observation's recorded rate.
+        gains: of each order of the variability's power, (J, order).
+    """
+
+    channels: list[Floats]
+    shape: Floats
+    total: float
+    duration: float
+    log_rate: float
+    precision: float
+    response: Floats
+    slope: Floats
+    variance: Floats
+    noise: Floats
+    gains: Floats
+
+    def at(self, variance: Floats) -> tuple[Floats, Floats]:
+        """Interpolate noise (n, F) and gains (n, order) linearly at variances (n,)."""
+        if len(self.variance) == 1:
+            return self.noise, self.gains
+        place = variance[:, None].clip(max=self.variance[-1]) / self.variance[1]
+        distance = np.abs(place - np.arange(len(self.variance)))
+        weight = np.maximum(0, 1 - distance)
+        return weight @ self.noise, weight @ self.gains

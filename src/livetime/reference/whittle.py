@@ -20,6 +20,7 @@ from livetime.reference.periodogram import (
     NODES,
     WEIGHTS,
     PeriodogramReference,
+    RecordedPowers,
     analytic_law,
     as_arrays,
 )
@@ -35,47 +36,6 @@ TABLE_MARGIN = 3.0
 """The response is tabulated this far beyond the prior's rates, in ln rate."""
 MEAN_RATE_STEPS = 30
 """Steps of the iteration for the mean rate that is recorded as an observation was."""
-
-
-@dataclass(frozen=True)
-class RecordedPowers:
-    """What a summary vector says of one observation, and the state of the detector in it.
-
-    Arguments:
-        channels: Leahy powers (F,) of each channel; the source's first.
-        shape: shape M W of their Gamma distributions, (F,).
-        total: recorded counts/s of all modules.
-        duration: of the observation in s.
-        log_rate: ln of the source's incident counts/s per module during the observation, from
-            the recorded rate.
-        precision: 1/variance of log_rate, from the number of counts.
-        response: power response (F,) of the source at log_rate.
-        slope: derivatives (2, F) of white noise and response with the log rate.
-        variance: of the source's log rate, the axis of the next two, (J,).
-        noise: white noise (J, F) at the observation's recorded rate.
-        gains: of each order of the variability's power, (J, order).
-    """
-
-    channels: list[Floats]
-    shape: Floats
-    total: float
-    duration: float
-    log_rate: float
-    precision: float
-    response: Floats
-    slope: Floats
-    variance: Floats
-    noise: Floats
-    gains: Floats
-
-    def at(self, variance: Floats) -> tuple[Floats, Floats]:
-        """Interpolate noise (n, F) and gains (n, order) linearly at variances (n,)."""
-        if len(self.variance) == 1:
-            return self.noise, self.gains
-        place = variance[:, None].clip(max=self.variance[-1]) / self.variance[1]
-        distance = np.abs(place - np.arange(len(self.variance)))
-        weight = np.maximum(0, 1 - distance)
-        return weight @ self.noise, weight @ self.gains
 
 
 @dataclass(frozen=True)
