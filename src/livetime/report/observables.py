@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.infer.ask_posterior import PosteriorResult
 from livetime.report.figures.classes import Entry
 from livetime.report.figures.predictive import Channel
 from livetime.report.units import unit_math
 from livetime.simulate.layout import Block, Layout
 from livetime.simulate.periodogram import cospectrum
+from livetime.simulate.spectral import draws_spectra
 
-Floats = NDArray[np.float64]
 TITLES = {
     "power": "power spectrum",
     "sum": "A+B: source and noise",
@@ -39,7 +39,7 @@ def channels(result: PosteriorResult) -> list[Channel]:
 
 def _expected(result: PosteriorResult) -> dict[str, dict[str, Floats]]:
     """Give what each reference expects at its medians: method -> channel -> (F,)."""
-    out = {}
+    out: dict[str, dict[str, Floats]] = {}
     for name, reference in result.references.items():
         params = dict(result.observation.covariates)
         for key, row in result.samples[name].intervals().items():
@@ -95,6 +95,8 @@ def _cospectrum(total: Channel, difference: Channel, averaged: Floats) -> Channe
 def _energies(result: PosteriorResult) -> list[Channel]:
     """Give counts per second and keV of a spectrum."""
     simulator = result.run.simulator
+    if not draws_spectra(simulator):
+        return []
     summary = simulator.summary
     edges = summary.energies(simulator.detector.response)
     width = result.observation.covariates["exposure"] * np.diff(edges)
@@ -113,7 +115,7 @@ def _energies(result: PosteriorResult) -> list[Channel]:
 
 def _total(channel: Mapping[str, Floats]) -> Floats:
     """Add the counts of core and annulus."""
-    return np.sum(list(channel.values()), axis=0)
+    return np.asarray(np.sum(list(channel.values()), axis=0))
 
 
 _CHANNELS = {"events": _powers, "periodograms": _powers, "spectrum": _energies}
@@ -135,7 +137,7 @@ def split_entries(layout: Layout, values: Floats) -> tuple[Spectra, dict[str, fl
     """
     parts = layout.split(values)
     places = layout.axis.values
-    spectra = {_title(name): (places, parts[name]) for name in layout.spectra}
+    spectra: Spectra = {_title(name): (places, parts[name]) for name in layout.spectra}
     singles = [block for block in layout.blocks if block.axis is None]
     numbers = {}
     for block in singles:
@@ -160,7 +162,7 @@ def class_spectra(layout: Layout, x: Floats) -> tuple[Spectra, tuple[str, str]]:
         x: summaries (N, X).
     """
     parts = layout.split(x)
-    spectra = {}
+    spectra: Spectra = {}
     vertical = ""
     for name in layout.spectra:
         block = layout[name]

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,13 @@ PREDICTIVE_CAPTION = (
     "network's posterior; curves are what each reference expects at its medians. Residuals are "
     "data less the median simulation, in standard deviations of the simulations."
 )
+
+
+FIGURES = {
+    "corner": ("Posterior", CORNER_CAPTION),
+    "predictive": ("Does the model describe the data?", PREDICTIVE_CAPTION),
+}
+"""Heading and caption of each figure."""
 
 
 def save(result: Any, folder: Path) -> None:
@@ -137,16 +144,16 @@ def _posterior_table(result: PosteriorResult) -> Table:
 def _save_posterior(result: PosteriorResult, folder: Path) -> None:
     """Write the draws, the figures and the page of a posterior."""
     export(result, folder)
-    with progress("draw figures", 2, "figures") as bar:
-        corner_image = save_figure(corner(result), folder / "corner")
-        bar.advance()
-        predictive_image = save_figure(predictive(result), folder / "predictive")
-        bar.advance()
-    parts = {
-        "Parameters": _posterior_table(result).html,
-        "Posterior": image(corner_image, CORNER_CAPTION),
-        "Does the model describe the data?": image(predictive_image, PREDICTIVE_CAPTION),
-    }
+    parts = {"Parameters": _posterior_table(result).html}
+    figures: dict[str, Callable[[PosteriorResult], Figure]] = {"corner": corner}
+    if result.run.simulator.layout.spectra:
+        figures["predictive"] = predictive
+    with progress("draw figures", len(figures), "figures") as bar:
+        for name, draw in figures.items():
+            path = save_figure(draw(result), folder / name)
+            heading, caption = FIGURES[name]
+            parts[heading] = image(path, caption)
+            bar.advance()
     _write_page(result, folder, parts)
 
 
@@ -206,5 +213,8 @@ def _write_page(result: Any, folder: Path, parts: Mapping[str, str]) -> None:
     page.write(folder / "report.html")
 
 
-_WRITERS = {"posterior": _save_posterior, "class": _save_class}
-_TABLES = {"posterior": _posterior_table, "class": _class_table}
+_WRITERS: dict[str, Callable[[Any, Path], None]] = {
+    "posterior": _save_posterior,
+    "class": _save_class,
+}
+_TABLES: dict[str, Callable[[Any], Table]] = {"posterior": _posterior_table, "class": _class_table}

@@ -19,6 +19,10 @@ PAGE = 7.1
 DPI = 200
 """Pixels an inch of every PNG."""
 
+Line = str | tuple[int, tuple[int, ...]]
+"""A line style of matplotlib: a name, or lengths of dashes and gaps."""
+Style = dict[str, Any]
+"""Keywords of a function of matplotlib."""
 BLACK = "#000000"
 ORANGE = "#e69f00"
 SKY = "#56b4e9"
@@ -38,7 +42,7 @@ PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, GREY, BLACK)
 LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
-RC: dict[str, Any] = {
+RC: Any = {
     "font.size": 8.0,
     "axes.labelsize": 8.0,
     "axes.titlesize": 8.0,
@@ -83,7 +87,7 @@ class Look:
 
     label: str
     colour: str
-    line: str
+    line: Line
     marker: str
 
     @property
@@ -97,7 +101,7 @@ class Look:
         return {"color": self.colour, "fmt": self.marker}
 
 
-_LOOKS = {
+_LOOKS: dict[str, tuple[str, Line, str]] = {
     "network": (BLUE, "-", "o"),
     "truth": (BLACK, "--", "*"),
     "bright_source": (BLACK, "-", "*"),

@@ -64,8 +64,8 @@ def unit_math(unit: str, power: int = 0) -> str:
 
     words = [f"10^{{{ten}}}"] if ten else []
     for base, exponent in factors:
-        power = "" if exponent == 1 else f"^{{{exponent}}}"
+        raised = "" if exponent == 1 else f"^{{{exponent}}}"
         name = MATH_NAMES.get(base, base)
-        words.append(rf"\mathrm{{{name}}}{power}")
+        words.append(rf"\mathrm{{{name}}}{raised}")
     joined = r"\,".join(words)
     return f"${joined}$"

@@ -14,11 +14,20 @@ from livetime.check.arrays import Floats
 from livetime.check.calibration import Calibration
 from livetime.check.coverage_map import CoverageMap
 from livetime.report import words
-from livetime.report.style import BAND, BLACK, BLUE, COLUMN, PAGE, PALETTE, styled
+from livetime.report.style import (
+    BAND,
+    BLACK,
+    BLUE,
+    COLUMN,
+    PAGE,
+    PALETTE,
+    Style,
+    styled,
+)
 
-GREY_BAND: dict[str, Any] = {"color": BAND, "lw": 0}
+GREY_BAND: Style = {"color": BAND, "lw": 0}
 RANK_BINS = 20
-CELL_TEXT: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 5.5}
+CELL_TEXT: Style = {"ha": "center", "va": "center", "fontsize": 5.5}
 MAP_LIMIT = 4
 """Binomial standard deviations at the ends of the colour scale of a coverage map."""
 
@@ -141,7 +150,7 @@ def sbc_ranks(calibration: Calibration) -> Figure:
     rows = -(-count // columns)
     width = PAGE if columns > 1 else COLUMN
     figure = Figure((width, 1.55 * rows + 0.35))
-    shared = {"squeeze": False, "sharex": True, "sharey": True}
+    shared: Style = {"squeeze": False, "sharex": True, "sharey": True}
     axes = figure.subplots(rows, columns, **shared).ravel()
     simulations = len(calibration.hpd)
     band = stats.binom.interval(0.95, simulations, 1 / RANK_BINS)
@@ -190,7 +199,7 @@ def _cells(ax: Axes, found: CoverageMap, level: float) -> Any:
     sigma = found.z(level)
     places = [np.arange(len(edge)) for edge in found.edges]
     values = np.ma.masked_invalid(sigma).T
-    limits = {"cmap": "RdBu", "vmin": -MAP_LIMIT, "vmax": MAP_LIMIT}
+    limits: Style = {"cmap": "RdBu", "vmin": -MAP_LIMIT, "vmax": MAP_LIMIT}
     mesh = ax.pcolormesh(*places, values, edgecolors="white", **limits)
     for cell in map(tuple, np.argwhere(np.isfinite(share))):
         dark = abs(sigma[cell]) > 0.7 * MAP_LIMIT
@@ -202,8 +211,8 @@ def _cells(ax: Axes, found: CoverageMap, level: float) -> Any:
     axes = (ax.xaxis, ax.yaxis)
     for axis, name, edges in zip(axes, found.names, found.edges, strict=True):
         _cell_axis(axis, name, edges)
-    for text in ax.get_xticklabels():
-        text.set(rotation=35, ha="right", rotation_mode="anchor")
+    for tick in ax.get_xticklabels():
+        tick.set(rotation=35, ha="right", rotation_mode="anchor")
     ax.set_title(f"coverage of joint {level:.0%} regions (simulations)")
     return mesh
 

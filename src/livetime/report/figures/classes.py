@@ -15,11 +15,20 @@ from livetime.check.arrays import Floats
 from livetime.check.classification import Classification
 from livetime.report import words
 from livetime.report.figures import scales
-from livetime.report.style import BLACK, COLUMN, MARKERS, PAGE, PALETTE, look, styled
+from livetime.report.style import (
+    BLACK,
+    COLUMN,
+    MARKERS,
+    PAGE,
+    PALETTE,
+    Style,
+    look,
+    styled,
+)
 
 OUTER = (0.002, 0.998)
 """Quantiles between which histograms are drawn."""
-DOTS: dict[str, Any] = {"s": 3, "alpha": 0.4, "lw": 0, "rasterized": True}
+DOTS: Style = {"s": 3, "alpha": 0.4, "lw": 0, "rasterized": True}
 CURVE_BINS = 15
 """Bins of equal numbers of simulations in a reliability curve."""
 
@@ -95,7 +104,7 @@ def _curves(row: Sequence[Axes], name: str, true: NDArray[np.bool_], probability
     precision, recall, _ = precision_recall_curve(true, probability)
     trade_off.plot(recall, precision, **style.stroke)
 
-    bins = {"n_bins": CURVE_BINS, "strategy": "quantile"}
+    bins: Style = {"n_bins": CURVE_BINS, "strategy": "quantile"}
     share, predicted = calibration_curve(true, probability, **bins)
     reliability.plot(predicted, share, marker=style.marker, **style.stroke)
 
@@ -133,7 +142,7 @@ def class_probabilities(probabilities: Mapping[str, Mapping[str, float]]) -> Fig
     height = 0.8 / len(probabilities)
     places = np.arange(len(classes))
     for i, (name, values) in enumerate(probabilities.items()):
-        style = {"color": look(name).colour, "label": look(name).label}
+        style: Style = {"color": look(name).colour, "label": look(name).label}
         widths = [values[each] for each in classes]
         drawn = ax.barh(places + i * height, widths, height, **style)
         ax.bar_label(drawn, fmt="%.3f", fontsize=6.5, padding=2)
@@ -169,8 +178,8 @@ def principal_components(x: Floats, labels: NDArray[Any], classes: Sequence[str]
     ax = figure.subplots()
     for number in range(len(classes)):
         mine = places[labels == number]
-        dots = {"color": PALETTE[number], "marker": MARKERS[number]}
-        ax.scatter(*mine.T, **dots, **DOTS)
+        dots: Style = {"color": PALETTE[number], "marker": MARKERS[number]}
+        ax.scatter(mine[:, 0], mine[:, 1], **dots, **DOTS)
 
     share = analysis.explained_variance_ratio_
     ax.set_xlabel(f"first principal component ({share[0]:.0%} of the variance)")
@@ -183,7 +192,7 @@ def principal_components(x: Floats, labels: NDArray[Any], classes: Sequence[str]
 
 def _dot(number: int) -> Line2D:
     """Give the legend's mark of a class."""
-    style = {"color": PALETTE[number], "marker": MARKERS[number]}
+    style: Style = {"color": PALETTE[number], "marker": MARKERS[number]}
     return Line2D([], [], ls="", **style)
 
 
@@ -248,8 +257,8 @@ def _histogram(ax: Axes, entry: Entry, labels: NDArray[Any], classes: int) -> No
         mine = entry.values[labels == number]
         count = max(1, len(mine))
         share = np.full(len(mine), 1 / count)
-        style = {"histtype": "step", "color": PALETTE[number]}
-        ax.hist(mine, bins=edges, weights=share, **style)
+        style: Style = {"histtype": "step", "color": PALETTE[number]}
+        ax.hist(mine, bins=edges.tolist(), weights=share, **style)
     if entry.log:
         low, *_, high = edges.tolist()
         scales.physical_axis(ax, "x", (low, high), "log")
@@ -316,7 +325,7 @@ def correlations(x: Floats, names: Sequence[str]) -> Figure:
     """
     varying = x.std(axis=0) > 1e-6
     chosen = np.flatnonzero(varying)
-    kept = [words.entry(names[i]) for i in chosen]
+    kept = [words.entry(names[i]) for i in chosen.tolist()]
     few = len(kept) <= 60
     figure = Figure((PAGE, 6.4) if few else (5.2, 4.6))
     ax = figure.subplots()

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from livetime.report import words
 from livetime.report.figures import scales
-from livetime.report.style import BAND, BLACK, COLUMN, PAGE, look, styled
+from livetime.report.style import (
+    BAND,
+    BLACK,
+    COLUMN,
+    PAGE,
+    Style,
+    look,
+    styled,
+)
 from livetime.report.units import unit_math
 
 SPREAD = 1.045
@@ -19,7 +27,7 @@ LINEAR = 0.05
 """Bias below which the vertical axis is linear: a naive fit is off by orders of magnitude."""
 TICKS = (-100.0, -10.0, -1.0, -0.1, -LINEAR, 0.0, LINEAR, 0.1, 1.0, 10.0, 100.0)
 SOURCE = "bright_source"
-WIDE_BARS: dict[str, Any] = {"fmt": "none", "alpha": 0.25, "lw": 3}
+WIDE_BARS: Style = {"fmt": "none", "alpha": 0.25, "lw": 3}
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
 

@@ -1,11 +1,11 @@
 """Draw a corner plot: marginals and pairs of several posteriors on physical axes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
@@ -19,13 +19,19 @@ from livetime.report.figures.densities import (
     levels,
     sampling_edges,
 )
-from livetime.report.style import GREY, PAGE, look, styled
+from livetime.report.style import (
+    GREY,
+    PAGE,
+    Style,
+    look,
+    styled,
+)
 from livetime.simulate.prior import Prior, Samples
 
 Floats = NDArray[np.float64]
-PALE: dict[str, Any] = {"alpha": 0.15, "lw": 0}
-TITLE: dict[str, Any] = {"fontsize": 7.5, "pad": 3}
-GAPS = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
+PALE: Style = {"alpha": 0.15, "lw": 0}
+TITLE: Style = {"fontsize": 7.5, "pad": 3}
+GAPS: Style = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
 """White space between panels: in inches, and as a share of a panel."""
 WIDE = 20.0
 """Ratio of the edges from which on an axis has ticks at powers of ten."""
@@ -63,8 +69,7 @@ def corner(samples: Mapping[str, Samples], truth: Mapping[str, float] | None = N
     beyond = [name for name in shown if name not in inside]
 
     side = _side(len(parameters))
-    figure = Figure((side, side), layout="constrained")
-    figure.get_layout_engine().set(**GAPS)
+    figure = Figure((side, side), layout=ConstrainedLayoutEngine(**GAPS))
     panels = figure.subplots(len(parameters), len(parameters), squeeze=False)
     for (row, column), ax in _lower(panels):
         if row == column:
@@ -212,12 +217,12 @@ def _contours(ax: Axes, name: str, surface: tuple[Floats, Floats, Floats], *, fi
     if heights[0] >= heights[1]:
         return
     style = look(name)
-    colours = {"colors": [style.colour]}
+    colours: Style = {"colors": [style.colour]}
     if filled:
         outer, inner = heights
         ax.contourf(*surface, levels=[outer, inner], alpha=0.18, **colours)
         ax.contourf(*surface, levels=[inner, np.inf], alpha=0.38, **colours)
-    lines = {"linewidths": 0.9, "linestyles": [style.line]}
+    lines: Style = {"linewidths": 0.9, "linestyles": [style.line]}
     ax.contour(*surface, levels=heights, **lines, **colours)
 
 
@@ -250,7 +255,7 @@ def _truth_lines(
     panels: NDArray[np.object_], parameters: Sequence[Parameter], values: Floats
 ) -> None:
     """Draw the truth as a line in each panel; one beyond an axis is not drawn."""
-    style = {**look("truth").stroke, "lw": 0.8}
+    style: Style = {**look("truth").stroke, "lw": 0.8}
     inside = list(map(_on_axis, values, parameters))
     for (row, column), ax in _lower(panels):
         if inside[column]:

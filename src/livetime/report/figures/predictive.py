@@ -2,24 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from livetime.check.arrays import Floats
 from livetime.report.figures import scales
-from livetime.report.style import BLACK, BLUE, COLUMN, GREY, look, styled
+from livetime.report.style import (
+    BLACK,
+    BLUE,
+    COLUMN,
+    GREY,
+    Style,
+    look,
+    styled,
+)
 
-Floats = NDArray[np.float64]
 FIRST_SIGMAS = 4.5
 """Least half-height of a panel of residuals, in sigma."""
 LAST_SIGMAS = 9.0
 """Greatest half-height; residuals beyond it are drawn as arrows at the edge."""
 
-TITLE: dict[str, Any] = {"loc": "left", "fontsize": 7.5, "pad": 3}
-POINTS: dict[str, Any] = {"fmt": ".", "color": BLACK, "elinewidth": 0.5, "ms": 2}
+TITLE: Style = {"loc": "left", "fontsize": 7.5, "pad": 3}
+POINTS: Style = {"fmt": ".", "color": BLACK, "elinewidth": 0.5, "ms": 2}
 EDGES = (0.025, 0.16, 0.84, 0.975)
 """Quantiles at the edges of the bands."""
 MARGIN = 1.08
@@ -142,7 +148,7 @@ def _draw_channel(ax: Axes, channel: Channel) -> None:
 def _band(ax: Axes, channel: Channel, low: Floats, high: Floats, alpha: float) -> None:
     """Fill between two curves, as steps where the bins have edges."""
     label = "posterior predictive, 95%" if alpha < 0.3 else "posterior predictive, 68%"
-    style = {"color": BLUE, "alpha": alpha, "lw": 0, "label": label}
+    style: Style = {"color": BLUE, "alpha": alpha, "lw": 0, "label": label}
     if channel.edges is None:
         ax.fill_between(channel.places, low, high, **style)
     else:

@@ -17,7 +17,7 @@ from livetime.simulate.prior import Range
 
 STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0))
 """Ticks in each decade, from the fewest."""
-LEAST_PLAIN = 1e-3
+LEAST_PLAIN = 1e-2
 """Least number that is written out."""
 MOST_PLAIN = 1e4
 """Number from which on a power of ten is used."""
@@ -99,7 +99,7 @@ def physical_ticks(low: float, high: float, scale: str) -> list[float]:
     if scale == "log":
         return log_ticks(low, high)
     locator = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10])
-    ticks = locator.tick_values(low, high)
+    ticks = np.asarray(locator.tick_values(low, high))
     margin = 1e-9 * (high - low)
     inside = (ticks >= low - margin) & (ticks <= high + margin)
     return [float(tick) for tick in ticks[inside]]

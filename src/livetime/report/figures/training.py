@@ -1,22 +1,28 @@
 """Draw the course of a training, and which entries of a summary a network uses."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from livetime.check.arrays import Floats
 from livetime.report import words
 from livetime.report.figures import scales
-from livetime.report.style import BLUE, COLUMN, PALETTE, styled
+from livetime.report.style import (
+    BLUE,
+    COLUMN,
+    PALETTE,
+    Style,
+    styled,
+)
 
-BARS: dict[str, Any] = {"color": BLUE, "alpha": 0.8}
+BARS: Style = {"color": BLUE, "alpha": 0.8}
 SHOWN = 30
 """Groups of entries that are drawn, the most important ones."""
-LOSS_LINES: dict[str, dict[str, Any]] = {
+LOSS_LINES: dict[str, Style] = {
     "validation": {"ls": "-"},
     "training": {"ls": ":"},
     "weights that are kept": {"ls": "", "marker": "o"},
@@ -53,7 +59,7 @@ def history(members: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
     ax.set_xlabel("epoch")
     ax.set_ylabel(NATS)
     ax.set_title(words.count(len(members), "network"))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = [Line2D([], [], color=BLUE, **style) for style in LOSS_LINES.values()]
     figure.legend(handles, list(LOSS_LINES), loc="outside lower center", ncols=3)
     return figure
@@ -84,7 +90,7 @@ def importance(rises: Mapping[str, tuple[float, float]]) -> Figure:
     height = 0.17 * len(chosen) + 0.8
     figure = Figure((WIDE, max(2.2, height)))
     ax = figure.subplots()
-    thin = {"elinewidth": 0.7}
+    thin: Style = {"elinewidth": 0.7}
     ax.barh(names, means, xerr=errors, error_kw=thin, **BARS)
     ax.tick_params(axis="y", labelsize=6.5, length=0)
     ax.margins(y=0.01)
