@@ -89,7 +89,7 @@ def fact(name: str, value: Any) -> str:
 
 def plain(value: Any) -> str:
     """Word a plain value: numbers with six digits, lists with commas, truth as yes or no."""
-    if value is None:
+    if value is None or value == "":
         return MISSING
     if isinstance(value, bool):
         return YES_NO[value]

@@ -36,10 +36,10 @@ CURVE_BINS = 15
 def class_words(name: str) -> str:
     """Word the name of a class.
 
-    >>> class_words("hard_intermediate")
-    'hard intermediate'
+    >>> class_words("hard_intermediate"), class_words("qpo")
+    ('hard intermediate', 'QPO')
     """
-    return name.replace("_", " ")
+    return "QPO" if name == "qpo" else name.replace("_", " ")
 
 
 @styled
