@@ -88,14 +88,14 @@ class Flow(PosteriorEstimator):
         nn.init.zeros_(self.affine.weight)
         nn.init.zeros_(self.affine.bias)
 
-        one_width = isinstance(hidden_features, int)
+        widths = hidden_features if isinstance(hidden_features, int) else list(hidden_features)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             build = posterior_nn(
                 sbi_model,
                 z_score_theta="none",  # None would standardise by the two random rows below
                 z_score_x="none",
-                hidden_features=hidden_features if one_width else list(hidden_features),
+                hidden_features=widths,
                 num_transforms=num_transforms,
                 num_bins=num_bins,
                 **options,

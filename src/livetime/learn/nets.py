@@ -4,6 +4,7 @@ The estimator decides what the features are: the logit of a class, a regression,
 a flow. `Perceptron` under a classifier is logistic regression.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -261,7 +262,7 @@ def _positions_left(shapes: Shapes, stages: int) -> int:
             "a PeriodogramCNN needs periodograms, which neither features nor training.pca leave; "
             "take estimator/net=mlp"
         )
-    left = -(-shapes.bins // 2**stages)
+    left = math.ceil(shapes.bins / int(2**stages))
     if left < 2:
         raise ValueError(
             f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer"

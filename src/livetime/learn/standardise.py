@@ -130,7 +130,7 @@ class Standardise(nn.Module):
             z = self._z(part)
             squares.append(z.T @ z)
         square = torch.stack(squares).sum(0)
-        vectors = torch.linalg.eigh(square.double())[1]
+        vectors: Tensor = torch.linalg.eigh(square.double())[1]
         return vectors.flip(-1)[:, :components]
 
 

@@ -13,6 +13,7 @@ from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
+AnyFloats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 POPULATION = 600
@@ -169,7 +170,7 @@ class ReferenceClassifier(ABC):
     @classmethod
     @abstractmethod
     def fit(
-        cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
+        cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Fit the classifier to simulations of known class.
 
@@ -181,7 +182,9 @@ class ReferenceClassifier(ABC):
         """
 
     @abstractmethod
-    def probabilities(self, x: Floats, seed: int = 0, progress: Progress | None = None) -> Floats:
+    def probabilities(
+        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
+    ) -> AnyFloats:
         """Return p(class | x), (B, K), each row summing to one.
 
         Arguments:
@@ -195,7 +198,7 @@ class ReferenceClassifier(ABC):
     def parameters(self) -> int:
         """Return the number of fitted parameters."""
 
-    def details(self, x: Floats) -> dict[str, float]:
+    def details(self, x: AnyFloats) -> dict[str, float]:
         """Return further numbers on one summary x (X,), such as a test's p-value."""
         return {}
 

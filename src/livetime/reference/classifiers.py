@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from scipy.special import softmax
 from livetime.reference.base import Labels, Progress, ReferenceClassifier
 from livetime.reference.exact import Exact
 from livetime.reference.likelihood_ratio import LikelihoodRatioClassifier
+from livetime.simulate.periodograms import PeriodogramSimulator
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
@@ -106,7 +107,8 @@ class Logistic(ReferenceClassifier):
     @property
     def parameters(self) -> int:
         """Return the number of free weights and biases."""
-        entries, classes = self.weights.shape
+        entries = len(self.mean)
+        classes = len(self.bias)
         return (entries + 1) * (classes if classes > 2 else 1)
 
     def plain(self) -> dict[str, Any]:
@@ -193,7 +195,7 @@ class ExactClassifier(ReferenceClassifier):
         cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Take the simulator alone: nothing is fitted."""
-        return cls(Exact(simulator))
+        return cls(Exact(cast(PeriodogramSimulator, simulator)))
 
     def probabilities(self, x: Floats, seed: int = 0, progress: Progress | None = None) -> Floats:
         """Return the exact probabilities (B, K) of summaries (B, X), by Monte Carlo."""

@@ -171,9 +171,11 @@ class LikelihoodRatio:
     def _model(self, rows: Floats) -> _Model:
         """Return the models of summaries (B, X), in single precision."""
         columns = zip(*(self._read(row) for row in rows), strict=True)
-        parts = [torch.from_numpy(np.stack(column)).float()[:, None] for column in columns]
+        observed, noise, factor, shape = (
+            torch.from_numpy(np.stack(column)).float()[:, None] for column in columns
+        )
         frequency = torch.from_numpy(self.simulator.layout.axis.values).float()
-        return _Model(*parts, frequency)
+        return _Model(observed, noise, factor, shape, frequency)
 
     def _read(self, row: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return observed power, expected noise, factor of the source and shape, each (F,)."""
@@ -271,7 +273,7 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
         cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Compute the statistic of the first MAX_CALIBRATION simulations (N, X)."""
-        test = LikelihoodRatio(simulator)
+        test = LikelihoodRatio(cast(TimingSimulator, simulator))
         statistic = test.statistic(x[:MAX_CALIBRATION], progress)
         return cls(test, Threshold(statistic, labels[:MAX_CALIBRATION]))
 
@@ -306,4 +308,5 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
             raise ValueError("statistic and label must have one length, and label both classes")
         if not np.isfinite(statistic).all():
             raise ValueError("statistic must be finite")
-        return cls(LikelihoodRatio(simulator), Threshold(statistic, label))
+        test = LikelihoodRatio(cast(TimingSimulator, simulator))
+        return cls(test, Threshold(statistic, label))

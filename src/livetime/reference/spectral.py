@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,7 +47,7 @@ class SpectralReference(SampledReference):
         response = self.simulator.detector.response
         return self.simulator.summary.group(response.matrix.toarray(), response)
 
-    def _background(self, exposure: ArrayLike) -> Floats:
+    def _background(self, exposure: float | Floats) -> Floats:
         """Return the counts per group of the background, (G,) or (n, G); 0 for none."""
         if self.background is None:
             return np.zeros(1)
@@ -88,8 +88,8 @@ class NaiveSpectrum(SpectralReference):
         constant = gammaln(counts + 1)
 
         def evaluate(theta: Floats) -> Floats:
-            params = {**self.simulator.prior.physical(theta), "exposure": exposure}
-            expected = self.expected(params)["spectrum"]
+            physical = self.simulator.prior.physical(theta)
+            expected = self.expected({**physical, "exposure": exposure})["spectrum"]
             each = xlogy(counts, expected) - expected - constant
             return np.asarray(np.maximum(each, IMPOSSIBLE).sum(axis=-1))
 
@@ -149,7 +149,7 @@ class DavisModel(SpectralReference):
         return core @ self._grouped, poisson
 
 
-def _exposure(params: Mapping[str, ArrayLike]) -> Any:
+def _exposure(params: Mapping[str, ArrayLike]) -> float | Floats:
     """Return the exposure in s as a number, or as a column (n, 1)."""
     exposure = np.asarray(params["exposure"], dtype=np.float64)
     return exposure[:, None] if exposure.ndim else float(exposure)
