@@ -119,7 +119,8 @@ class Couplings:
         """Yield blocks (D, n, B) of theta (n, B, D), each with its place."""
         step = max(1, ROWS // theta.shape[1])
         for start in range(0, len(theta), step):
-            at = slice(start, start + step)
+            stop = start + step
+            at = slice(start, stop)
             yield theta[at].movedim(-1, 0).contiguous(), at
 
 
@@ -173,7 +174,8 @@ class _Coupling:
         units = first
         for i, (weight, known) in enumerate(self.layers):
             seen = self.activation(units) if i else units
-            product = weight @ seen.flatten(1)
+            flat = seen.flatten(1)
+            product = weight @ flat
             units = product.view(-1, *first.shape[1:]).add_(known)
         return self._spline(units)
 

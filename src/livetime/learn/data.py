@@ -181,7 +181,8 @@ class BankDataModule(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         """Return the validation split in order, in larger batches."""
-        size = max(4 * self.batch_size, MIN_VALIDATION_BATCH)
+        larger = 4 * self.batch_size
+        size = max(larger, MIN_VALIDATION_BATCH)
         return DataLoader(self.val, sampler=Batches(len(self.val), size), batch_size=None)
 
     def _step(self) -> int:
@@ -191,7 +192,9 @@ class BankDataModule(lightning.LightningDataModule):
 
 def _check_memory(size: int) -> None:
     """Refuse simulations of so many bytes if they fill more than half of the memory."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    page = os.sysconf("SC_PAGE_SIZE")
+    pages = os.sysconf("SC_PHYS_PAGES")
+    memory = page * pages
     if 2 * size > memory:
         problem = f"take {size / 2**30:.1f} GiB, more than half of the memory"
         raise UserError("simulations", problem, "train with fewer")

@@ -171,10 +171,12 @@ class MixtureDensity(PosteriorEstimator):
             x: standardised summaries.
             inflation: factor by which each component is wider than in training.
         """
-        u = torch.special.ndtri(self.place(theta))
+        place = self.place(theta)
+        u = torch.special.ndtri(place)
         log_normal = (u**2 + math.log(2 * math.pi)) / 2
         jacobian = (log_normal - torch.log(self.high - self.low)).sum(-1)
-        density = self.mixture(x, inflation).log_prob(u)  # type: ignore[no-untyped-call]
+        mixture = self.mixture(x, inflation)
+        density = mixture.log_prob(u)  # type: ignore[no-untyped-call]
         out: Tensor = density + jacobian
         return out
 
@@ -187,7 +189,8 @@ class MixtureDensity(PosteriorEstimator):
             inflation: factor by which each component is wider than in training.
         """
         u = self.mixture(x, inflation).sample((n,))  # type: ignore[no-untyped-call]
-        return self.theta(torch.special.ndtr(u))
+        place = torch.special.ndtr(u)
+        return self.theta(place)
 
     def mixture(self, x: Tensor, inflation: float = 1.0) -> MixtureSameFamily:
         """Return the distribution of u for each x (B, X), each component wider by a factor."""
@@ -269,7 +272,8 @@ class Classifier(Estimator):
             raise ValueError(
                 f"class_weights is {class_weights}, but must be {k} positive numbers, one a class"
             )
-        self.register_buffer("weights", weights / weights.mean())
+        relative = weights / weights.mean()
+        self.register_buffer("weights", relative)
         self.binary = k == 2
         self.net = build_net(net, shapes, 1 if self.binary else k)
 
@@ -282,7 +286,8 @@ class Classifier(Estimator):
 
     def probabilities(self, x: Tensor) -> Tensor:
         """Return p(class | x), (B, K), each row summing to one, for x (B, X)."""
-        return torch.softmax(self.logits(x), dim=-1)
+        logits = self.logits(x)
+        return torch.softmax(logits, dim=-1)
 
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
         """Return the weighted cross entropy (B,) of class numbers (B, 1) and x (B, X)."""

@@ -111,7 +111,8 @@ class Flow(PosteriorEstimator):
             inflation: factor by which the base distribution is wider than in training.
         """
         features, mean, log_scale = self._context(x)
-        u = torch.logit(self.place(theta))
+        place = self.place(theta)
+        u = torch.logit(place)
         jacobian = (-logsigmoid(u) - logsigmoid(-u) - torch.log(self.high - self.low)).sum(-1)
         z = (u - mean) * torch.exp(-log_scale)
         density = self._log_density(z, features, inflation)

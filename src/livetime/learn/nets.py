@@ -225,7 +225,8 @@ class PeriodogramCNN(nn.Module):
 
         if left > positions:
             layers.append(nn.AdaptiveAvgPool2d((1, positions)))
-        pooled = size * min(left, positions)
+        kept = min(left, positions)
+        pooled = size * kept
         layers += [nn.Flatten(), nn.Linear(pooled, hidden[0])]
         self.convolutions = nn.Sequential(*layers)
         self.numbers = nn.Linear(shapes.numbers, hidden[0]) if shapes.numbers else None

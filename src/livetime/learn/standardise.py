@@ -108,7 +108,8 @@ class Standardise(nn.Module):
 
     def _log_squared_residual(self, x: Tensor) -> Tensor:
         """Return what the spread is a regression of, (B, S)."""
-        residual = self._residual(x, self._terms(x))
+        terms = self._terms(x)
+        residual = self._residual(x, terms)
         return torch.log(residual**2 + 1e-12)
 
     def _scaled(self, x: Tensor) -> Tensor:

@@ -125,7 +125,8 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     done = member.folder / DONE
     epochs = member.training.epochs
     if done.exists():
-        result = dict(json.loads(done.read_text()))
+        text = done.read_text()
+        result = dict(json.loads(text))
         report(epochs, result["val_loss"])
         return result
 
@@ -178,7 +179,8 @@ def _keep_old_log(folder: Path) -> None:
     """Rename the log of an interrupted training, which Lightning's logger would delete."""
     log = folder / "metrics.csv"
     if log.exists():
-        older = len(list(folder.glob("metrics*.csv")))
+        logs = list(folder.glob("metrics*.csv"))
+        older = len(logs)
         log.rename(folder / f"metrics_{older}.csv")
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Density = Callable[[Floats], Floats]
+"""Points (n, D) -> the logarithm of a density at each, (n,)."""
 
 
 @dataclass
@@ -64,7 +65,8 @@ def anneal(
     evidence = 0.0
     while power < 1:
         weight, step, gain = _tempered(population.value, 1 - power)
-        power = min(1.0, power + step)
+        power += step
+        power = min(power, 1.0)
         evidence += gain
 
         # systematic resampling: one random number for all draws
@@ -74,7 +76,8 @@ def anneal(
         for _ in range(sweeps if power < 1 else last):
             _move(population, log_likelihood, log_prior, power, rng)
     order = np.argsort(-(population.value + population.prior))
-    return population.theta[order], evidence
+    ordered = population.theta[order]
+    return ordered, evidence
 
 
 def _move(
@@ -110,11 +113,13 @@ def _tempered(value: Floats, largest: float) -> tuple[Floats, float, float]:
 
     def weights(step: float) -> Floats:
         raw = np.exp(step * (value - highest))
-        return np.asarray(raw / raw.sum())
+        total = raw.sum()
+        return np.asarray(raw / total)
 
     def excess(log_step: float) -> float:
         effective = 1 / (weights(np.exp(log_step)) ** 2).sum()
-        return float(effective - len(value) / 3)
+        third = len(value) / 3
+        return float(effective - third)
 
     step = _largest_step(excess, largest)
     mean = np.exp(step * (value - highest)).mean()
@@ -126,8 +131,9 @@ def _largest_step(excess: Callable[[float], float], largest: float) -> float:
     """Return the largest step whose excess of effective draws is not negative."""
     from scipy.optimize import brentq
 
-    if excess(np.log(largest)) >= 0:
+    log_largest = np.log(largest)
+    if excess(log_largest) >= 0:
         return largest
     # a likelihood of zero is written as -1e30, and needs a far smaller step
     lowest = -40.0 if excess(-40.0) >= 0 else -80.0
-    return float(np.exp(brentq(excess, lowest, np.log(largest), xtol=0.01)))
+    return float(np.exp(brentq(excess, lowest, log_largest, xtol=0.01)))

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livetime.reference.sampler import Chain, Density, sample_posterior
+from livetime.reference.annealing import Density
+from livetime.reference.sampler import Chain, sample_posterior
 from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
 
@@ -21,6 +22,16 @@ POPULATION = 600
 
 Progress = Callable[[int], object]
 """A callback that receives the number of observations done since its last call."""
+
+
+def as_floats(values: ArrayLike) -> Floats:
+    """Return values in double precision, of any shape.
+
+    Example:
+        >>> as_floats([1, 2])
+        array([1., 2.])
+    """
+    return np.asarray(values, dtype=np.float64)
 
 
 class Reference(Protocol):
@@ -116,7 +127,7 @@ class SampledReference(ABC):
             theta: (n, D) or (D,) in sampling coordinates.
             x: summary (X,).
         """
-        points = np.atleast_2d(np.asarray(theta, dtype=np.float64))
+        points = np.atleast_2d(as_floats(theta))
         return self.likelihood(x)(points)
 
     def fit(self, x: ArrayLike, seed: int = 0) -> Samples:
@@ -184,7 +195,7 @@ class ReferenceClassifier(ABC):
     @abstractmethod
     def probabilities(
         self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
-    ) -> AnyFloats:
+    ) -> Floats:
         """Return p(class | x), (B, K), each row summing to one.
 
         Arguments:

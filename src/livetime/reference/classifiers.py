@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from livetime.reference.base import Labels, Progress, ReferenceClassifier
+from livetime.reference.base import AnyFloats, Labels, Progress, ReferenceClassifier
 from livetime.reference.exact import Exact
 from livetime.reference.likelihood_ratio import LikelihoodRatioClassifier
 from livetime.simulate.periodograms import PeriodogramSimulator
 from livetime.simulate.simulator import Simulator
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,16 @@ class Majority(ReferenceClassifier):
 
     @classmethod
     def fit(
-        cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
+        cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Count the classes of simulations (N, X) with labels (N,)."""
         counts = np.bincount(labels, minlength=len(simulator.prior.classes))
-        return cls(counts / len(labels))
+        shares = counts / len(labels)
+        return cls(shares)
 
-    def probabilities(self, x: Floats, seed: int = 0, progress: Progress | None = None) -> Floats:
+    def probabilities(
+        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
+    ) -> Floats:
         """Return the same row for each of the summaries (B, X), (B, K)."""
         return np.tile(self.shares, (len(x), 1))
 
@@ -82,7 +85,7 @@ class Logistic(ReferenceClassifier):
 
     @classmethod
     def fit(
-        cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
+        cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Fit the weights to simulations (N, X) with labels (N,)."""
         from sklearn import linear_model
@@ -90,7 +93,8 @@ class Logistic(ReferenceClassifier):
 
         scaler = StandardScaler().fit(x)
         model = linear_model.LogisticRegression(max_iter=1000)
-        found = model.fit(scaler.transform(x), labels)
+        standardised = scaler.transform(x)
+        found = model.fit(standardised, labels)
         weights = found.coef_.T
         bias = found.intercept_
         if weights.shape[1] == 1:  # scikit-learn gives the second class's alone
@@ -98,10 +102,14 @@ class Logistic(ReferenceClassifier):
             bias = np.concatenate([0 * bias, bias])
         return cls(scaler.mean_, scaler.scale_, weights, bias)
 
-    def probabilities(self, x: Floats, seed: int = 0, progress: Progress | None = None) -> Floats:
+    def probabilities(
+        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
+    ) -> Floats:
         """Return the softmax (B, K) of the weighted summaries (B, X)."""
-        standardised = (x - self.mean) / self.scale
-        logits = standardised @ self.weights + self.bias
+        centred = x - self.mean
+        standardised = centred / self.scale
+        weighted = standardised @ self.weights
+        logits = weighted + self.bias
         return np.asarray(softmax(logits, axis=1))
 
     @property
@@ -109,7 +117,8 @@ class Logistic(ReferenceClassifier):
         """Return the number of free weights and biases."""
         entries = len(self.mean)
         classes = len(self.bias)
-        return (entries + 1) * (classes if classes > 2 else 1)
+        free = classes if classes > 2 else 1
+        return (entries + 1) * free
 
     def plain(self) -> dict[str, Any]:
         """Return the four arrays as lists."""
@@ -149,15 +158,18 @@ class BoostedTrees(ReferenceClassifier):
 
     @classmethod
     def fit(
-        cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
+        cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Grow the trees on simulations (N, X) with labels (N,)."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         model = HistGradientBoostingClassifier(early_stopping=True, random_state=0)
-        return cls(model.fit(x, labels))
+        fitted = model.fit(x, labels)
+        return cls(fitted)
 
-    def probabilities(self, x: Floats, seed: int = 0, progress: Progress | None = None) -> Floats:
+    def probabilities(
+        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
+    ) -> Floats:
         """Return the trees' probabilities (B, K) of summaries (B, X)."""
         return np.asarray(self.model.predict_proba(x))
 
@@ -192,12 +204,15 @@ class ExactClassifier(ReferenceClassifier):
 
     @classmethod
     def fit(
-        cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
+        cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Take the simulator alone: nothing is fitted."""
-        return cls(Exact(cast(PeriodogramSimulator, simulator)))
+        periodograms = cast(PeriodogramSimulator, simulator)
+        return cls(Exact(periodograms))
 
-    def probabilities(self, x: Floats, seed: int = 0, progress: Progress | None = None) -> Floats:
+    def probabilities(
+        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
+    ) -> Floats:
         """Return the exact probabilities (B, K) of summaries (B, X), by Monte Carlo."""
         return self.exact.class_probabilities(x, seed, progress)
 

@@ -106,13 +106,15 @@ class AveragedDeadTimeModel(DeadTimeModel):
         effective = self.effective_log_rate(log_rate, variance)
         weak_blind, weak_share = self._fractions(effective)
         weak = ((1 - weak_blind) * weak_share)[:, None]
-        return noise, (mean / weak) ** 2
+        gains = (mean / weak) ** 2
+        return noise, gains
 
     def _fractions(self, log_rate: Floats) -> tuple[Floats, Floats]:
         """Return the blind fraction of the time and the source's share of the events, (...)."""
         rate = np.exp(log_rate)
         live_fraction = self.detector.live_fraction(self.detector.recorded(rate))
-        return 1 - live_fraction, self.detector.source_share(rate)
+        source_share = self.detector.source_share(rate)
+        return 1 - live_fraction, source_share
 
 
 def _log_derivatives(blind_fraction: Floats, source_share: Floats) -> Floats:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, logsumexp
 
-from livetime.reference.annealing import anneal
-from livetime.reference.base import Progress, SampledReference
+from livetime.reference.annealing import Density, anneal
+from livetime.reference.base import Progress, SampledReference, as_floats
 from livetime.reference.periodogram import as_arrays
-from livetime.reference.sampler import Density, log_logistic
+from livetime.reference.sampler import log_logistic
 from livetime.simulate.periodograms import PeriodogramSimulator, draws_periodograms
 from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
@@ -92,7 +92,7 @@ class Exact(SampledReference):
             x: summary (X,).
         """
         layout = self.simulator.layout
-        values = np.asarray(x, dtype=np.float64)
+        values = as_floats(x)
         part = {name: values[s] for name, s in layout.slices.items()}
         segments = round(10 ** part["segments"].item())
         power = 2 * np.exp(part["power"])
@@ -164,7 +164,8 @@ class Exact(SampledReference):
         """
         free = box[:, 0] < box[:, 1]
         low = box[free, 0]
-        width = box[free, 1] - low
+        high = box[free, 1]
+        width = high - low
         likelihood = self.likelihood(x)
 
         def of_logits(u: Floats) -> Floats:
@@ -192,7 +193,7 @@ class Exact(SampledReference):
 
         Returns: (B, K).
         """
-        rows = np.atleast_2d(np.asarray(x))
+        rows = np.atleast_2d(x)
         prior = self.simulator.prior
         boxes = [prior.box(name) for name in prior.classes]
         evidence = np.empty((len(rows), len(boxes)))
@@ -230,7 +231,8 @@ class Exact(SampledReference):
         place = np.arange(n) + 0.5
         axes = [a + (b - a) * place / n for a, b in zip(low, high, strict=True)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low))
-        blocks = max(1, len(points) // BLOCK_SIZE)
+        full = len(points) // BLOCK_SIZE
+        blocks = max(1, full)
         likelihood = self.likelihood(x)
         value = [likelihood(part) for part in np.array_split(points, blocks)]
         return Grid(points, np.concatenate(value), (high - low) / n)

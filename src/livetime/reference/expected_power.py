@@ -95,9 +95,10 @@ class ExpectedPower:
         Arguments:
             params: physical, each a number or (n,).
         """
-        variances = [np.zeros((1, 0))]
-        widths = [np.zeros((1, 0))]
-        centres = [np.zeros((1, 0))]
+        nothing = np.zeros((1, 0))
+        variances = [nothing]
+        widths = [nothing]
+        centres = [nothing]
         for rms, frequency, quality in self.fields("qpo", params):
             above_zero = 0.5 + np.arctan(2 * quality) / np.pi
             half_width = frequency / (2 * quality)
@@ -190,7 +191,8 @@ class ExpectedPower:
         squared = (frequency**2).astype(np.float32)
 
         # most of a fit's time goes here, hence float32, in place and in blocks
-        block = max(1, BLOCK_SIZE // total.size)
+        fitting = BLOCK_SIZE // total.size
+        block = max(1, fitting)
         for k in range(0, len(series_weight), block):
             part = np.s_[:, k : k + block]
             t = squared + shift[part]

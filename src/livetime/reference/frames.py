@@ -8,6 +8,8 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from livetime.reference.annealing import Density
+from livetime.reference.base import as_floats
 from livetime.reference.expected_power import ORDER, Lines
 from livetime.reference.periodogram import (
     NODES,
@@ -16,7 +18,6 @@ from livetime.reference.periodogram import (
     analytic_law,
     as_arrays,
 )
-from livetime.reference.sampler import Density
 from livetime.simulate.frames import FramePileUp
 from livetime.simulate.simulator import Simulator
 
@@ -80,7 +81,7 @@ class FrameModel(PeriodogramReference):
 
     def likelihood(self, x: ArrayLike) -> Density:
         """Return the log-likelihood of a summary x (X,) as a function of theta (n, D)."""
-        values = np.asarray(x, dtype=np.float64)
+        values = as_floats(x)
         return lambda theta: self._evaluate(theta, values)
 
     @property

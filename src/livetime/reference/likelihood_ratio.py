@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from livetime.reference.base import Labels, Progress, ReferenceClassifier
+from livetime.reference.base import AnyFloats, Labels, Progress, ReferenceClassifier
 from livetime.reference.dead_time import DeadTimeModel
 from livetime.reference.exact import Exact
 from livetime.simulate.periodograms import PeriodogramSimulator
@@ -18,7 +18,7 @@ from livetime.simulate.simulator import Simulator
 from livetime.simulate.spectral import draws_spectra
 from livetime.simulate.timing import TimingSimulator
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
 
 QUALITIES = (0.15, 0.5, 0.85)
 """Places in the prior box, from 0 to 1, of the quality factors from which a search starts."""
@@ -59,7 +59,8 @@ class Threshold:
 
     def false_alarm(self, statistic: float) -> float:
         """Return the p-value: how often the statistic is as large without what is looked for."""
-        without = self.statistic[self.label == 0]
+        absent = self.label == 0
+        without = self.statistic[absent]
         larger = (without >= statistic).sum()
         return float((larger + 1) / (len(without) + 1))
 
@@ -150,7 +151,7 @@ class LikelihoodRatio:
         is_known = dict(timing.source.components) == {"qpo": "qpo", "noise": "noise"}
         return is_known and timing.detector.renewal
 
-    def statistic(self, x: Floats, progress: Progress | None = None) -> Floats:
+    def statistic(self, x: AnyFloats, progress: Progress | None = None) -> Floats:
         """Return 2 (ln L with a QPO - ln L without), (B,) for summaries (B, X)."""
         edges = self._edges()
         out = []
@@ -168,7 +169,7 @@ class LikelihoodRatio:
         edges = np.stack([prior.low, prior.high])[:, order]
         return torch.from_numpy(edges).float()
 
-    def _model(self, rows: Floats) -> _Model:
+    def _model(self, rows: AnyFloats) -> _Model:
         """Return the models of summaries (B, X), in single precision."""
         columns = zip(*(self._read(row) for row in rows), strict=True)
         observed, noise, factor, shape = (
@@ -177,7 +178,7 @@ class LikelihoodRatio:
         frequency = torch.from_numpy(self.simulator.layout.axis.values).float()
         return _Model(observed, noise, factor, shape, frequency)
 
-    def _read(self, row: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    def _read(self, row: AnyFloats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return observed power, expected noise, factor of the source and shape, each (F,)."""
         if Exact.applies(self.simulator):
             simulator = cast(PeriodogramSimulator, self.simulator)
@@ -190,7 +191,8 @@ class LikelihoodRatio:
 
     @cached_property
     def _dead_time_model(self) -> DeadTimeModel:
-        return DeadTimeModel(cast(TimingSimulator, self.simulator))
+        simulator = cast(TimingSimulator, self.simulator)
+        return DeadTimeModel(simulator)
 
     def _gain(self, model: _Model, edges: Tensor) -> Tensor:
         """Return the gain (B,) of the log-likelihood that a QPO brings."""
@@ -270,14 +272,18 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
 
     @classmethod
     def fit(
-        cls, simulator: Simulator, x: Floats, labels: Labels, progress: Progress | None = None
+        cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Compute the statistic of the first MAX_CALIBRATION simulations (N, X)."""
-        test = LikelihoodRatio(cast(TimingSimulator, simulator))
-        statistic = test.statistic(x[:MAX_CALIBRATION], progress)
+        timing = cast(TimingSimulator, simulator)
+        test = LikelihoodRatio(timing)
+        some = x[:MAX_CALIBRATION]
+        statistic = test.statistic(some, progress)
         return cls(test, Threshold(statistic, labels[:MAX_CALIBRATION]))
 
-    def probabilities(self, x: Floats, seed: int = 0, progress: Progress | None = None) -> Floats:
+    def probabilities(
+        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
+    ) -> Floats:
         """Return the calibrated probabilities (B, 2) of summaries (B, X)."""
         return self.threshold.probabilities(self.test.statistic(x, progress))
 
@@ -286,15 +292,17 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
         """Return 2: slope and intercept of the calibration."""
         return 2
 
-    def details(self, x: Floats) -> dict[str, float]:
+    def details(self, x: AnyFloats) -> dict[str, float]:
         """Return `statistic` and `p_value` of one summary x (X,)."""
         statistic = float(self.test.statistic(x[None])[0])
-        return {"statistic": statistic, "p_value": self.threshold.false_alarm(statistic)}
+        p_value = self.threshold.false_alarm(statistic)
+        return {"statistic": statistic, "p_value": p_value}
 
     def plain(self) -> dict[str, Any]:
         """Return the calibration's statistics and labels as lists."""
         statistic = self.threshold.statistic.tolist()
-        return {"statistic": statistic, "label": self.threshold.label.tolist()}
+        label = self.threshold.label.tolist()
+        return {"statistic": statistic, "label": label}
 
     @classmethod
     def from_plain(cls, simulator: Simulator, plain: Mapping[str, Any]) -> Self:
@@ -306,7 +314,10 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
         label = np.array(plain["label"], dtype=np.float64).astype(int)
         if statistic.shape != label.shape or set(label.tolist()) != {0, 1}:
             raise ValueError("statistic and label must have one length, and label both classes")
-        if not np.isfinite(statistic).all():
+        finite = np.isfinite(statistic)
+        if not finite.all():
             raise ValueError("statistic must be finite")
-        test = LikelihoodRatio(cast(TimingSimulator, simulator))
-        return cls(test, Threshold(statistic, label))
+        timing = cast(TimingSimulator, simulator)
+        test = LikelihoodRatio(timing)
+        threshold = Threshold(statistic, label)
+        return cls(test, threshold)

@@ -92,8 +92,9 @@ class PeriodogramReference(SampledReference):
         step = self.simulator.source.dt
         several = layout.axis.averaged > 1
         deviation = np.sqrt((layout.axis.averaged**2 - 1) / 12) / segment_size
-        below = layout.axis.values - deviation
-        above = (layout.axis.values + deviation)[several]
+        centre = layout.axis.values
+        below = centre - deviation
+        above = (centre + deviation)[several]
 
         nodes = np.concatenate([below, above])
         folded = np.abs(nodes - np.round(nodes * step) / step)
@@ -158,5 +159,6 @@ class RecordedPowers:
             return self.noise, self.gains
         place = variance[:, None].clip(max=self.variance[-1]) / self.variance[1]
         distance = np.abs(place - np.arange(len(self.variance)))
-        weight = np.maximum(0, 1 - distance)
+        closeness = 1 - distance
+        weight = np.maximum(0, closeness)
         return weight @ self.noise, weight @ self.gains

@@ -52,7 +52,9 @@ def applicable(simulator: Simulator, names: Sequence[str] | None = None) -> tupl
                 f"has {name}, which does not apply to this detector and summary",
                 there,
             )
-    return tuple(known) if names is None else tuple(names)
+    if names is None:
+        return tuple(known)
+    return tuple(names)
 
 
 def build_references(
@@ -71,5 +73,6 @@ def build_references(
 
 def reference_source() -> str:
     """Return the source code of all references: what a kept fit depends on."""
-    paths = sorted(Path(__file__).parent.glob("*.py"))
+    folder = Path(__file__).parent
+    paths = sorted(folder.glob("*.py"))
     return "".join(path.read_text() for path in paths)

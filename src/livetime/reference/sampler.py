@@ -1,6 +1,5 @@
 """An emcee chain that starts where the posterior is and reports whether it converged."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logit
 
-from livetime.reference.annealing import anneal
+from livetime.reference.annealing import Density, anneal
 from livetime.simulate.prior import Prior, Samples
 
 Floats = NDArray[np.float64]
-Density = Callable[[Floats], Floats]
-"""Points (n, D) -> the logarithm of a density at each, (n,)."""
 
 MIN_AUTOCORRELATION_TIMES = 50.0
 """A converged chain spans at least as many autocorrelation times."""
@@ -88,7 +85,8 @@ def sample_posterior(
     spaced = np.linspace(0, len(theta) - 1, chain.draws)
     chosen = spaced.round().astype(int)
     notes = (f"{label}: {complaint}",) if complaint else ()
-    return Samples(theta[chosen], prior, notes)
+    draws = theta[chosen]
+    return Samples(draws, prior, notes)
 
 
 def sample_chain(
@@ -116,7 +114,8 @@ def sample_chain(
         kept: Floats = sampler.get_chain(discard=length // 5)
         time, scatter = _convergence(kept)
 
-        long_enough = len(kept) >= MIN_AUTOCORRELATION_TIMES * time
+        needed = MIN_AUTOCORRELATION_TIMES * time
+        long_enough = len(kept) >= needed
         if long_enough and scatter < MAX_WALKER_SCATTER:
             return kept, ""
         if length == chain.max_steps:
@@ -135,13 +134,15 @@ def _ensemble(
     from emcee.moves import DEMove, MHMove
 
     def log_prob(u: Floats) -> Floats:
-        return log_likelihood(u) + log_logistic(u)
+        log_prior = log_logistic(u)
+        return log_likelihood(u) + log_prior
 
     population, _ = anneal(log_likelihood, log_logistic, start, rng)
     bulk = population[: int(0.9 * len(population))]
 
     # kernels find all modes, differential evolution finds the scale, gamma0 = 1 jumps between modes
-    kernels = MHMove(_Kernels(bulk, population))
+    proposal = _Kernels(bulk, population)
+    kernels = MHMove(proposal)
     moves = [(kernels, 0.6), (DEMove(), 0.35), (DEMove(gamma0=1.0), 0.05)]
     dim = start.shape[1]
     sampler = EnsembleSampler(chain.walkers, dim, log_prob, moves=moves, vectorize=True)
@@ -159,8 +160,10 @@ def _convergence(chain: Floats) -> tuple[float, float]:
         times = integrated_time(place, tol=0)
     time = float(np.nan_to_num(times, nan=np.inf).max())
 
-    between = place.mean(axis=0).var(axis=0)
-    within = place.var(axis=0).mean(axis=0)
+    means = place.mean(axis=0)
+    variances = place.var(axis=0)
+    between = means.var(axis=0)
+    within = variances.mean(axis=0)
     return time, float(np.sqrt(between / within).max())
 
 

@@ -1,6 +1,6 @@
 """References for a spectrum of photons: the folded model, and Davis's model of pile-up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlogy
 
+from livetime.reference.annealing import Density
 from livetime.reference.base import SampledReference
 from livetime.simulate.davis import Davis, multinomial_log_likelihood
 from livetime.simulate.simulator import Simulator
 from livetime.simulate.spectral import SpectralSimulator, draws_spectra
 
 Floats = NDArray[np.float64]
-Density = Callable[[Floats], Floats]
 
 ENERGY_STEP = 0.02
 """Grid on which the energies of photons are added, in keV; well below a CCD's resolution."""
@@ -146,7 +146,8 @@ class DavisModel(SpectralReference):
         rate = self.simulator.rate(params)
         core, wings = self._davis.events(rate, params)
         poisson = exposure * (wings @ self._grouped) + self._background(exposure)
-        return core @ self._grouped, poisson
+        grouped = core @ self._grouped
+        return grouped, poisson
 
 
 def _exposure(params: Mapping[str, ArrayLike]) -> float | Floats:

@@ -6,7 +6,7 @@ the source's power as a segment of finite length shows it, behind the detector.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Self
@@ -14,7 +14,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livetime.reference.base import POPULATION
+from livetime.reference.annealing import Density
+from livetime.reference.base import POPULATION, as_floats
 from livetime.reference.expected_power import ORDER
 from livetime.reference.periodogram import (
     NODES,
@@ -30,7 +31,6 @@ from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
-Density = Callable[[Floats], Floats]
 
 TABLE_MARGIN = 3.0
 """The response is tabulated this far beyond the prior's rates, in ln rate."""
@@ -69,7 +69,8 @@ class WhittleReference(PeriodogramReference):
         """
         names = (*self.simulator.detector_covariates, "rate")
         own = {name: float(np.ravel(params[name])[0]) for name in names}
-        return replace(self, simulator=self.simulator.at(own))
+        simulator = self.simulator.at(own)
+        return replace(self, simulator=simulator)
 
     def from_summary(self, x: ArrayLike) -> Self:
         """Return the same reference for the detector that a summary x (X,) describes.
@@ -78,17 +79,19 @@ class WhittleReference(PeriodogramReference):
         """
         layout = self.simulator.layout
         ranges = self.simulator.prior.covariates
-        values = np.asarray(x, dtype=np.float64)
+        values = as_floats(x)
         covariates = {
             name: float(ranges[name].to_physical(values[layout.slices[name]])[0])
             for name in self.simulator.detector_covariates
         }
-        recorded = np.mean(self._recorded_rates(values))
+        rates = self._recorded_rates(values)
+        recorded = np.mean(rates)
 
         # all events first; an impossible recorded rate is refused later, by `recorded_powers`
         alone = {**covariates, "background_share": 0.0, "rate": 1.0}
         incident = float(self.for_observation(alone).detector.incident(recorded))
-        source_share = 1 - covariates.get("background_share", 0.0)
+        background = covariates.get("background_share", 0.0)
+        source_share = 1 - background
         return self.for_observation({**covariates, "rate": source_share * max(incident, 1e-9)})
 
     def expected(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
@@ -137,7 +140,8 @@ class WhittleReference(PeriodogramReference):
             log_rate: ln of the source's mean incident counts/s, (n,).
             variance: of the log rate, (n,).
         """
-        varying = np.exp(self._at_nodes(log_rate, variance))
+        nodes = self._at_nodes(log_rate, variance)
+        varying = np.exp(nodes)
         recorded = self.detector.recorded(varying) @ WEIGHTS
         return np.asarray(np.log(self.detector.incident(recorded)))
 
@@ -158,10 +162,11 @@ class WhittleReference(PeriodogramReference):
         Raises: ValueError if x is not finite, or its recorded rate is impossible.
         """
         layout = self.simulator.layout
-        values = np.asarray(x, dtype=np.float64)
+        values = as_floats(x)
         part = {name: values[s] for name, s in layout.slices.items()}
         segments = round(10 ** part["segments"].item())
-        duration = segments * self.simulator.summary.segment_size
+        segment_size = self.simulator.summary.segment_size
+        duration = segments * segment_size
         rates = self._recorded_rates(values)
         log_rate = self._log_rate(values)
         variance = self._variance_grid()
@@ -216,7 +221,7 @@ class WhittleReference(PeriodogramReference):
         place: Floats = (drawn - prior.low) / width
 
         column = prior.names.index("rate")
-        log_rate = float(self._log_rate(np.asarray(x, dtype=np.float64)))
+        log_rate = float(self._log_rate(as_floats(x)))
         near = np.exp(log_rate + 0.05 * rng.standard_normal(POPULATION))
         rate = prior.parameters["rate"].to_sampling(near)
         rate_place = (rate - prior.low[column]) / width[column]
@@ -253,7 +258,8 @@ class WhittleReference(PeriodogramReference):
 
         Raises: ValueError if a summary (X,) is not finite, or its recorded rate is impossible.
         """
-        recorded = float(self._recorded_rates(values).mean())
+        rates = self._recorded_rates(values)
+        recorded = float(rates.mean())
         module = f"its recorded rate of {recorded:g} counts/s per module is"
         live_fraction = float(self.detector.live_fraction(recorded))
         if not (np.isfinite(values).all() and live_fraction > 0):
