@@ -38,7 +38,7 @@ def test_both_ways_are_zukos(dim):
         theta = 2.5 * torch.randn(
             1500, 7, dim
         )  # some beyond the bound, where the splines are the identity
-        assert (theta.abs() > 5).any(), "nothing to tell of the bound"
+        assert (theta.abs() > 5).any(), "no theta beyond the bound"
         (z, log), (known, known_log) = ours(theta), transform.call_and_ladj(theta)
         assert (known - theta).abs().mean() > 0.1, "the flow is the identity"
         assert torch.allclose(z, known, atol=1e-4)

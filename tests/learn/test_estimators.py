@@ -55,7 +55,7 @@ def trained(tmp_path, estimator, shapes, theta, x, **training):
     return load(member.folder)
 
 
-# --- mixture density network -----------------------------------------------------------------------------------------------
+# --- mixture density network ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal", "constant"])
@@ -91,7 +91,7 @@ def test_a_mixture_is_stable_far_out():
 
 
 def test_one_component_finds_a_linear_gaussian_posterior(tmp_path):
-    """u = probit(theta's place) = A x + noise: means, scatter and correlation are those of the noise."""
+    """With u = probit(theta's place) = A x + noise, the moments are those of the noise."""
     rng = np.random.default_rng(0)
     covariance = np.array([[0.09, 0.05], [0.05, 0.16]])
     a = np.array([[0.8, -0.3, 0.0], [0.1, 0.2, 0.6]])
@@ -120,7 +120,7 @@ def test_one_component_finds_a_linear_gaussian_posterior(tmp_path):
 
 
 def test_the_prior_is_a_standard_gaussian():
-    """Of a mixture that knows nothing the density is that of the box, up to its edges, and draws fill it evenly."""
+    """An ignorant mixture has the density of the box, up to its edges; its draws fill it evenly."""
     torch.manual_seed(0)
     model = MixtureDensity(BOX, MLP, 2)
     with torch.no_grad():
@@ -136,7 +136,7 @@ def test_the_prior_is_a_standard_gaussian():
         assert stats.kstest(column, "uniform").pvalue > 1e-3
 
 
-# --- classifier ------------------------------------------------------------------------------------------------------------
+# --- classifier -----------------------------------------------------------------------------------
 
 
 def two_classes(n=600, seed=0):
@@ -161,7 +161,10 @@ CLASSIFIER = {
 def test_a_perceptron_reaches_the_coefficients_of_logistic_regression(
     tmp_path, penalty_norm, penalty, l1_ratio, optimizer
 ):
-    """Full-batch descent on the penalised cross entropy: scikit-learn's C is 1/(2 n penalty) for ridge, 1/(n penalty) for the lasso."""
+    """Descend on the penalised cross entropy of all data at once.
+
+    scikit-learn's C is 1/(2 n penalty) for ridge, 1/(n penalty) for the lasso.
+    """
     theta, x = two_classes()
     settings = {
         "batch_size": None,
@@ -241,7 +244,7 @@ def test_a_classifier_needs_classes():
         Classifier(BOX, MLP)
 
 
-# --- the practice ----------------------------------------------------------------------------------------------------------
+# --- the practice ---------------------------------------------------------------------------------
 
 
 def test_folds_hold_every_simulation_out_once_and_keep_the_classes_shares():

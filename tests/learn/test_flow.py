@@ -1,4 +1,4 @@
-"""A linear Gaussian problem with known posterior is recovered through the whole path: LitEstimator, training, FlowPosterior."""
+"""A linear Gaussian problem with a known posterior is recovered through the whole path."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_moments_of_the_known_posterior(trained):
     assert np.abs((np.median(draws, axis=0) - mean) / np.sqrt(np.diag(covariance))).mean() < 0.15
     for direction in np.array(
         [[1, 0], [0, 1], [1, 1], [1, -1]]
-    ):  # the last two hold the correlation
+    ):  # the last two depend on the correlation
         low, high = np.quantile(draws @ direction, [0.16, 0.84], axis=0)
         assert (
             (high - low) / 2 / 0.9945 / np.sqrt(direction @ covariance @ direction)

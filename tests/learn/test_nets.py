@@ -60,7 +60,7 @@ def test_a_cnn_works_without_numbers():
 
 
 def test_a_cnn_alone_moves_its_features_with_a_line():
-    """Convolutions commute with shifts: a line two stages' worth of bins further on is seen the same, two^stages bins on."""
+    """Convolutions commute with shifts: a line 8 bins on is seen the same, 8/2^stages places on."""
     shapes = Shapes((0.0,), (1.0,), 128, 1, 128)
     model = PeriodogramCNN(shapes, 1, stages=2).convolutions[:-2]
     x = torch.zeros(1, 1, 128)

@@ -1,4 +1,4 @@
-"""Standardisation: what the numbers of a summary tell of its spectra is taken out, and nothing else."""
+"""Standardisation removes what the numbers of a summary imply for its spectra, and nothing else."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,10 @@ from livetime.learn.standardise import Standardise
 
 
 def spectra(n=20_000, seed=0, dead_time=False):
-    """Two powers whose mean and scatter follow from rate and number of segments, with a weak signal in one; then the numbers."""
+    """Draw two powers whose mean and scatter follow from rate and segments, and the numbers.
+
+    One of the powers has a weak signal.
+    """
     rng = np.random.default_rng(seed)
     rate, segments = rng.uniform(1, 3.3, n), rng.uniform(0.9, 1.8, n)
     signal = rng.normal(size=n)

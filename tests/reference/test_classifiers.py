@@ -48,7 +48,7 @@ def simulations():
     return theta, x, theta[:, -1].astype(int)
 
 
-# --- likelihood ratio ------------------------------------------------------------------------------------------------------
+# --- likelihood ratio -----------------------------------------------------------------------------
 
 
 def test_the_greatest_likelihoods_are_those_of_another_optimiser(simulations):
@@ -92,7 +92,7 @@ def test_the_ratio_tells_a_strong_qpo_and_is_no_better_than_the_exact_answer(sim
 
 
 def test_dead_time_is_no_qpo():
-    """Events of a steady bright source, whose dead time bends the spectrum: the exact noise level leaves no bump to fit."""
+    """A steady bright source has a bent spectrum; the exact noise level leaves no bump to fit."""
     quiet = Prior(
         {**PARAMETERS, "noise_rms": Range(0.03, 0.04, "log")},
         {**COVARIATES, "rate": Range(800.0, 1000.0)},
@@ -162,7 +162,7 @@ def test_a_false_alarm_is_as_frequent_as_it_says():
     assert threshold.probabilities(np.array([1.0, 25.0]))[:, 1] == pytest.approx([0, 1], abs=0.05)
 
 
-# --- the protocol, over every registered classifier -------------------------------------------------
+# --- the protocol, over every registered classifier -----------------------------------------------
 
 EVERY = pytest.mark.parametrize("kind", CLASSIFIERS, ids=lambda kind: kind.__name__)
 

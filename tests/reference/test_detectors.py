@@ -1,4 +1,4 @@
-"""Laws of the references for other detectors than NuSTAR's: merged, with a background, screened, and with covariates."""
+"""Laws of the references for detectors that are merged, screened, or have a background."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def observe(simulator, n, seed=1, **changes):
 
 
 def too_far(observed, model, segments, averaged):
-    """p of chi2 of the mean over observations, whose relative variance is that of the Gamma distribution."""
+    """Find p of chi2 of the mean over observations, whose scatter is that of the Gamma law."""
     return stats.chi2.sf(
         (len(observed) * segments * averaged * (observed.mean(0) / model - 1) ** 2).sum(),
         len(model),
@@ -111,7 +111,10 @@ def test_the_rate_of_an_observation_and_its_error_are_those_of_simulations(kind)
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].mean_dead_time])
 def test_gains_of_the_variability_are_derivatives_of_the_recorded_rate(kind):
-    """By numerical integration and differentiation: E[d^k R/dg^k]/(dR/dg at the effective rate), R the recorded rate, g the log rate."""
+    """Integrate and differentiate numerically: E[d^k R/dg^k]/(dR/dg at the effective rate).
+
+    R is the recorded rate, g the log rate.
+    """
     reference, variance = AveragedDeadTimeModel(simulator(KINDS[kind])), np.array([0.05])
     log_rate = np.log(np.array([1000.0]))
     found = reference.noise_and_gains(log_rate, variance)[1][0]

@@ -1,4 +1,4 @@
-"""The exact answers: against closed forms, against what the simulations do, and against themselves."""
+"""The exact answers against closed forms, against simulations, and against themselves."""
 
 from dataclasses import replace
 
@@ -47,11 +47,11 @@ STATES = PeriodogramSimulator(
 )
 
 
-# --- the simulator ---------------------------------------------------------------------------------------------------------
+# --- the simulator --------------------------------------------------------------------------------
 
 
 def test_powers_have_whittles_distribution():
-    """P shape/expected is Gamma(shape) at every frequency, whatever the parameters, and frequencies are independent."""
+    """P shape/expected is Gamma(shape) at every frequency, and frequencies are independent."""
     theta, x = POWERLAW.simulate(0, 3000, 1)
     params = POWERLAW.prior.physical(theta)
     expected = POWERLAW.expected(params)
@@ -97,11 +97,11 @@ def test_a_noise_level_must_be_positive(noise):
         replace(POWERLAW, noise=noise)
 
 
-# --- the posterior ---------------------------------------------------------------------------------------------------------
+# --- the posterior --------------------------------------------------------------------------------
 
 
 def test_noise_alone_has_the_posterior_of_a_gamma_scale():
-    """With next to no source and one parameter, the noise level's posterior is inverse gamma about the mean power."""
+    """Almost without a source, the noise level's posterior is inverse gamma."""
     simulator = PeriodogramSimulator(
         Prior(
             {"noise_level": Range(1.0, 3.0)},
@@ -194,7 +194,7 @@ def test_more_parameters_go_to_emcee_and_agree_with_quadrature():
     np.testing.assert_allclose(theta.std(axis=0), direct.theta.std(axis=0), rtol=0.15)
 
 
-# --- classes ---------------------------------------------------------------------------------------------------------------
+# --- classes --------------------------------------------------------------------------------------
 
 
 def test_classes_are_drawn_evenly_from_their_boxes():
@@ -257,7 +257,7 @@ def test_bad_classes_are_refused(classes, words):
         Prior(STATES.prior.parameters, COVARIATES, classes)
 
 
-# --- which reference answers -------------------------------------------------------------------------------------------------
+# --- which reference answers ----------------------------------------------------------------------
 
 
 def test_each_detector_has_its_references():

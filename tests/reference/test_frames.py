@@ -1,4 +1,4 @@
-"""The frame model: what it expects of piled-up light curves is what the simulation gives, and its posterior holds the truth."""
+"""The frame model expects what simulations give, and its posterior contains the truth."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def draw(simulator, n, seed, **changes):
 @pytest.mark.parametrize("rms", [0.1, 0.4])
 @pytest.mark.parametrize("step", [FRAME / 2, FRAME, 4 * FRAME])
 def test_mean_powers_are_those_expected(rate, rms, step):
-    """.1 to 3 photons per frame. A mean over 1280 segments or more differs by no more than its scatter and 2%."""
+    """At 0.1 to 3 photons a frame, means of 1280 segments agree to their scatter and 2%."""
     prior = Prior(
         {**PARAMETERS, "qpo_frequency": Range(1.0, 10.0, "log")}, SIMULATOR.prior.covariates
     )
@@ -58,7 +58,10 @@ def test_mean_powers_are_those_expected(rate, rms, step):
 
 
 def test_without_pile_up_it_is_naive():
-    """Log-likelihoods that span 16 agree to .5: what each makes of variability slower than the observation differs a little."""
+    """Log-likelihoods that span 16 agree to 0.5.
+
+    Each treats variability slower than the observation a little differently.
+    """
     faint = replace(SIMULATOR, detector=replace(SIMULATOR.detector, psf_fraction=0.0))
     theta, x = draw(faint, 1, 1)
     near = theta + np.random.default_rng(1).normal(0, 0.01, (20, len(theta)))
@@ -69,7 +72,7 @@ def test_without_pile_up_it_is_naive():
 
 @pytest.mark.parametrize("rate", [100.0, 400.0])
 def test_it_holds_the_truth_where_the_naive_fit_is_far_off(rate):
-    """.4 and 1.6 photons per frame: the second is past the turnover, where the QPO nearly vanishes but for the wings."""
+    """At 1.6 photons a frame the source is past the turnover, and the QPO nearly vanishes."""
     theta, x = draw(SIMULATOR, 1, 2, rate=rate)
     naive, frames = (
         reference(SIMULATOR, draws=2000).fit(x[0], 1) for reference in (Naive, FrameModel)

@@ -1,4 +1,4 @@
-"""Posteriors of spectra without a network: limits in which they must agree, and what pile-up does to the naive one."""
+"""References for spectra agree where they must, and pile-up biases the naive one."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def test_a_background_is_added():
 
 
 def test_davis_holds_the_truth_where_the_naive_fit_is_far_off():
-    """.6 photons per frame: the naive photon index is too hard by many of its standard deviations."""
+    """At 0.6 photons a frame the naive photon index is too hard by many standard deviations."""
     theta, x = one(SIMULATOR, powerlaw_index=1.7, powerlaw_norm=2e-4, exposure=5e4)
     naive, davis = (
         reference(SIMULATOR, draws=2000).fit(x, 1).theta

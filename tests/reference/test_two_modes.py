@@ -1,8 +1,9 @@
-"""Counts that a faint and a bright source explain alike: the reference and a small network find both, with the right weights.
+"""Where a faint and a bright source explain the counts alike, both are found, with their weights.
 
-With alpha = 0 and no wings a region reads `mu exp(-mu)` events a frame, all of single photons: the spectrum has the same shape at any
-flux, and of the two mu that give a count rate below 1/e nothing but the prior tells which. For a log-uniform prior the weight of each is in
-proportion to `|d ln mu/d ln(count rate)| = 1/|1 - mu|`.
+With alpha = 0 and no wings a region reads `mu exp(-mu)` events a frame, all of single photons: the
+spectrum has the same shape at any flux, and two mu give the same count rate below 1/e. The prior
+alone decides between them. For a log-uniform prior the weight of each is in proportion to
+`|d ln mu/d ln(count rate)| = 1/|1 - mu|`.
 """
 
 import hashlib
@@ -57,7 +58,7 @@ def observed(mean):
 
 
 def bright_share(theta):
-    """Share of draws with more than one photon per frame (at an index of 1.7, which moves it by less than the modes are apart)."""
+    """Find the share of draws with more than one photon per frame, at an index of 1.7."""
     return (10 ** theta[:, 1] * PER_NORM > 1).mean()
 
 
@@ -78,7 +79,7 @@ def quadrature(x, n=(21, 200)):
 
 @pytest.fixture(scope="module")
 def seen():
-    """A spectrum, and the exact posterior: index and log norm of a grid, its weights, and which are of the bright mode."""
+    """Give a spectrum and its exact posterior: grid, weights, and the bright mode."""
     x = observed(FAINT)
     theta, weight = quadrature(x)
     return x, theta, weight, 10 ** theta[:, 1] * PER_NORM > 1

@@ -1,4 +1,4 @@
-"""Laws of the references: powers are those of simulations, the likelihood is the one written down, posteriors are calibrated."""
+"""References expect the powers of simulations, and their posteriors are calibrated."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def model_vector(simulator, segments, recorded, powers=None):
 
 
 def expected_periodogram(params, log_normal, size=16.0, dt=1 / 256, long=2048.0):
-    """By brute force: the autocovariance of the one-sided spectrum up to Nyquist, seen through a segment."""
+    """Find by brute force the autocovariance of the spectrum, seen through a segment."""
     f = np.arange(round(long / dt) // 2 + 1) / long
     power = SPECTRUM.power(f, params) / long
     power[0] /= 2
@@ -127,7 +127,7 @@ def test_bins_hold_the_mean_over_their_fourier_frequencies(nustar):
 
 
 def too_far(observed, model, segments, averaged):
-    """p of chi2 of the mean over observations, whose relative variance is that of the Gamma distribution."""
+    """Find p of chi2 of the mean over observations, whose scatter is that of the Gamma law."""
     chi2 = (len(observed) * segments * averaged * (observed.mean(0) / model - 1) ** 2).sum()
     return stats.chi2.sf(chi2, len(model))
 
