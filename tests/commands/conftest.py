@@ -9,6 +9,16 @@ import pytest
 from command_line import MINIATURES, SHORT
 
 from livetime.cli.main import main
+from livetime.report import style
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coarse_figures():
+    """Draw figures with few pixels: hundreds are saved, and nobody looks at them."""
+    fine = style.DPI
+    style.DPI = 40
+    yield
+    style.DPI = fine
 
 
 @pytest.fixture(scope="session")
