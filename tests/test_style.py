@@ -23,10 +23,6 @@ ROOMS = (
     "cli",
 )
 
-UNFINISHED_ROOMS = ("learn", "reference", "infer")
-UNFINISHED_RULES = ("density", "constants", "functions and classes")
-"""What is not finished yet; both lists must become empty."""
-
 MAX_ROOM_SHARE = 0.25
 MAX_INFER_MODULES = 8
 MAX_ISINSTANCE = 3
@@ -65,12 +61,6 @@ STYLE = load_style()
 MODULES = STYLE.modules(PACKAGE)
 
 
-def unfinished(names, pending):
-    """Expect the names that are pending to fail, without an error where they pass."""
-    mark = pytest.mark.xfail(strict=False, reason="not finished yet")
-    return [pytest.param(name, marks=mark) if name in pending else name for name in names]
-
-
 def place(module):
     """Return the path of a module below the package, such as simulate/prior.py."""
     return module.path.relative_to(PACKAGE).as_posix()
@@ -81,15 +71,10 @@ def in_room(room):
     return [module for module in MODULES if place(module).startswith(f"{room}/")]
 
 
-def rule(name):
-    """Mark the test of a rule that is not finished yet."""
-    return pytest.mark.xfail(name in UNFINISHED_RULES, strict=False, reason="not finished yet")
-
-
 # Style.
 
 
-@pytest.mark.parametrize("room", unfinished(ROOMS, UNFINISHED_ROOMS))
+@pytest.mark.parametrize("room", ROOMS)
 def test_a_room_breaks_no_rule(room):
     found = [problem for module in in_room(room) for problem in STYLE.problems(module)]
     assert not found, "\n".join(found)
@@ -101,7 +86,6 @@ def test_the_modules_outside_of_rooms_break_no_rule():
     assert not found, "\n".join(found)
 
 
-@rule("density")
 def test_statements_are_short():
     median, mean = STYLE.density(MODULES)
     assert median <= STYLE.MEDIAN_NODES
@@ -207,12 +191,10 @@ def repeated(names_of):
     return {n: where for n, where in public.items() if len(where) > 1 and n not in SHARED}
 
 
-@rule("functions and classes")
 def test_functions_and_classes_have_unique_names():
     assert not repeated(definitions)
 
 
-@rule("constants")
 def test_constants_have_unique_names():
     assert not repeated(constants)
 

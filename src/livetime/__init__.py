@@ -1,6 +1,6 @@
 """Turn X-ray observations that dead time or pile-up has distorted into posteriors.
 
-Example:
+Examples:
     >>> import livetime
     >>> sorted(livetime.__all__)
     ['compare', 'load', 'read', 'simulate']

@@ -21,7 +21,7 @@ def compose_experiment(name: str, overrides: Sequence[str] = ()) -> dict[str, An
     Raises:
         UserError: if there is no such experiment.
 
-    Example:
+    Examples:
         >>> compose_experiment("demo")["name"]
         'demo'
     """

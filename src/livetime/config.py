@@ -35,7 +35,7 @@ def check(cls: type[T], value: Mapping[str, Any], where: str) -> T:
     Raises:
         UserError: for an unknown key, a wrong type, or a value that the class refuses.
 
-    Example:
+    Examples:
         >>> from livetime.settings import Training
         >>> check(Training, {"epochs": 3}, "training").epochs
         3

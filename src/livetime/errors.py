@@ -14,7 +14,7 @@ class UserError(ValueError):
         problem: what is wrong with it, with the number and the limit; a verb comes first.
         remedy: what to do, in the imperative.
 
-    Example:
+    Examples:
         >>> str(UserError("rate", "is -1 counts/s, but must be positive", "give a rate above 0"))
         'rate is -1 counts/s, but must be positive; give a rate above 0'
     """
@@ -34,7 +34,7 @@ class UserError(ValueError):
 def hint(word: str, choices: Iterable[str]) -> str:
     """Ask `did you mean x?`, or list what there is.
 
-    Example:
+    Examples:
         >>> hint("rat", ["rate", "segments"])
         'did you mean rate?'
         >>> hint("z", ["rate", "segments"])

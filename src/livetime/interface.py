@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from livetime.files.observed import ObservedFiles
     from livetime.infer.question import Verdict
     from livetime.infer.run import Run
-    from livetime.report.page import Table
+    from livetime.report.page import HtmlTable
     from livetime.simulate.prior import Prior, Samples
 
 
@@ -33,7 +33,7 @@ def load(folder: str | Path) -> "Network":
     Raises:
         UserError: if the folder is not that of a finished run, or is damaged.
 
-    Example:
+    Examples:
         >>> load("nowhere")
         Traceback (most recent call last):
         ...
@@ -84,7 +84,7 @@ def simulate(experiment: str, seed: int = 1, **truth: float) -> Any:
     Raises:
         UserError: for an experiment or a parameter that does not exist, or a value out of range.
 
-    Example:
+    Examples:
         >>> events = simulate("deadtime_npe", qpo_rms=0.2, rate=800, segments=2, seed=3)
         >>> len(events.times), float(events.gti[-1, 1])
         (2, 32.0)
@@ -146,7 +146,7 @@ class Network:
     Arguments:
         run: the finished run that it is of.
 
-    Example:
+    Examples:
         >>> Network.__name__
         'Network'
     """
@@ -202,14 +202,14 @@ class Network:
             what = f"the probability of {', '.join(self.prior.classes)}"
         return f"Network {self.run.config['name']}: {what} from {takes}"
 
-    def _prior_table(self) -> "Table":
-        from livetime.report.page import Table
+    def _prior_table(self) -> "HtmlTable":
+        from livetime.report.page import HtmlTable
 
         rows = []
         for name, r in self.prior.ranges.items():
             kind = "inferred" if name in self.prior.parameters else "known"
             rows.append([name, f"{r.low:g} to {r.high:g}", r.unit, r.scale, kind])
-        return Table(["name", "range", "unit", "flat in", ""], rows)
+        return HtmlTable(["name", "range", "unit", "flat in", ""], rows)
 
     def __repr__(self) -> str:
         """Say what the network is for, its prior, and whether it passed its test."""
@@ -231,7 +231,7 @@ class Answer:
     Arguments:
         result: of the network's question.
 
-    Example:
+    Examples:
         >>> Answer.__name__
         'Answer'
     """

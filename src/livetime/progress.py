@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-INTERVAL = 15.0
+_INTERVAL = 15.0
 """Seconds between plain lines where there is no terminal."""
 
 
@@ -24,7 +24,7 @@ class Progress:
         unit: what a step is.
         done: steps that were done before; they do not count for the rate.
 
-    Example:
+    Examples:
         >>> work = Progress("simulate", 4, "simulations")
         >>> work.advance(3)
         >>> work.done
@@ -65,7 +65,7 @@ class Progress:
         return (self.done - self._first) / seconds
 
     def _show(self) -> None:
-        if time.monotonic() - self._last_line >= INTERVAL:
+        if time.monotonic() - self._last_line >= _INTERVAL:
             self._last_line = time.monotonic()
             self._line()
 

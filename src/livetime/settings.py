@@ -36,7 +36,7 @@ class Training:
     Raises:
         ValueError: for a number out of range, or several members a fold.
 
-    Example:
+    Examples:
         >>> Training(folds=5).trainings
         5
     """
@@ -94,7 +94,7 @@ class Trainer:
     Raises:
         ValueError: for a number below 1.
 
-    Example:
+    Examples:
         >>> Trainer(accelerator="cpu").precision
         '32-true'
     """
@@ -115,7 +115,7 @@ class Reference:
     Arguments:
         names: of `livetime.reference`; may be empty; null for all that apply to the run.
 
-    Example:
+    Examples:
         >>> Reference(("naive",)).names
         ('naive',)
     """
@@ -145,7 +145,7 @@ class ObservationFiles:
     Raises:
         ValueError: for a number out of range, or both events and a spectrum.
 
-    Example:
+    Examples:
         >>> ObservationFiles(path=("A.evt", "B.evt"), band=(3.0, 10.0)).gti
         'file'
     """
@@ -189,7 +189,7 @@ class Injection:
     Raises:
         ValueError: for no rates, a rate that is not positive or is given twice, or a bad band.
 
-    Example:
+    Examples:
         >>> Injection(path="bright.lc", rates=(300.0, 1000.0)).gti
         'file'
     """

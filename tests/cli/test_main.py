@@ -120,7 +120,7 @@ TRAIN = [
     (["trainer.accelerator=quantum"], ["trainer", "accelerator", "quantum"]),
     (
         [f"trainer.accelerator={ABSENT}"],
-        [f"trainer.accelerator={ABSENT}", "take trainer.accelerator=auto"],
+        [f"trainer.accelerator is {ABSENT}", "take trainer.accelerator=auto"],
     ),
     (["trainer.precision=7"], ["trainer", "precision", "7"]),
     (["estimator=nfs"], ["estimator=nfs", "did you mean"]),

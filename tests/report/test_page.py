@@ -5,7 +5,7 @@ import re
 import pytest
 
 from livetime.report.facts import fact_rows
-from livetime.report.page import Banner, Page, Table, bullets, facts
+from livetime.report.page import Banner, HtmlTable, Page, bullets, facts
 
 INFO = {
     "files": ["A.evt", "B.evt"],
@@ -21,7 +21,7 @@ INFO = {
 def page(banner):
     parts = {
         "Observation": facts(fact_rows(INFO)),
-        "Table": Table(["", "a"], [["<b>", "1"]]).html,
+        "HtmlTable": HtmlTable(["", "a"], [["<b>", "1"]]).html,
         "Notes": bullets([]),
     }
     return Page("title", banner, "The verdict.", parts).html

@@ -32,7 +32,7 @@ class Variability:
         values: in physical units, (n,).
         logarithmic: whether it is compared by its logarithm.
 
-    Example:
+    Examples:
         >>> Variability(np.array([1.0, 2.0, 3.0]), logarithmic=False).scaled
         array([1.32, 2.  , 2.68])
     """

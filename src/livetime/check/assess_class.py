@@ -30,7 +30,7 @@ USELESS = (
     "The network is no better than the most common class; "
     "train longer, on more simulations, or with another learning rate."
 )
-BEST = (
+_BEST = (
     "The network is better than every reference that does not know the exact answer, "
     "in accuracy or area under the ROC curve."
 )
@@ -47,7 +47,7 @@ class Rival:
         seconds: its cost.
     """
 
-    probabilities: Floats
+    probabilities: NDArray[np.floating[Any]]
     parameters: int
     seconds: float
 
@@ -111,7 +111,7 @@ class ClassAssessment(Assessment):
         rivals = [name for name in self.differences if name not in ("majority", "exact")]
         equals = [name.replace("_", " ") for name in rivals if self._equals(name)]
         if not equals:
-            return RunVerdict("good", BEST)
+            return RunVerdict("good", _BEST)
         names = " and ".join(equals)
         sentence = f"Regular statistics can do it: the network is not better than {names}, {WITHIN}"
         return RunVerdict("caution", sentence)
@@ -189,7 +189,7 @@ def fit_rivals(held_out: HeldOut, trained: ClassSample) -> tuple[dict[str, Rival
 
 def _fit_rival(
     classifier: type[ReferenceClassifier], held_out: HeldOut, trained: ClassSample
-) -> tuple[ReferenceClassifier, Floats]:
+) -> tuple[ReferenceClassifier, NDArray[np.floating[Any]]]:
     """Fit a classifier to the training simulations; find its probabilities of the held-out ones."""
     steps = classifier.slow_steps(len(trained.x), len(held_out.x))
     shown = progress(classifier.label, steps, "observations") if steps else nullcontext()

@@ -25,7 +25,7 @@ class LossAssessment(Assessment):
         losses: of each simulation with its own data, (N,).
         shuffled: of each simulation with the data of another one, (N,).
 
-    Example:
+    Examples:
         >>> LossAssessment(np.zeros(100), np.ones(100)).verdict.level
         'good'
     """

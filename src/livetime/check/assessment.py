@@ -27,7 +27,7 @@ class RunVerdict:
             equals; `bad` for one that must not be used.
         sentence: the reason with its numbers, and the remedy.
 
-    Example:
+    Examples:
         >>> RunVerdict("bad", "The joint 68% regions cover 61% of the truths.").good
         False
     """

@@ -15,9 +15,9 @@ from livetime.simulate.prior import Prior
 
 LEVELS = (0.68, 0.95)
 """Posterior mass of the credible regions that are checked."""
-DRAWS = 399
+_DRAWS = 399
 """Draws for each truth. With 200 k - 1, coverage has no bias from the finite number of ranks."""
-BATCH = 40
+_BATCH = 40
 """Truths whose posteriors are drawn together."""
 
 
@@ -40,7 +40,7 @@ class Calibration:
         covariates: name -> what an observer knows of each simulation, (N,), in sampling
             coordinates; log10 for a name that is not in the prior.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.prior import Prior, Range
         >>> uniform = (np.arange(100) + 0.5)[:, None] / 100
         >>> exact = Calibration(
@@ -158,8 +158,8 @@ def calibrate(
     theta: Floats,
     x: Floats,
     seed: int,
-    draws: int = DRAWS,
-    batch: int = BATCH,
+    draws: int = _DRAWS,
+    batch: int = _BATCH,
     progress: Callable[[int], object] | None = None,
 ) -> Calibration:
     """Compare posteriors with the truths that their summaries were simulated from.

@@ -26,7 +26,7 @@ class Classification:
         label: number of the true class, (N,).
         probability: p(class | x), (N, K).
 
-    Example:
+    Examples:
         >>> p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
         >>> result = Classification(["noise", "qpo"], np.array([0, 0, 1]), p)
         >>> round(result.scores["accuracy"], 3)

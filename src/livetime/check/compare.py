@@ -28,7 +28,7 @@ class Comparison:
         quantity: the target, or its logarithm, see `compared_quantity`.
         run: folder of the network.
 
-    Example:
+    Examples:
         >>> row = {"method": "network", "coverage68": 0.7, "coverage95": 0.94}
         >>> truths = Truths([{"rate": 50.0}], ("rate",))
         >>> Comparison([row], truths, "rate", "ln rate", "outputs/demo/1").pooled()

@@ -109,7 +109,7 @@ class CoverageMap:
         n: simulations in each cell, (A, B).
         inside: level -> truths inside their joint region, (A, B).
 
-    Example:
+    Examples:
         >>> edges = (np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0]))
         >>> n = np.array([[100], [20]])
         >>> found = CoverageMap(("rms", "segments"), edges, n, {0.68: np.array([[65], [12]])})

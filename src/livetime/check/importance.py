@@ -15,7 +15,7 @@ Groups = dict[str, NDArray[np.intp]]
 """Name of a group -> numbers of its entries."""
 MAX_INTERPRETED = 500
 """Held-out simulations, at most, on which importance and saliency are found."""
-BANDS = 8
+_BANDS = 8
 """Bands into which a spectrum is cut."""
 SHUFFLES = 5
 """Shuffles of each group."""
@@ -69,14 +69,14 @@ def interpret(run: Run, theta: Floats, x: Floats, seed: int) -> Interpretation:
     return Interpretation(run.history(), rises, saliency(run, theta, x), layout)
 
 
-def entry_groups(layout: Layout, bands: int = BANDS) -> Groups:
+def entry_groups(layout: Layout, bands: int = _BANDS) -> Groups:
     """Group the entries of a summary that are shuffled together.
 
     Arguments:
         layout: names the entries.
         bands: number of bands of a spectrum, with as many bins each.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.dead_time_detector import IDEAL
         >>> from livetime.simulate.periodogram import Periodogram
         >>> list(entry_groups(Periodogram().layout(IDEAL), 2))[-2:]
@@ -118,7 +118,7 @@ def importance(
     Returns:
         group -> mean and standard deviation of the rise.
 
-    Example:
+    Examples:
         >>> x = np.arange(6.0).reshape(3, 2)
         >>> groups = {"first": np.array([0]), "second": np.array([1])}
         >>> rises = importance(lambda rows: rows[:, 0], x, groups, np.random.default_rng(0))

@@ -100,7 +100,7 @@ class InjectionPlan:
         draws: from each of the network's posteriors.
         seed: of the photons and of all draws.
 
-    Example:
+    Examples:
         >>> InjectionPlan([200.0, 800.0], {"dead_time": 0.0025}).parameters(1)
         {'dead_time': 0.0025, 'rate': 800.0}
     """

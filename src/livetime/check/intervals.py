@@ -11,7 +11,7 @@ from livetime.check.arrays import Floats
 
 LEVEL = 0.95
 """Confidence of all intervals."""
-BINS = 15
+_BINS = 15
 """Bins of the probability, evenly from 0 to 1, in which calibration is measured."""
 NOISE_DRAWS = 1000
 """Draws of the noise of the bins."""
@@ -30,7 +30,7 @@ def bias_corrected_interval(
         resampled: the statistic of bootstrap samples, (R,).
         level: confidence.
 
-    Example:
+    Examples:
         >>> resampled = np.random.default_rng(0).normal(1.1, 0.1, 1000)  # biased by 0.1
         >>> low, high = bias_corrected_interval(1.0, resampled)
         >>> low < 1.0 < high
@@ -57,7 +57,7 @@ class CalibrationError:
         value: median-unbiased estimate.
         low, high: 95% confidence interval, which contains the value.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> p = rng.uniform(0, 1, 4000)
         >>> error = CalibrationError.measure(p, rng.uniform(0, 1, 4000) < p)
@@ -100,13 +100,13 @@ class _Bins:
     def count(cls, confidence: Floats, correct: NDArray[Any]) -> "_Bins":
         """Sort N events into bins; a confidence of 1 has a bin of its own, as in torchmetrics."""
         single = np.asarray(confidence, dtype=np.float32)
-        edges = np.linspace(0, 1, BINS + 1, dtype=np.float32)
+        edges = np.linspace(0, 1, _BINS + 1, dtype=np.float32)
         place = np.searchsorted(edges, single, side="right") - 1
-        n = np.bincount(place, minlength=BINS + 1)
+        n = np.bincount(place, minlength=_BINS + 1)
         filled = n > 0
         n = n[filled]
-        mean = np.bincount(place, confidence, BINS + 1)[filled] / n
-        happened = np.bincount(place, correct, BINS + 1)[filled]
+        mean = np.bincount(place, confidence, _BINS + 1)[filled] / n
+        happened = np.bincount(place, correct, _BINS + 1)[filled]
 
         # One pseudo-event at the mean confidence keeps the noise of pure bins above zero.
         rate = (happened + mean) / (n + 1)

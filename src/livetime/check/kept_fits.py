@@ -38,7 +38,7 @@ class KeptFits:
         n: number of observations.
         seed: of the draws.
 
-    Example:
+    Examples:
         >>> [part.start for part in KeptFits(Path("references"), 120, 1).blocks()]
         [0, 50, 100]
     """

@@ -41,7 +41,7 @@ LIMIT_BATCH = 40
 class Drifting(LightCurve):
     """A light curve whose rate rises evenly by `DRIFT`; its mean is that of the steady one.
 
-    Example:
+    Examples:
         >>> source = Drifting({"noise": "noise"})
         >>> params = {"noise_rms": 1e-6, "noise_frequency": 1.0, "rate": 90.0}
         >>> rate = source.rate(params, 64.0, np.random.default_rng(0))

@@ -23,7 +23,7 @@ def weighted_scores(weights: Floats, label: Integers, probability: Floats) -> di
     Returns:
         name of the score -> its value in each bootstrap sample, (R,).
 
-    Example:
+    Examples:
         >>> p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
         >>> scores = weighted_scores(np.ones((1, 3)), np.array([0, 0, 1]), p)
         >>> scores["accuracy"].round(3), scores["roc_auc"]

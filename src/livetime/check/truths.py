@@ -25,7 +25,7 @@ class Truths:
         n: simulations in each cell, at least 2.
         seed: of the simulations and of all draws.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.prior import Range
         >>> prior = Prior({"rate": Range(10.0, 1000.0), "qpo_rms": Range(0.01, 0.5)})
         >>> truths = Truths.on_grid(prior, {"rate": [50.0, 500.0]}, {"qpo_rms": 0.1}, n=10)

@@ -27,7 +27,7 @@ KINDS = {
 def sentence(error: UserError) -> str:
     """Word an error for the command line, with what to type if that is known.
 
-    Example:
+    Examples:
         >>> sentence(UserError("run", "is missing", "give the folder of a training"))
         'run is missing; give the folder of a training (run=<run folder>)'
     """

@@ -25,7 +25,7 @@ class Command:
         examples: lines that can be typed.
         last: what the last line of its output is.
 
-    Example:
+    Examples:
         >>> Command("read files", ("livetime doctor A.evt",), "a table").last
         'a table'
     """
@@ -101,7 +101,7 @@ class Key:
         default: as the file has it.
         comment: what stands beside it; may be empty.
 
-    Example:
+    Examples:
         >>> Key("training.epochs", "60", "passes over the training split").default
         '60'
     """
@@ -119,7 +119,7 @@ class Root:
         keys: at the top level.
         groups: name -> default choice.
 
-    Example:
+    Examples:
         >>> root_of("train").groups["training"]
         'default'
     """
@@ -280,7 +280,7 @@ def _group_keys(group: str, root: Root) -> Iterator[Key]:
 def describe_experiment(path: Path) -> list[str]:
     """Describe an experiment: what it is for, its simulations, and its minutes if measured.
 
-    Example:
+    Examples:
         >>> describe_experiment(CONFIGS / "experiment" / "demo.yaml")[0].split()[0]
         'demo:'
     """

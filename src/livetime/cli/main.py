@@ -121,7 +121,7 @@ class Jobs:
         done: number, overrides and held-out loss of each job that succeeded.
         failed: number of jobs that a UserError ended.
 
-    Example:
+    Examples:
         >>> Jobs([(0, ["seed=1"], 2.5), (1, ["seed=2"], float("nan"))], 0).lines()
         ['job 0 (seed=1): held-out loss 2.5000', 'job 1 (seed=2): done']
     """

@@ -63,7 +63,7 @@ def arrange(command: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
     Raises:
         UserError: for a flag or key that the command does not take, or a word that is neither.
 
-    Example:
+    Examples:
         >>> arrange("infer", ["run=my (run)", "--cfg", "job"])
         (['--cfg', 'job'], ["run='my (run)'"])
     """
@@ -203,7 +203,7 @@ def _quoted_paths(value: str, multirun: bool) -> str:
 def quoted(value: str) -> str:
     """Quote a value in Hydra's grammar, unless it is quoted or null.
 
-    Example:
+    Examples:
         >>> quoted("a (1).evt")
         "'a (1).evt'"
     """
@@ -216,7 +216,7 @@ def quoted(value: str) -> str:
 def _split(text: str) -> list[str]:
     """Split at commas that are not in quotes.
 
-    Example:
+    Examples:
         >>> _split("a, 'b, c'")
         ['a', "'b, c'"]
     """

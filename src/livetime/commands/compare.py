@@ -14,7 +14,7 @@ from livetime.settings import Reference
 if TYPE_CHECKING:
     from livetime.simulate.prior import Prior
 
-MIN_SIMULATIONS = 2
+_MIN_SIMULATIONS = 2
 
 
 @dataclass
@@ -32,7 +32,7 @@ class CompareSettings(RunSettings):
     Raises:
         UserError: for a number of simulations or processes out of range.
 
-    Example:
+    Examples:
         >>> CompareSettings(run="outputs/demo/1", grid={"rate": [50.0, 500.0]}).n
         100
     """
@@ -47,7 +47,7 @@ class CompareSettings(RunSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("processes", self.processes)
-        check_number(self.n, MIN_SIMULATIONS, "the scatter in a cell")
+        check_number(self.n, _MIN_SIMULATIONS, "the scatter in a cell")
 
 
 def compare(settings: CompareSettings) -> Path:

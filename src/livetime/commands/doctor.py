@@ -23,7 +23,7 @@ class DoctorSettings:
     Raises:
         UserError: for no files, a band that does not rise, or a JSON file that cannot be written.
 
-    Example:
+    Examples:
         >>> DoctorSettings(("A.evt",), band=(3, 10)).band
         (3.0, 10.0)
     """

@@ -17,7 +17,7 @@ from livetime.errors import UserError
 from livetime.outputs import new_folder, outputs_folder, provenance, stamp, write_json
 from livetime.progress import say
 
-MIN_SIMULATIONS = 100
+_MIN_SIMULATIONS = 100
 
 
 @dataclass
@@ -32,7 +32,7 @@ class EvaluateSettings(RunSettings):
     Raises:
         UserError: for a number of simulations or threads out of range.
 
-    Example:
+    Examples:
         >>> EvaluateSettings(run="outputs/demo/1", n=1000).n
         1000
     """
@@ -44,7 +44,7 @@ class EvaluateSettings(RunSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("threads", self.threads)
-        check_number(self.n, MIN_SIMULATIONS, "calibration")
+        check_number(self.n, _MIN_SIMULATIONS, "calibration")
 
 
 def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:

@@ -25,7 +25,7 @@ class InferSettings(RunSettings):
     Raises:
         UserError: for a number of draws out of range.
 
-    Example:
+    Examples:
         >>> InferSettings(run="outputs/demo/1", observation={"path": ["A.evt"]}).draws
         10000
     """

@@ -25,7 +25,7 @@ class InjectSettings(RunSettings):
     Raises:
         UserError: for a number of draws out of range.
 
-    Example:
+    Examples:
         >>> InjectSettings(run="outputs/demo/1", inject={"path": "bright.evt"}).draws
         10000
     """

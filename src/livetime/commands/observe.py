@@ -26,7 +26,7 @@ class ObserveSettings(ExperimentSettings):
         output: folder of the files; None for a new one below `outputs/<name>`.
         overwrite: replace an earlier observation in the same folder.
 
-    Example:
+    Examples:
         >>> ObserveSettings(name="demo", truth={"rate": 500.0}).seed
         1
     """

@@ -12,7 +12,7 @@ TEST_SEED = 2**32
 """Added to a run's seed for the fresh simulations at the end of its training."""
 MAX_SIMULATIONS = 1_000_000
 """The most held-out simulations of a run: their summaries stay in memory."""
-DRAWS = (100, 1_000_000)
+_DRAWS = (100, 1_000_000)
 """The fewest and the most draws from a posterior."""
 
 
@@ -98,7 +98,7 @@ def check_count(key: str, value: int | None) -> None:
 
 def check_draws(draws: int) -> None:
     """Refuse a number of draws that is too small for intervals, or too large for the memory."""
-    low, high = DRAWS
+    low, high = _DRAWS
     if not low <= draws <= high:
         raise UserError("draws", f"is {draws}, but must be from {low} to {high}", "choose between")
 

@@ -28,7 +28,7 @@ class SimulateSettings(ExperimentSettings):
     Raises:
         UserError: for a number of simulations or threads out of range.
 
-    Example:
+    Examples:
         >>> SimulateSettings(simulations=240_000).simulations
         240000
     """

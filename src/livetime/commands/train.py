@@ -45,7 +45,7 @@ class TrainSettings(ExperimentSettings):
     Raises:
         UserError: for a number of simulations or threads out of range.
 
-    Example:
+    Examples:
         >>> TrainSettings(name="demo").simulations
         100000
     """

@@ -78,7 +78,7 @@ class EventList(BrightSource):
     Arguments:
         times: in s, sorted, (N,).
 
-    Example:
+    Examples:
         >>> times = np.array([0.5, 1.5])
         >>> source = EventList(Path("a.evt"), np.array([[0.0, 2.0]]), 1.0, (), times)
         >>> source.through(DeadTime(1, 0.0), 1.0, np.random.default_rng(0)).times[0].tolist()
@@ -120,7 +120,7 @@ class Curve(BrightSource):
         values: counts/s, (N,).
         step: width of a bin in s.
 
-    Example:
+    Examples:
         >>> gti, bins = np.array([[0.0, 3.0]]), np.arange(3.0)
         >>> curve = Curve(Path("a.lc"), gti, 2.0, (), bins, np.array([1.0, 2.0, 3.0]), 1.0)
         >>> curve.counts(np.array([0.0]), 3, 1.0).tolist()

@@ -95,7 +95,7 @@ class Diagnosis:
         facts: what was read, in plain types; empty for a file that cannot be read.
         findings: in the order of the examination.
 
-    Example:
+    Examples:
         >>> Diagnosis("a.evt", {}, (Finding("gaps", "note", "3 gaps"),)).code
         0
     """

@@ -55,12 +55,12 @@ def _energies(hdus: fits.HDUList, events: Table, rows: Mask, mission: Mission | 
     bounds = _bounds_table(hdus, events)
     if bounds is not None and mission is not None and mission.kev is None:
         name = "PI" if events.has("PI") else "PHA"
-        return _from_bounds(bounds, channels(events, name, rows))
+        return _from_bounds(bounds, event_channels(events, name, rows))
 
     if mission is not None and mission.calibration == "rxte_pca":
         return _rxte(events, rows)
 
-    pi = channels(events, "PI", rows)
+    pi = event_channels(events, "PI", rows)
     if mission is None or mission.kev is None:
         raise UserError(
             str(events.path),
@@ -71,7 +71,7 @@ def _energies(hdus: fits.HDUList, events: Table, rows: Mask, mission: Mission | 
     return zero + width * pi
 
 
-def channels(events: Table, name: str, rows: Mask) -> Floats:
+def event_channels(events: Table, name: str, rows: Mask) -> Floats:
     """Read a column of one finite number for each event, at the rows of a mask.
 
     Raises:
@@ -118,8 +118,8 @@ def _rxte(events: Table, rows: Mask) -> Floats:
     """Unpack RXTE's channels as TEVTB2 says; their gain depends on epoch and PCU."""
     from stingray.mission_support import get_rough_conversion_function
 
-    packed = channels(events, "PHA", rows).astype(np.int64)
-    pcus = channels(events, "PCUID", rows).astype(np.int64)
+    packed = event_channels(events, "PHA", rows).astype(np.int64)
+    pcus = event_channels(events, "PCUID", rows).astype(np.int64)
     absolute = _absolute_channels(events, packed)
     conversion = get_rough_conversion_function(
         "xte", instrument="pca", epoch=_start_mjd(events.header)

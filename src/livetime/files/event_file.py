@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from livetime.files import timing_tests
 from livetime.files.finding import Finding
 from livetime.files.gti import exposure_of
-from livetime.files.keywords import LIVE, MJDREF, sum_keys
+from livetime.files.keywords import LIVE_KEYS, MJDREF, sum_keys
 from livetime.files.mission import Mission
 from livetime.simulate.telescope import PLACEHOLDERS
 
@@ -37,7 +37,7 @@ class EventRows:
         kev: energies in keV; None where the file does not give them.
         detectors: numbers of the detectors; None for a single one.
 
-    Example:
+    Examples:
         >>> rows = EventRows(np.array([3.0, 1.0]), np.array([6.4, 2.0]))
         >>> rows.take(np.array([1, 0])).kev.tolist()
         [2.0, 6.4]
@@ -73,7 +73,7 @@ class EventFile:
         cost: mean of the column DEADTIME in s; None without.
         findings: what was found while reading.
 
-    Example:
+    Examples:
         >>> gti, rows = np.array([[0.0, 10.0]]), EventRows(np.array([1.0, 2.0]))
         >>> file = EventFile(Path("a"), {"DEADC": 0.9}, None, rows, gti, 2, 2, 0.0, None, None, ())
         >>> file.exposure, file.live_fraction(2.5e-3)
@@ -188,7 +188,7 @@ class EventFile:
         return None, None
 
     def _declared_fractions(self) -> dict[str, float]:
-        given = {key: self.header.get(key) for key in LIVE}
+        given = {key: self.header.get(key) for key in LIVE_KEYS}
         values = {k: float(v) if isinstance(v, (int, float)) else 0.0 for k, v in given.items()}
         ontime = values["ONTIME"] or self.exposure
         return {

@@ -15,7 +15,7 @@ from livetime.files.event_table import find_event_table, read_times
 from livetime.files.finding import Finding, NoGoodTimeError, plural
 from livetime.files.fits import Table, open_fits
 from livetime.files.gti import USE_FULL, exposure_of, in_gti, read_gti
-from livetime.files.keywords import LIVE, MJDREF, STEP, TIME_ZERO, keywords, refuse_words
+from livetime.files.keywords import LIVE_KEYS, MJDREF, STEP, TIME_ZERO, keywords, refuse_words
 from livetime.files.mission import MISSION_NAMES, Mission, find_mission
 from livetime.simulate.telescope import canonical_name
 
@@ -37,7 +37,7 @@ class Selection:
         stop: likewise; None for the end.
         energies: whether every event must have an energy.
 
-    Example:
+    Examples:
         >>> Selection(band=(3.0, 10.0)).gti
         'file'
     """
@@ -65,7 +65,7 @@ def read_event_file(path: Path, selection: Selection | None = None) -> EventFile
     with open_fits(path) as hdus:
         table = find_event_table(hdus, path, findings)
         header = keywords(hdus[0].header, table.header)
-        refuse_words(header, (*MJDREF, *TIME_ZERO, *LIVE, *STEP), path)
+        refuse_words(header, (*MJDREF, *TIME_ZERO, *LIVE_KEYS, *STEP), path)
         mission = _mission(header, findings)
         times, rows, precision = read_times(table, header, findings)
         needs_energies = chosen.energies or chosen.band is not None

@@ -26,7 +26,7 @@ class Finding:
         file: name of the file; empty for a finding on all files together.
         corrected: whether the action leaves no effect on the parameters.
 
-    Example:
+    Examples:
         >>> late = Finding("unsorted", "warning", "2 events are out of order", "now sorted")
         >>> late.of_file("A.evt").sentence
         'A.evt: 2 events are out of order, now sorted'
@@ -70,7 +70,7 @@ class Finding:
 class NoGoodTimeError(UserError):
     """The good time intervals are unusable, but the span from first to last event is usable.
 
-    Example:
+    Examples:
         >>> str(NoGoodTimeError("a.evt", "has no GTI", "set observation.gti=full"))
         'a.evt has no GTI; set observation.gti=full'
     """
@@ -79,7 +79,7 @@ class NoGoodTimeError(UserError):
 def noted_sentences(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Word the findings that an answer must mention, one sentence each.
 
-    Example:
+    Examples:
         >>> noted_sentences([Finding("gaps", "note", "3 gaps"), Finding("bursts", "warning", "1")])
         ('1',)
     """
@@ -89,7 +89,7 @@ def noted_sentences(findings: Iterable[Finding]) -> tuple[str, ...]:
 def reasons(findings: Iterable[Finding]) -> list[str]:
     """Word the findings that are reasons to distrust an answer, each with its effect.
 
-    Example:
+    Examples:
         >>> step = Finding("rate_step", "warning", "the rate steps", effect="false rms")
         >>> reasons([step, Finding("gaps", "note", "3 gaps")])
         ['the rate steps (false rms)']
@@ -100,7 +100,7 @@ def reasons(findings: Iterable[Finding]) -> list[str]:
 def plural(number: int, noun: str) -> str:
     """Write a number and its noun, with an s where the number is not one.
 
-    Example:
+    Examples:
         >>> plural(1, "event"), plural(2, "event")
         ('1 event', '2 events')
     """

@@ -122,7 +122,7 @@ class Table:
         path: the file, for messages.
         hdu: astropy's table.
 
-    Example:
+    Examples:
         >>> column = fits.Column("Time", "D", unit="min", array=np.array([1.0, 2.0]))
         >>> table = Table(Path("a.evt"), fits.BinTableHDU.from_columns([column], name="EVENTS"))
         >>> table.has("TIME"), table.quantity("TIME", "s").tolist()

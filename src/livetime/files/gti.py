@@ -27,7 +27,7 @@ def intersect(lists: Sequence[Floats]) -> Floats:
     Arguments:
         lists: each (G, 2) in s, sorted and free of overlaps.
 
-    Example:
+    Examples:
         >>> a, b = np.array([[0.0, 10.0], [20.0, 30.0]]), np.array([[5.0, 22.0]])
         >>> intersect([a, b]).tolist()
         [[5.0, 10.0], [20.0, 22.0]]
@@ -46,7 +46,7 @@ def intersect(lists: Sequence[Floats]) -> Floats:
 def union(gti: Floats) -> Floats:
     """Merge the intervals that overlap or touch, of a list sorted by start.
 
-    Example:
+    Examples:
         >>> union(np.array([[0.0, 4.0], [1.0, 2.0], [4.0, 5.0], [7.0, 8.0]])).tolist()
         [[0.0, 5.0], [7.0, 8.0]]
     """

@@ -39,7 +39,7 @@ def common_events(first: Floats, second: Floats, window: float) -> tuple[int, fl
     Returns:
         the number of common events, and the number that chance explains.
 
-    Example:
+    Examples:
         >>> common_events(np.array([0.5, 1.5, 2.5]), np.array([1.5, 3.5]), 1e-7)[0]
         1
     """

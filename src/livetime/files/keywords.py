@@ -11,9 +11,9 @@ from livetime.simulate.fits_units import unit_factor
 
 TIME_ZERO = ("TIMEZERO", "TIMEZERI", "TIMEZERF")
 MJDREF = ("MJDREF", "MJDREFI", "MJDREFF")
-LIVE = ("DEADC", "LIVETIME", "EXPOSURE", "ONTIME")
+LIVE_KEYS = ("DEADC", "LIVETIME", "EXPOSURE", "ONTIME")
 STEP = ("TIMEDEL", "TIMEPIXR", "FRMTIME")
-WORDS = (
+_WORDS = (
     "TELESCOP",
     "INSTRUME",
     "OBJECT",
@@ -25,7 +25,7 @@ WORDS = (
     "BARYCORR",
     "PLEPHEM",
 )
-GROUPS = (MJDREF, TIME_ZERO, *((key,) for key in (*WORDS, *LIVE, *STEP)))
+_GROUPS = (MJDREF, TIME_ZERO, *((key,) for key in (*_WORDS, *LIVE_KEYS, *STEP)))
 
 
 def keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
     A quantity that may be split over keywords (MJDREFI + MJDREFF) is taken from one header.
     """
     found: dict[str, Any] = {}
-    for group in GROUPS:
+    for group in _GROUPS:
         header = own if any(key in own for key in group) else primary
         for key in group:
             value = header.get(key)
@@ -77,7 +77,7 @@ def sum_keys(header: Mapping[str, Any], names: tuple[str, str, str]) -> float:
         header: keywords.
         names: of the whole, its integer and its fraction, as `("MJDREF", "MJDREFI", "MJDREFF")`.
 
-    Example:
+    Examples:
         >>> sum_keys({"MJDREFI": 55197, "MJDREFF": 0.5}, MJDREF)
         55197.5
     """

@@ -36,7 +36,7 @@ class LightCurveTable:
         step: width of a bin in s.
         findings: on the good time.
 
-    Example:
+    Examples:
         >>> bins = np.array([0.0, 1.0, 5.0])
         >>> LightCurveTable(bins, bins, bins, 1.0, ()).stretches().tolist()
         [[0.0, 2.0], [5.0, 6.0]]

@@ -28,7 +28,7 @@ class Mission:
         background: its typical level, with a source; empty if that is not known.
         ccds: column that numbers the CCDs, each with good time intervals of its own.
 
-    Example:
+    Examples:
         >>> find_mission("NICER", "XTI").dead_time
         2.26e-05
     """
@@ -178,7 +178,7 @@ SIMILAR = 0.25
 def similar_dead_time(own: float | None, other: float) -> bool:
     """Say whether an instrument's dead time is within a quarter of another, both in s.
 
-    Example:
+    Examples:
         >>> similar_dead_time(2.5e-3, 2.2e-3), similar_dead_time(None, 2.5e-3)
         (True, False)
     """
@@ -190,7 +190,7 @@ def find_mission(telescop: str | None, instrume: str | None) -> Mission | None:
 
     Without INSTRUME it is the telescope's only instrument in the table.
 
-    Example:
+    Examples:
         >>> find_mission("NuSTAR", "FPMA").dead_time
         0.0025
     """

@@ -30,7 +30,7 @@ from livetime.simulate.periodogram import segment_starts
 
 Floats = NDArray[np.float64]
 
-FRAME_MARGIN = 0.02
+_FRAME_MARGIN = 0.02
 """Frame times that differ by a smaller share count as the same."""
 
 
@@ -95,7 +95,7 @@ class EventObservation:
         files: one for each module.
         gti: good time (G, 2) in s since `origin`, before it is cut into segments.
 
-    Example:
+    Examples:
         >>> gti = np.array([[0.0, 10.0]])
         >>> events = Events((np.array([1.0, 4.0]),), gti)
         >>> info = {"recorded_rate": [0.2], "exposure": 10.0}
@@ -185,7 +185,7 @@ class EventObservation:
         codes = set()
         frame = getattr(detector, "frame_time", 0.0)
         step = self.info.get("time_step")
-        if frame and step and abs(step / (detector.cycle or frame) - 1) < FRAME_MARGIN:
+        if frame and step and abs(step / (detector.cycle or frame) - 1) < _FRAME_MARGIN:
             codes |= {"time_step", "pile_up"}
         if self.info.get("detector", {}).get("background_share"):
             codes |= {"background"}
@@ -220,7 +220,7 @@ class EventObservation:
 
     def _frame_mismatch(self, cycle: float) -> tuple[Finding, ...]:
         frame = self.info.get("time_step")
-        if frame and abs(frame / cycle - 1) < FRAME_MARGIN:
+        if frame and abs(frame / cycle - 1) < _FRAME_MARGIN:
             return ()
         own = f"the file has {frame:.4g} s" if frame else "the file gives no time step"
         text = f"the network assumes frames of {cycle:.4g} s, but {own}"

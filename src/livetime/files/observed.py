@@ -26,7 +26,7 @@ class ObservedFiles:
         files: where the observation is, and what to use of it.
         observation: what they contain.
 
-    Example:
+    Examples:
         >>> from livetime.files.observation import EventObservation
         >>> from livetime.simulate.detector import Events
         >>> events = EventObservation(Events((), ()), 0.0, {"exposure": 64.0}, ())

@@ -29,7 +29,7 @@ BAD_QUALITY = (1, 5)
 AS_EXTRACTED = "give the spectrum as it was extracted"
 NOT_SCALED = "give the counts as they were read, not scaled or subtracted"
 
-WORDS = ("TELESCOP", "INSTRUME", "OBJECT", "TIMEDEL", "ANCRFILE", "RESPFILE", "BACKFILE")
+_WORDS = ("TELESCOP", "INSTRUME", "OBJECT", "TIMEDEL", "ANCRFILE", "RESPFILE", "BACKFILE")
 """Keywords that describe a spectrum."""
 
 ONE_SPECTRUM = "write one of them into a file of its own (CIAO dmtype2split, or cmppha)"
@@ -49,7 +49,7 @@ class PhaFile:
         backscal: size of the region, a number or one for each channel; None if missing.
         areascal: share of the effective area, likewise.
 
-    Example:
+    Examples:
         >>> channels = np.arange(1, 4)
         >>> PhaFile(Path("a.pha"), {"OBJECT": "M82"}, channels, channels, 0 * channels, 1e3).word(
         ...     "OBJECT"
@@ -103,7 +103,7 @@ def read_pha(path: Path) -> PhaFile:
         backscal = spectrum.quantity("BACKSCAL", None)
         areascal = spectrum.quantity("AREASCAL", 1.0)
         systematic = spectrum.quantity("SYS_ERR", 0.0)
-        values = {key: table.header.get(key) for key in WORDS}
+        values = {key: table.header.get(key) for key in _WORDS}
         header = {key: value for key, value in values.items() if value is not None}
         declared = table.header.get("DETCHANS")
 

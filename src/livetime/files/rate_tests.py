@@ -28,7 +28,7 @@ class Absence(NamedTuple):
         stop: index of the last one.
         expected: number of its events that are missing.
 
-    Example:
+    Examples:
         >>> Absence(3, 10, 90, 16.0).expected
         16.0
     """
@@ -47,7 +47,7 @@ class Step(NamedTuple):
         before: counts/s before it.
         after: counts/s after it.
 
-    Example:
+    Examples:
         >>> Step(60.0, 80.0, 40.0).time
         60.0
     """
@@ -65,7 +65,7 @@ class Silence(NamedTuple):
         length: in s.
         expected: number of events at the rate around it.
 
-    Example:
+    Examples:
         >>> Silence(30.0, 6.0, 60.0).length
         6.0
     """
@@ -82,7 +82,7 @@ def good_times(times: Floats, gti: Floats) -> Floats:
         times: in s, (N,).
         gti: good time intervals in s, (G, 2).
 
-    Example:
+    Examples:
         >>> gti = np.array([[0.0, 10.0], [100.0, 110.0]])
         >>> good_times(np.array([5.0, 102.0]), gti).tolist()
         [5.0, 12.0]

@@ -31,10 +31,10 @@ Floats = NDArray[np.float64]
 MAX_EXPOSURE = 1e8
 """Exposure in s; the deepest fields have less than a tenth of it."""
 
-FRAME_MARGIN = 0.02
+_FRAME_MARGIN = 0.02
 """Frame times that differ by a smaller share count as the same."""
 
-OUTSIDE = "none, where it lies outside the band that is used"
+_OUTSIDE = "none, where it lies outside the band that is used"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SpectrumObservation:
         info: what the files say and what was used, in plain JSON types.
         findings: on the files.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.response import analytic_response
         >>> counts = np.ones(1024)
         >>> spectrum = SpectrumObservation(counts, 100.0, None, 0 * counts, analytic_response(), {})
@@ -166,7 +166,7 @@ class SpectrumObservation:
         own = self.info["timedel"]
         trained = detector.frame_time + detector.transfer_time
         is_time = isinstance(own, (int, float)) and own > 0
-        if is_time and abs(own / trained - 1) > FRAME_MARGIN:
+        if is_time and abs(own / trained - 1) > _FRAME_MARGIN:
             text = (
                 f"the network assumes frames of {trained:.4g} s, "
                 f"but the file's TIMEDEL is {own:.4g} s"
@@ -205,7 +205,7 @@ def read_spectrum(
         )
 
     findings = [
-        Finding("response_corrected", "note", note, "used so", OUTSIDE) for note in response.notes
+        Finding("response_corrected", "note", note, "used so", _OUTSIDE) for note in response.notes
     ]
     exposure *= area_share(spectrum, findings)
     rate = find_background(spectrum, response, background, exposure)

@@ -35,7 +35,7 @@ class Line(NamedTuple):
         power: in units of the noise around it.
         resolution: of the periodogram in Hz.
 
-    Example:
+    Examples:
         >>> Line(6.6, 300.0, 1e-3).power
         300.0
     """
@@ -102,7 +102,7 @@ def close_pairs(times: Floats, detectors: Integers | None, gap: float) -> int:
         detectors: number of each event's detector, (N,); None for a single one.
         gap: in s.
 
-    Example:
+    Examples:
         >>> close_pairs(np.array([0.0, 0.1, 0.15]), np.array([1, 2, 1]), 0.2)
         1
     """

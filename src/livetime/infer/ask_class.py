@@ -86,7 +86,7 @@ class ClassResult:
 class ClassQuestion:
     """Ask for the probability of each class, if each is as probable beforehand.
 
-    Example:
+    Examples:
         >>> ClassQuestion().target(np.zeros((10, 5)), dim=3).shape
         (10, 1)
     """

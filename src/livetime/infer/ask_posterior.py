@@ -142,7 +142,7 @@ class PosteriorResult:
 class PosteriorQuestion:
     """Ask for the posterior of the parameters, with the references that apply beside it.
 
-    Example:
+    Examples:
         >>> PosteriorQuestion().target(np.zeros((10, 4)), dim=3).shape
         (10, 3)
     """

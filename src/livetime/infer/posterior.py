@@ -20,7 +20,7 @@ class Posterior(ABC):
     A density network gives both methods directly; a likelihood or ratio network needs MCMC to
     sample. Whatever has these two methods can be calibrated, compared and reported.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.prior import Range
         >>> class Flat(Posterior):
         ...     prior = Prior({"rate": Range(1.0, 100.0, "log")})
@@ -82,7 +82,7 @@ class FlowPosterior(Posterior):
         prior: names the columns of theta, and bounds them.
         inflation: factor by which each member's density is spread; 1 for none.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.prior import Range
         >>> x = torch.zeros(2, 5)
         >>> FlowPosterior((), x, Prior({"rate": Range(1.0, 100.0)})).inflation

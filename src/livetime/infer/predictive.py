@@ -17,7 +17,7 @@ PREDICTIONS = 200
 """Simulations that are drawn from a posterior to compare with the observation."""
 MIN_PREDICTIVE_P = 0.01
 """Posterior predictive p-value below which a posterior is not to be trusted."""
-OUTSIDE = 1e-6
+_OUTSIDE = 1e-6
 """Excess over the range of the training, in units of the range, that still counts as inside."""
 
 
@@ -63,7 +63,7 @@ def predictive_p_value(x: Floats, predicted: Floats) -> float:
     Returns:
         the posterior predictive p-value, above 0 and at most 1.
 
-    Example:
+    Examples:
         >>> predicted = np.random.default_rng(0).standard_normal((99, 20))
         >>> predictive_p_value(np.full(20, 5.0), predicted)
         0.01
@@ -85,7 +85,7 @@ class TrainingRange:
     Arguments:
         low, high: least and greatest value of each entry, (X,).
 
-    Example:
+    Examples:
         >>> TrainingRange(np.zeros(2), np.ones(2)).low
         array([0., 0.])
     """
@@ -106,11 +106,11 @@ class TrainingRange:
             low, high = self._edges(simulator, block.name)
             beyond = np.maximum(low - values, values - high) / (high - low + 1e-9)
             worst = int(beyond.argmax())
-            if beyond[worst] <= OUTSIDE:
+            if beyond[worst] <= _OUTSIDE:
                 continue
             entry = block.to_physical([values[worst], low[worst], high[worst]])
             value, least, most = entry.tolist()
-            words, unit = _in_words(block, worst, int((beyond > OUTSIDE).sum()))
+            words, unit = _in_words(block, worst, int((beyond > _OUTSIDE).sum()))
             seen = f"training saw {least:.4g} to {most:.4g}"
             out.append(f"{words} is {value:.4g}{unit}, but {seen}: the answer is extrapolated")
         return out

@@ -25,7 +25,7 @@ class Verdict:
         reasons: one clause for each doubt; empty if there are no doubts.
         sentence: what a person reads first.
 
-    Example:
+    Examples:
         >>> Verdict.of((), "Calibrated where it was tested.").trust
         True
         >>> Verdict.of(["the rate is too high"], "").sentence
@@ -61,7 +61,7 @@ class AnswerSettings:
         seed: of all draws.
         references: names of the answers without a network; None for all that apply.
 
-    Example:
+    Examples:
         >>> AnswerSettings(draws=1000, references=("naive",)).seed
         2
     """
@@ -134,7 +134,7 @@ def find_question(name: str) -> Question:
     Arguments:
         name: a key of `QUESTIONS`.
 
-    Example:
+    Examples:
         >>> find_question("class").name
         'class'
     """

@@ -30,9 +30,9 @@ METRICS = "metrics.json"
 INFLATION = "inflation.json"
 INFLATIONS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
 """Factors by which posteriors may be inflated; `check.inflation` interpolates between them."""
-GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
+_GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
 """Groups of keys that the config of every run has."""
-BATCH = 2000
+_BATCH = 2000
 """Summaries that a classifier takes at once."""
 TRAIN_AGAIN = "train again"
 DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError)
@@ -50,7 +50,7 @@ class Run:
         folder: as training made it.
         config: resolved, in plain types.
 
-    Example:
+    Examples:
         >>> Run(Path("outputs/demo/x"), {"training": {"members": 4}}).wanted_members
         4
     """
@@ -189,7 +189,7 @@ class Run:
             problem = "learned parameters, not classes"
             raise UserError(f"run {self.folder}", problem, "take a run of a classifier")
         parts = []
-        for rows in torch.split(_rows(x), BATCH):
+        for rows in torch.split(_rows(x), _BATCH):
             each = [m.estimator.probabilities(m.standardise(rows)) for m in self.members]
             parts.append(torch.stack(each).mean(0))
         return np.asarray(torch.cat(parts).double().numpy())
@@ -297,7 +297,7 @@ def _rows(x: Floats) -> torch.Tensor:
 
 def _refuse_damaged(path: Path, config: dict[str, Any]) -> None:
     """Raise UserError if a key that every run has is missing or of another type."""
-    for key in GROUPS:
+    for key in _GROUPS:
         if not isinstance(config.get(key), dict):
             problem = f"is damaged: {key} is missing or is not a group of keys"
             raise UserError(str(path), problem, TRAIN_AGAIN)

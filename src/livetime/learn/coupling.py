@@ -15,7 +15,7 @@ from zuko.flows import MaskedAutoregressiveTransform
 from zuko.nn import MaskedLinear
 from zuko.transforms import MonotonicRQSTransform
 
-ROWS = 8000
+_ROWS = 8000
 """Theta that are transformed at a time, as many as stay near the processor."""
 BOUND = 5.0
 """zuko's splines are the identity beyond this bound."""
@@ -57,7 +57,7 @@ class Couplings:
     Sources: Dinh, Sohl-Dickstein & Bengio 2017 (https://arxiv.org/abs/1605.08803);
         Durkan et al. 2019 (https://arxiv.org/abs/1906.04032).
 
-    Example:
+    Examples:
         >>> import zuko
         >>> flow = zuko.flows.NSF(2, 3, transforms=1, passes=2)
         >>> z, log_determinant = Couplings(splines(flow.transform), torch.zeros(4, 3))(
@@ -117,7 +117,7 @@ class Couplings:
     @staticmethod
     def _split(theta: Tensor) -> Iterator[tuple[Tensor, slice]]:
         """Yield blocks (D, n, B) of theta (n, B, D), each with its place."""
-        step = max(1, ROWS // theta.shape[1])
+        step = max(1, _ROWS // theta.shape[1])
         for start in range(0, len(theta), step):
             stop = start + step
             at = slice(start, stop)

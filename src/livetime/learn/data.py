@@ -35,7 +35,7 @@ class Batches(Sampler[Tensor]):
         step: returns the number of steps done; Lightning's own count of epochs is late by one
             when a training is resumed.
 
-    Example:
+    Examples:
         >>> [batch.tolist() for batch in Batches(3, 2)]
         [[0, 1], [2]]
     """
@@ -86,7 +86,7 @@ def split(
 
     Raises: UserError if a class or either split would be empty.
 
-    Example:
+    Examples:
         >>> split(100, Training(validation=0.1))
         (slice(10, 100, None), slice(None, 10, None))
     """
@@ -147,7 +147,7 @@ class BankDataModule(lightning.LightningDataModule):
     Raises: UserError if the simulations would take more than half of the machine's memory, or a
         batch more than there are.
 
-    Example:
+    Examples:
         >>> x = np.zeros((10, 3), dtype=np.float32)
         >>> data = BankDataModule(x[:, :1], x, (slice(2, 10), slice(2)), 4, 0)
         >>> [len(target) for target, x in data.train_dataloader()]

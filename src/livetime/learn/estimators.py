@@ -27,7 +27,7 @@ class Estimator(nn.Module, ABC):
     A new model is one class with this contract and one YAML file under `configs/estimator`. The
     first argument of its constructor is `shapes`, the rest are the keys of the YAML file.
 
-    Example:
+    Examples:
         >>> class Guess(Estimator):
         ...     def __init__(self, shapes):
         ...         super().__init__()
@@ -129,7 +129,7 @@ class MixtureDensity(PosteriorEstimator):
 
     Source: Bishop 1994 (Mixture density networks, Aston University, NCRG/94/004).
 
-    Example:
+    Examples:
         >>> shapes = Shapes(low=(0.0, 0.0), high=(1.0, 2.0), x_dim=5)
         >>> mixture = MixtureDensity(shapes, {"_target_": "livetime.learn.nets.Perceptron"}, 3)
         >>> mixture.loss(torch.ones(4, 2), torch.zeros(4, 5)).shape
@@ -244,7 +244,7 @@ class Classifier(Estimator):
 
     Raises: ValueError for fewer than two classes, or weights that do not fit them.
 
-    Example:
+    Examples:
         >>> shapes = Shapes(low=(0.0,), high=(1.0,), x_dim=3, classes=("a", "b"))
         >>> classifier = Classifier(shapes, {"_target_": "livetime.learn.nets.Perceptron"})
         >>> classifier.probabilities(torch.zeros(4, 3)).shape

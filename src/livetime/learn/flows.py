@@ -59,7 +59,7 @@ class Flow(PosteriorEstimator):
     Sources: Durkan et al. 2019 (neural spline flows, https://arxiv.org/abs/1906.04032);
         Papamakarios & Murray 2016 (neural posterior estimation, https://arxiv.org/abs/1605.06376).
 
-    Example:
+    Examples:
         >>> shapes = Shapes(low=(0.0, 0.0), high=(1.0, 2.0), x_dim=5)
         >>> flow = Flow(shapes, {"_target_": "livetime.learn.nets.Perceptron"}, 8, "zuko_nsf", 16)
         >>> flow.sample(4, torch.zeros(3, 5)).shape

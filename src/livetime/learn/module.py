@@ -30,7 +30,7 @@ class LitEstimator(lightning.LightningModule):
 
     Raises: UserError for more principal components than entries, or an estimator that cannot be.
 
-    Example:
+    Examples:
         >>> net = {"_target_": "livetime.learn.nets.Perceptron"}
         >>> node = {"_target_": "livetime.learn.estimators.MixtureDensity", "net": net}
         >>> module = LitEstimator(node, {"low": [0.0], "high": [1.0], "x_dim": 3}, {})

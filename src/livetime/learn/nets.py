@@ -38,7 +38,7 @@ class Shapes:
             of so many bins; the rest are single numbers.
         classes: names, where the prior has classes.
 
-    Example:
+    Examples:
         >>> Shapes(low=[0.0], high=[1.0], x_dim=7, channels=1, bins=5).numbers
         2
     """
@@ -80,7 +80,7 @@ class Perceptron(nn.Linear):
 
     Source: Rosenblatt 1958 (Psychological Review 65, 386).
 
-    Example:
+    Examples:
         >>> Perceptron(Shapes((0.0,), (1.0,), 7), 3)(torch.zeros(2, 7)).shape
         torch.Size([2, 3])
     """
@@ -105,7 +105,7 @@ class MLP(nn.Sequential):
     Sources: Srivastava et al. 2014 (dropout); Ba et al. 2016 (https://arxiv.org/abs/1607.06450);
         Ioffe & Szegedy 2015 (https://arxiv.org/abs/1502.03167).
 
-    Example:
+    Examples:
         >>> MLP(Shapes((0.0,), (1.0,), 7), 3, widths=[16])(torch.zeros(2, 7)).shape
         torch.Size([2, 3])
     """
@@ -191,7 +191,7 @@ class PeriodogramCNN(nn.Module):
 
     Raises: ValueError for a summary without periodograms, or one too short for the stages.
 
-    Example:
+    Examples:
         >>> shapes = Shapes((0.0,), (1.0,), x_dim=66, channels=1, bins=64)
         >>> PeriodogramCNN(shapes, 3, width=4)(torch.zeros(2, 66)).shape
         torch.Size([2, 3])
@@ -263,7 +263,7 @@ def _positions_left(shapes: Shapes, stages: int) -> int:
             "a PeriodogramCNN needs periodograms, which neither features nor training.pca leave; "
             "take estimator/net=mlp"
         )
-    left = math.ceil(shapes.bins / int(2**stages))
+    left: int = math.ceil(shapes.bins / 2**stages)
     if left < 2:
         raise ValueError(
             f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer"

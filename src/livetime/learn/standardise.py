@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-ORDER = 3
+_ORDER = 3
 """Order of the polynomials. Those of a higher order bend at the ends of a range, where few
 simulations lie."""
-ROWS = 20_000
+_ROWS = 20_000
 """Simulations that are looked at together."""
 MIN_REGRESSION = 1000
 """Fewer simulations than this are standardised by mean and standard deviation alone."""
@@ -38,7 +38,7 @@ class Standardise(nn.Module):
         components: number Z of principal components on which z is projected; None for none,
             then Z = X.
 
-    Example:
+    Examples:
         >>> standardise = Standardise(2)
         >>> standardise.fit(torch.tensor([[0.0, 1.0], [2.0, 5.0]]))
         >>> standardise(torch.tensor([[2.0, 1.0]])).tolist()
@@ -61,7 +61,7 @@ class Standardise(nn.Module):
         self.register_buffer("std", torch.ones(x_dim))
         self.register_buffer("low", torch.zeros(numbers))
         self.register_buffer("high", torch.zeros(numbers))
-        self.register_buffer("trend", torch.zeros(1 + ORDER * numbers, spectral))
+        self.register_buffer("trend", torch.zeros(1 + _ORDER * numbers, spectral))
         self.register_buffer("spread", torch.zeros(1 + numbers, spectral))
         self.register_buffer("components", torch.zeros(x_dim, components) if components else None)
 
@@ -69,7 +69,7 @@ class Standardise(nn.Module):
     def fit(self, x: Tensor) -> None:
         """Set the buffers from the training split (N, X); a constant entry becomes zero."""
         s = self.spectral
-        parts = torch.split(x, ROWS)
+        parts = torch.split(x, _ROWS)
         self.mean[s:], self.std[s:] = _moments([part[:, s:] for part in parts])
         numbers = self._numbers(x)
         self.low.copy_(numbers.amin(0))
@@ -97,9 +97,9 @@ class Standardise(nn.Module):
         return (x[:, s:] - self.mean[s:]) / self.std[s:]
 
     def _terms(self, x: Tensor) -> Tensor:
-        """Return 1 and the powers of the numbers, clipped to training's: (B, 1 + ORDER K)."""
+        """Return 1 and the powers of the numbers, clipped to training's: (B, 1 + _ORDER K)."""
         inside = self._numbers(x).clamp(self.low, self.high)
-        powers = [inside**k for k in range(1, ORDER + 1)]
+        powers = [inside**k for k in range(1, _ORDER + 1)]
         return torch.cat([torch.ones_like(x[:, :1]), *powers], dim=1)
 
     def _residual(self, x: Tensor, terms: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class Standardise(nn.Module):
             squares.append(z.T @ z)
         square = torch.stack(squares).sum(0)
         vectors: Tensor = torch.linalg.eigh(square.double())[1]
-        return vectors.flip(-1)[:, :components]
+        return torch.flip(vectors, [-1])[:, :components]
 
 
 def _moments(parts: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -31,7 +31,7 @@ Report = Callable[[int, float], object]
 DONE = "done.json"
 """Result of a finished training, in the member's folder."""
 CHECKPOINTS = "checkpoints"
-BEST = "best.ckpt"
+_BEST = "best.ckpt"
 LAST = "last.ckpt"
 
 
@@ -51,7 +51,7 @@ class Member:
         fold: number of the fold that validates, where `training.folds` is above 1.
         overfit: train and validate on the same simulations, as a test of the code.
 
-    Example:
+    Examples:
         >>> member = Member(Path("m"), {}, Training(), Trainer(), {}, Path("bank"), 1000, seed=1)
         >>> member.fold
         0
@@ -135,7 +135,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     _keep_old_log(member.folder)
     trainer, best = _train(member, module, data, report)
     score = best.best_model_score
-    kept = member.folder / CHECKPOINTS / BEST
+    kept = member.folder / CHECKPOINTS / _BEST
     if not kept.exists() or score is None or not torch.isfinite(score):
         raise UserError(
             "training",
@@ -217,7 +217,7 @@ def load(member: Path) -> LitEstimator:
 
     Raises: UserError for a checkpoint that is missing, damaged or of another schema.
     """
-    path = member / CHECKPOINTS / BEST
+    path = member / CHECKPOINTS / _BEST
     if not path.exists():
         remedy = f"continue the training with `resume={member.parent}`"
         raise UserError(str(path), "is missing: the training did not finish", remedy)

@@ -49,7 +49,7 @@ def anneal(
 
     Sources: Del Moral, Doucet & Jasra 2006 (sequential Monte Carlo); ter Braak 2006 (moves).
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> def gaussian(x):
         ...     return -50 * ((x - 0.5) ** 2).sum(axis=1)

@@ -14,7 +14,7 @@ from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
-AnyFloats = NDArray[np.floating[Any]]
+Reals = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 POPULATION = 600
@@ -181,7 +181,7 @@ class ReferenceClassifier(ABC):
     @classmethod
     @abstractmethod
     def fit(
-        cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
+        cls, simulator: Simulator, x: Reals, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Fit the classifier to simulations of known class.
 
@@ -193,9 +193,7 @@ class ReferenceClassifier(ABC):
         """
 
     @abstractmethod
-    def probabilities(
-        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
-    ) -> Floats:
+    def probabilities(self, x: Reals, seed: int = 0, progress: Progress | None = None) -> Reals:
         """Return p(class | x), (B, K), each row summing to one.
 
         Arguments:
@@ -209,7 +207,7 @@ class ReferenceClassifier(ABC):
     def parameters(self) -> int:
         """Return the number of fitted parameters."""
 
-    def details(self, x: AnyFloats) -> dict[str, float]:
+    def details(self, x: Reals) -> dict[str, float]:
         """Return further numbers on one summary x (X,), such as a test's p-value."""
         return {}
 

@@ -24,7 +24,7 @@ class Majority(ReferenceClassifier):
     Arguments:
         shares: (K,), their sum is 1.
 
-    Example:
+    Examples:
         >>> Majority(np.array([0.25, 0.75])).probabilities(np.zeros((1, 3))).tolist()
         [[0.25, 0.75]]
     """
@@ -67,7 +67,7 @@ class Logistic(ReferenceClassifier):
         weights: (X, K).
         bias: (K,).
 
-    Example:
+    Examples:
         >>> zero = np.zeros(2)
         >>> fair = Logistic(zero, zero + 1, np.zeros((2, 2)), zero)
         >>> fair.probabilities(np.ones((1, 2))).tolist()
@@ -115,10 +115,9 @@ class Logistic(ReferenceClassifier):
     @property
     def parameters(self) -> int:
         """Return the number of free weights and biases."""
-        entries = len(self.mean)
-        classes = len(self.bias)
-        free = classes if classes > 2 else 1
-        return (entries + 1) * free
+        entries, classes = self.weights.shape
+        free_classes = classes if classes > 2 else 1
+        return int((entries + 1) * free_classes)
 
     def plain(self) -> dict[str, Any]:
         """Return the four arrays as lists."""
@@ -176,7 +175,9 @@ class BoostedTrees(ReferenceClassifier):
     @property
     def parameters(self) -> int:
         """Return the number of leaves of all trees."""
-        return sum(tree.get_n_leaf_nodes() for row in self.model._predictors for tree in row)
+        trees = [tree for row in self.model._predictors for tree in row]
+        leaves = [int(tree.get_n_leaf_nodes()) for tree in trees]
+        return sum(leaves)
 
 
 @dataclass(frozen=True)
@@ -207,8 +208,7 @@ class ExactClassifier(ReferenceClassifier):
         cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Take the simulator alone: nothing is fitted."""
-        periodograms = cast(PeriodogramSimulator, simulator)
-        return cls(Exact(periodograms))
+        return cls(Exact(cast(PeriodogramSimulator, simulator)))
 
     def probabilities(
         self, x: AnyFloats, seed: int = 0, progress: Progress | None = None

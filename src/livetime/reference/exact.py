@@ -24,7 +24,7 @@ LOG_DEPTH = 25.0
 """What is less probable than the best by this many nats is neglected: exp(-25) = 1e-11."""
 MAX_GRID_DIM = 3
 """Most parameters for which the posterior is found by quadrature."""
-BLOCK_SIZE = 20_000
+_BLOCK_SIZE = 20_000
 """Grid points whose likelihood is computed at once."""
 COARSE_CELLS = 16
 """Cells along each axis of the grids that search for the posterior."""
@@ -41,7 +41,7 @@ class Grid:
         value: log-likelihood there, (K,).
         side: sides of a cell, (D,).
 
-    Example:
+    Examples:
         >>> Grid(np.zeros((1, 2)), np.zeros(1), np.ones(2)).side.tolist()
         [1.0, 1.0]
     """
@@ -231,8 +231,7 @@ class Exact(SampledReference):
         place = np.arange(n) + 0.5
         axes = [a + (b - a) * place / n for a, b in zip(low, high, strict=True)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low))
-        full = len(points) // BLOCK_SIZE
-        blocks = max(1, full)
+        blocks = max(1, len(points) // _BLOCK_SIZE)
         likelihood = self.likelihood(x)
         value = [likelihood(part) for part in np.array_split(points, blocks)]
         return Grid(points, np.concatenate(value), (high - low) / n)

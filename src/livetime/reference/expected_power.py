@@ -16,7 +16,7 @@ Singles = NDArray[np.float32]
 
 ORDER = 3
 """Order of the series for a log-normal rate; the fourth adds less than what is neglected anyway."""
-BLOCK_SIZE = 50_000
+_BLOCK_SIZE = 50_000
 """Numbers that are summed at once: as many as stay in a processor's cache."""
 
 
@@ -29,7 +29,7 @@ class Lines:
         width: half width at half maximum in Hz, (n, L).
         centre: in Hz, negative for the mirror image of a QPO, (n, L).
 
-    Example:
+    Examples:
         >>> zero = np.zeros((1, 1))
         >>> Lines(zero + 0.01, zero + 1.0, zero).total.tolist()
         [0.01]
@@ -67,7 +67,7 @@ class ExpectedPower:
         log_normal: whether the rate is the exponential of a Gaussian process, as in `LightCurve`.
         order: highest order of the series.
 
-    Example:
+    Examples:
         >>> power = ExpectedPower(PowerSpectrum({"noise": "noise"}), log_normal=False)
         >>> params = {"noise_rms": 0.1, "noise_frequency": 1.0}
         >>> power(np.array([1.0]), params, 1e6).round(6)
@@ -191,8 +191,7 @@ class ExpectedPower:
         squared = (frequency**2).astype(np.float32)
 
         # most of a fit's time goes here, hence float32, in place and in blocks
-        fitting = BLOCK_SIZE // total.size
-        block = max(1, fitting)
+        block = max(1, _BLOCK_SIZE // total.size)
         for k in range(0, len(series_weight), block):
             part = np.s_[:, k : k + block]
             t = squared + shift[part]

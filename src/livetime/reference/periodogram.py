@@ -34,7 +34,7 @@ def analytic_law(simulator: Simulator) -> str:
 def as_arrays(params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
     """Return parameters, each a number or (n,), as arrays (1,) or (n,).
 
-    Example:
+    Examples:
         >>> as_arrays({"rate": 100})
         {'rate': array([100.])}
     """

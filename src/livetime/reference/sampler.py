@@ -28,7 +28,7 @@ class Chain:
         max_steps: greatest length; a chain that ends there unconverged is noted.
         draws: number of draws, spread evenly over the chain.
 
-    Example:
+    Examples:
         >>> Chain(draws=100).walkers
         40
     """
@@ -47,7 +47,7 @@ def log_logistic(u: Floats) -> Floats:
 
     Returns: sum over D of `ln expit(u) + ln expit(-u)`, (n,).
 
-    Example:
+    Examples:
         >>> log_logistic(np.zeros((1, 1))).round(4)
         array([-1.3863])
     """

@@ -14,7 +14,7 @@ from livetime.progress import progress
 from livetime.report import assessment_class, assessment_posterior
 from livetime.report.figures.training import history, importance, saliency
 from livetime.report.observables import split_entries
-from livetime.report.page import Banner, Page, Table, facts, image
+from livetime.report.page import Banner, HtmlTable, Page, facts, image
 from livetime.report.style import save_figure
 from livetime.report.tensorboard import write_tensorboard
 
@@ -40,7 +40,7 @@ class Show:
 
     lines: Callable[[Any], list[str]]
     figures: Callable[[Any], dict[str, Draw]]
-    tables: Callable[[Any], dict[str, Table]]
+    tables: Callable[[Any], dict[str, HtmlTable]]
 
 
 def _loss_lines(found: LossAssessment) -> list[str]:
@@ -52,7 +52,7 @@ def _no_figures(found: LossAssessment) -> dict[str, Draw]:
     return {}
 
 
-def _no_tables(found: LossAssessment) -> dict[str, Table]:
+def _no_tables(found: LossAssessment) -> dict[str, HtmlTable]:
     return {}
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from livetime.check.assess_class import COMPARED, ClassAssessment, ClassSample
 from livetime.report.figures import classes as draw
 from livetime.report.observables import class_spectra, single_numbers
-from livetime.report.page import Table
+from livetime.report.page import HtmlTable
 from livetime.report.style import label
 
 SCORES_HEADING = "Scores on held-out simulations, with 95% bootstrap intervals"
@@ -70,7 +70,7 @@ def _sample_figures(sample: ClassSample, classes: Sequence[str]) -> dict[str, Ca
     return figures
 
 
-def class_tables(found: ClassAssessment) -> dict[str, Table]:
+def class_tables(found: ClassAssessment) -> dict[str, HtmlTable]:
     """List the tables of a classifier by heading."""
     own = found.numbers()
     scores = {"network": own["scores"]}
@@ -87,7 +87,7 @@ def class_tables(found: ClassAssessment) -> dict[str, Table]:
         paired.append([label(name), *cells])
     methods = ["", *map(label, found.results)]
     compared = ["", *map(score_words, COMPARED)]
-    return {SCORES_HEADING: Table(methods, rows), PAIRED_HEADING: Table(compared, paired)}
+    return {SCORES_HEADING: HtmlTable(methods, rows), PAIRED_HEADING: HtmlTable(compared, paired)}
 
 
 def _interval(row: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from livetime.check.calibration import LEVELS
 from livetime.check.coverage_map import CoverageMap
 from livetime.report import words
 from livetime.report.figures import calibration as draw
-from livetime.report.page import Table
+from livetime.report.page import HtmlTable
 from livetime.report.robustness import robustness_tables, robustness_words
 from livetime.report.units import unit_text
 
@@ -125,7 +125,7 @@ def posterior_figures(found: PosteriorAssessment) -> dict[str, Callable[[], Figu
     return figures
 
 
-def posterior_tables(found: PosteriorAssessment) -> dict[str, Table]:
+def posterior_tables(found: PosteriorAssessment) -> dict[str, HtmlTable]:
     """List the tables of a calibration by heading."""
     numbers = found.numbers()
     return {
@@ -135,7 +135,7 @@ def posterior_tables(found: PosteriorAssessment) -> dict[str, Table]:
     }
 
 
-def _overall(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> Table:
+def _overall(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> HtmlTable:
     """Give coverage, bias and contraction of every parameter."""
     regions = [f"coverage of {level:.0%} regions" for level in LEVELS]
     header = ["", *regions, "mean z", "SBC p-value", "contraction", "R²"]
@@ -146,7 +146,7 @@ def _overall(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> Table:
         scores = _scores(numbers["parameters"].get(name))
         text = _name(found, name)
         rows.append([text, *shares, *scores])
-    return Table(header, rows)
+    return HtmlTable(header, rows)
 
 
 def _scores(row: Mapping[str, float] | None) -> list[str]:
@@ -159,7 +159,7 @@ def _scores(row: Mapping[str, float] | None) -> list[str]:
     return [bias, p_value, contraction, f"{row['r2']:.3f}"]
 
 
-def _by_tercile(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> Table:
+def _by_tercile(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> HtmlTable:
     """Give the coverage of joint regions and of the lowest interval in every tercile."""
     regions = []
     for level in LEVELS:
@@ -171,7 +171,7 @@ def _by_tercile(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> Table
         unit = unit_text(quantity.unit)
         place = f"{span} {unit}".rstrip()
         rows.append([where, place, *_coverages(found, row)])
-    return Table(["", "range", *regions], rows)
+    return HtmlTable(["", "range", *regions], rows)
 
 
 def _coverages(found: PosteriorAssessment, row: Mapping[str, Any]) -> list[str]:

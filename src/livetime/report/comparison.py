@@ -10,10 +10,10 @@ from livetime.progress import say
 from livetime.report import words
 from livetime.report.facts import fact_rows
 from livetime.report.figures.comparison import comparison as draw_comparison
-from livetime.report.page import Banner, Page, Table, facts, image
+from livetime.report.page import Banner, HtmlTable, Page, facts, image
 from livetime.report.style import label, save_figure
 
-CAPTION = (
+_CAPTION = (
     "Bias of the posterior median: thin bars give its standard error, wide pale bars the mean "
     "half-width of the 68% intervals. The axis is linear inside the grey band."
 )
@@ -41,7 +41,7 @@ def save_comparison(comparison: Comparison, folder: Path) -> None:
     path = save_figure(figure, folder / "comparison")
     settings = fact_rows(comparison.settings)
     parts = {
-        "Bias and coverage": image(path, CAPTION),
+        "Bias and coverage": image(path, _CAPTION),
         "Every cell of the grid": _table(comparison).html,
         "Settings": facts(settings),
     }
@@ -95,7 +95,7 @@ def comparison_table(comparison: Comparison) -> str:
     return _table(comparison).markdown
 
 
-def _table(comparison: Comparison) -> Table:
+def _table(comparison: Comparison) -> HtmlTable:
     """Give the table; biases have their standard error in brackets."""
     methods = comparison.methods
     bias = f"bias of {comparison.quantity.replace('_', ' ')}"
@@ -108,7 +108,7 @@ def _table(comparison: Comparison) -> Table:
         cell = comparison.rows[start : start + len(methods)]
         place = _place(cell[0]["cell"])
         rows.append([*place, *_cells(cell)])
-    return Table(header, rows)
+    return HtmlTable(header, rows)
 
 
 def _place(cell: Mapping[str, float]) -> list[str]:

@@ -14,7 +14,7 @@ from astropy.table import Table
 from livetime.check.arrays import Floats
 from livetime.simulate.prior import Samples
 
-UNITS = {"freq": "Hz", "energy": "keV", "exposure": "s"}
+_UNITS = {"freq": "Hz", "energy": "keV", "exposure": "s"}
 """Units of the columns of an observed spectrum; half widths have that of the first column."""
 POWER_COMMENTS = (
     "Averaged power spectrum in the Leahy norm, as the network saw it.",
@@ -56,7 +56,7 @@ def netcdf(data: arviz.InferenceData) -> bytes:
     Arguments:
         data: groups of draws.
 
-    Example:
+    Examples:
         >>> draws = arviz.from_dict(posterior={"rate": np.ones((1, 3))})
         >>> netcdf(draws)[1:4]
         b'HDF'
@@ -73,7 +73,7 @@ def draws_csv(samples: Mapping[str, Samples]) -> str:
     Arguments:
         samples: draws by method.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.prior import Prior, Range
         >>> prior = Prior({"rate": Range(1.0, 100.0, "log", "counts/s")})
         >>> print(draws_csv({"network": Samples(np.ones((1, 1)), prior)}), end="")
@@ -106,7 +106,7 @@ def ecsv(table: Mapping[str, Floats], comments: tuple[str, ...]) -> str:
         table: column name -> (F,).
         comments: lines of the header.
 
-    Example:
+    Examples:
         >>> ecsv({"freq": np.array([1.0])}, ("of a test",)).splitlines()[-2:]
         ['freq', '1.0']
     """
@@ -114,7 +114,7 @@ def ecsv(table: Mapping[str, Floats], comments: tuple[str, ...]) -> str:
     first = columns.colnames[0]
     for name in columns.colnames:
         quantity = first if name == "half_width" else name
-        columns[name].unit = UNITS.get(quantity)
+        columns[name].unit = _UNITS.get(quantity)
     columns.meta["comments"] = list(comments)
     columns.meta["norm"] = "leahy" if "power" in table else "counts"
     text = io.StringIO()
@@ -131,7 +131,7 @@ def xspec_text(table: Mapping[str, Floats]) -> str:
     Arguments:
         table: of an observed power spectrum.
 
-    Example:
+    Examples:
         >>> bins = {"freq": [1.0], "half_width": [0.25], "power": [2.0], "power_err": [0.5]}
         >>> xspec_text({name: np.array(values) for name, values in bins.items()})
         '0.75 1.25 1 0.25\n'

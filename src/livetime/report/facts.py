@@ -5,7 +5,7 @@ from typing import Any
 
 from livetime.report.units import unit_text
 
-UNITS = {
+_UNITS = {
     "exposure": "s",
     "dead_time": "s",
     "time_step": "s",
@@ -26,7 +26,7 @@ UNITS = {
     "mjdref": "MJD",
 }
 """Unit of a fact by its name."""
-NAMES = {
+_NAMES = {
     "telescop": "telescope",
     "instrume": "instrument",
     "timesys": "time system",
@@ -61,7 +61,7 @@ def fact_rows(facts: Mapping[str, Any]) -> dict[str, str]:
     """
     rows = {}
     for name, value in facts.items():
-        words = NAMES.get(name, name.replace("_", " "))
+        words = _NAMES.get(name, name.replace("_", " "))
         if isinstance(value, Mapping):
             for key, text in fact_rows(value).items():
                 rows[f"{words}: {key}"] = text
@@ -81,7 +81,7 @@ def fact(name: str, value: Any) -> str:
     text = plain(value)
     if name in RANGES:
         text = text.replace(", ", " to ")
-    unit = UNITS.get(name, "")
+    unit = _UNITS.get(name, "")
     if text == MISSING:
         return text
     return f"{text} {unit_text(unit)}".rstrip()

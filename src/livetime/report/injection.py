@@ -10,12 +10,12 @@ from livetime.progress import say
 from livetime.report import words
 from livetime.report.facts import fact_rows
 from livetime.report.figures.comparison import injection as draw_injection
-from livetime.report.page import Banner, Page, Table, bullets, facts, image
+from livetime.report.page import Banner, HtmlTable, Page, bullets, facts, image
 from livetime.report.style import label, save_figure
 
 Row = Mapping[str, Any]
 NOTE = "Median (68% interval); * where the median lies within that of the bright source."
-CAPTION = (
+_CAPTION = (
     "Medians and 68% intervals at each rate. The line and the grey band are the bright source's "
     "own posterior, without dead time."
 )
@@ -41,7 +41,7 @@ def save_injection(injected: Injected, settings: Mapping[str, Any], folder: Path
     figure = draw_injection(rows)
     path = save_figure(figure, folder / "inject")
     parts = {
-        "Figure": image(path, CAPTION),
+        "Figure": image(path, _CAPTION),
         "Every rate": _table(rows).html,
         "Warnings": bullets(injected.warnings),
         "What was done to the data": bullets(injected.notes),
@@ -67,7 +67,7 @@ def injection_table(rows: Sequence[Row]) -> str:
     return f"{_table(rows).markdown}\n\n{NOTE}"
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[Row]) -> HtmlTable:
     """Give medians and 68% intervals of every method."""
     methods = dict.fromkeys(row["method"] for row in rows)
     header = ["counts/s", "quantity", *map(label, methods)]
@@ -76,7 +76,7 @@ def _table(rows: Sequence[Row]) -> Table:
         quantity = words.quantity(name)
         each = [_interval(row, quantity.factor) for row in group]
         cells.append([f"{rate:g}", quantity.text, *each])
-    return Table(header, cells)
+    return HtmlTable(header, cells)
 
 
 def _groups(rows: Sequence[Row]) -> Iterator[tuple[float, str, list[Row]]]:

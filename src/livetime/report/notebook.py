@@ -3,18 +3,18 @@
 import html
 from collections.abc import Sequence
 
-from livetime.report.page import Table
+from livetime.report.page import HtmlTable
 
 
-def text_block(sentences: Sequence[str], table: Table) -> str:
+def text_block(sentences: Sequence[str], table: HtmlTable) -> str:
     """Put sentences above a table whose columns are aligned, for a terminal.
 
     Arguments:
         sentences: one a line.
         table: header and rows.
 
-    Example:
-        >>> print(text_block(["Trust it."], Table(["a", "unit"], [["1.5", "Hz"]])))
+    Examples:
+        >>> print(text_block(["Trust it."], HtmlTable(["a", "unit"], [["1.5", "Hz"]])))
         Trust it.
         a    unit
         1.5  Hz
@@ -29,15 +29,15 @@ def text_block(sentences: Sequence[str], table: Table) -> str:
     return "\n".join([*sentences, *aligned])
 
 
-def html_block(sentences: Sequence[str], table: Table) -> str:
+def html_block(sentences: Sequence[str], table: HtmlTable) -> str:
     """Put sentences above a table in HTML, for a notebook.
 
     Arguments:
         sentences: one a paragraph.
         table: header and rows.
 
-    Example:
-        >>> html_block(["Trust <it>."], Table(["a"], [["1"]]))[:32]
+    Examples:
+        >>> html_block(["Trust <it>."], HtmlTable(["a"], [["1"]]))[:32]
         '<div><p>Trust &lt;it&gt;.</p><ta'
     """
     escaped = map(html.escape, sentences)

@@ -45,14 +45,14 @@ class Banner(Enum):
 
 
 @dataclass(frozen=True)
-class Table:
+class HtmlTable:
     """Keep a table of words, as a page and a terminal show it.
 
     Arguments:
         header: the words over each column.
         rows: as many cells as the header has.
 
-    >>> Table(("", "rate"), (("network", "3"),)).html.count("<td>")
+    >>> HtmlTable(("", "rate"), (("network", "3"),)).html.count("<td>")
     2
     """
 

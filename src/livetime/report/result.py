@@ -21,7 +21,7 @@ from livetime.report.figures.classes import class_probabilities, class_words
 from livetime.report.figures.corner import corner as draw_corner
 from livetime.report.figures.predictive import energy_spectra, power_spectra
 from livetime.report.observables import channels
-from livetime.report.page import Banner, Page, Table, bullets, facts, image
+from livetime.report.page import Banner, HtmlTable, Page, bullets, facts, image
 from livetime.report.style import label, save_figure
 from livetime.simulate.prior import Prior
 
@@ -39,7 +39,7 @@ PREDICTIVE_CAPTION = (
 )
 
 
-FIGURES = {
+_FIGURES = {
     "corner": ("Posterior", CORNER_CAPTION),
     "predictive": ("Does the model describe the data?", PREDICTIVE_CAPTION),
 }
@@ -75,7 +75,7 @@ def print_result(result: Any) -> None:
     say(result.verdict.sentence)
 
 
-def answer_table(result: Any) -> Table:
+def answer_table(result: Any) -> HtmlTable:
     """Give what each method answers, with units.
 
     Arguments:
@@ -119,7 +119,9 @@ def known_truth(result: PosteriorResult) -> dict[str, float] | None:
     return truth if known else None
 
 
-def parameter_table(methods: Mapping[str, Mapping[str, Mapping[str, Any]]], prior: Prior) -> Table:
+def parameter_table(
+    methods: Mapping[str, Mapping[str, Mapping[str, Any]]], prior: Prior
+) -> HtmlTable:
     """Give medians and 68% intervals with units, a row for each parameter.
 
     Arguments:
@@ -134,10 +136,10 @@ def parameter_table(methods: Mapping[str, Mapping[str, Mapping[str, Any]]], prio
         intervals = [each[name] for each in methods.values()]
         cells = [words.interval(row, factor) for row in intervals]
         rows.append([quantity.text, *cells])
-    return Table(["median (68% interval)", *map(label, methods)], rows)
+    return HtmlTable(["median (68% interval)", *map(label, methods)], rows)
 
 
-def _posterior_table(result: PosteriorResult) -> Table:
+def _posterior_table(result: PosteriorResult) -> HtmlTable:
     return parameter_table(result.intervals(), result.run.simulator.prior)
 
 
@@ -151,20 +153,20 @@ def _save_posterior(result: PosteriorResult, folder: Path) -> None:
     with progress("draw figures", len(figures), "figures") as bar:
         for name, draw in figures.items():
             path = save_figure(draw(result), folder / name)
-            heading, caption = FIGURES[name]
+            heading, caption = _FIGURES[name]
             parts[heading] = image(path, caption)
             bar.advance()
     _write_page(result, folder, parts)
 
 
-def _class_table(result: ClassResult) -> Table:
+def _class_table(result: ClassResult) -> HtmlTable:
     """Give the probability of each class by every method."""
     methods = result.probabilities
     rows = []
     for name in methods["network"]:
         cells = [f"{each[name]:.4f}" for each in methods.values()]
         rows.append([class_words(name), *cells])
-    return Table(["probability of the class", *map(label, methods)], rows)
+    return HtmlTable(["probability of the class", *map(label, methods)], rows)
 
 
 def _save_class(result: ClassResult, folder: Path) -> None:
@@ -184,9 +186,9 @@ def _save_class(result: ClassResult, folder: Path) -> None:
     _write_page(result, folder, parts)
 
 
-def _own_table(result: Any) -> Table:
+def _own_table(result: Any) -> HtmlTable:
     """Give the table of an answer to a question that has no figures here."""
-    return Table(*result.table())
+    return HtmlTable(*result.table())
 
 
 def _save_table(result: Any, folder: Path) -> None:
@@ -217,4 +219,7 @@ _WRITERS: dict[str, Callable[[Any, Path], None]] = {
     "posterior": _save_posterior,
     "class": _save_class,
 }
-_TABLES: dict[str, Callable[[Any], Table]] = {"posterior": _posterior_table, "class": _class_table}
+_TABLES: dict[str, Callable[[Any], HtmlTable]] = {
+    "posterior": _posterior_table,
+    "class": _class_table,
+}

@@ -6,7 +6,7 @@ from typing import Any
 from livetime.check.calibration import LEVELS
 from livetime.check.robustness import SOURCES
 from livetime.report import words
-from livetime.report.page import Table
+from livetime.report.page import HtmlTable
 
 Numbers = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def _name(parameter: str) -> str:
     return "joint" if parameter == "joint" else words.quantity(parameter).words
 
 
-def robustness_tables(robustness: Mapping[str, Numbers]) -> dict[str, Table]:
+def robustness_tables(robustness: Mapping[str, Numbers]) -> dict[str, HtmlTable]:
     """List the tables of all other sources by heading.
 
     Arguments:
@@ -100,14 +100,14 @@ def robustness_tables(robustness: Mapping[str, Numbers]) -> dict[str, Table]:
     return tables
 
 
-def _detection_table(qpo: str, row: Numbers) -> Table:
+def _detection_table(qpo: str, row: Numbers) -> HtmlTable:
     """Give false detections and upper limits by rate."""
     quantity = words.quantity(qpo)
     edge = _amount(quantity, row["threshold"])
     limit = f"95% upper limit, median (68%), {quantity.unit or 'fraction'}"
     header = ["incident counts/s", f"detected above {edge}", limit]
     rows = [_detection_cells(quantity, each) for each in row["by_rate"]]
-    return Table(header, rows)
+    return HtmlTable(header, rows)
 
 
 def _detection_cells(quantity: words.Quantity, row: Numbers) -> Sequence[str]:
@@ -117,7 +117,7 @@ def _detection_cells(quantity: words.Quantity, row: Numbers) -> Sequence[str]:
     return [rates, share, words.interval(limit, quantity.factor)]
 
 
-def _coverage_table(numbers: Numbers) -> Table:
+def _coverage_table(numbers: Numbers) -> HtmlTable:
     """Give coverage and bias of every parameter."""
     regions = [f"coverage of {level:.0%} regions" for level in LEVELS]
     header = ["in brackets: own source", *regions, "mean z"]
@@ -129,7 +129,7 @@ def _coverage_table(numbers: Numbers) -> Table:
             own = numbers["own_mean_z"][key]
             bias = f"{numbers['mean_z'][key]:+.3f} ({own:+.3f})"
         rows.append([_name(key), *shares, bias])
-    return Table(header, rows)
+    return HtmlTable(header, rows)
 
 
 def _pair(numbers: Numbers, what: str, level: str, key: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from livetime.check.assessment import Assessment
 
-FIGURES = "visuals"
+_FIGURES = "visuals"
 """Group of the figures; TensorBoard sorts groups by name, and the losses come first."""
 TESTS = "verify"
 """Group of the test metrics, likewise; their columns are named `test/...`."""
@@ -39,7 +39,7 @@ def write_tensorboard(
     with SummaryWriter(str(folder)) as writer:
         for path in sorted(folder.glob("*.png")):
             pixels = imread(path)
-            writer.add_image(f"{FIGURES}/{path.stem}", pixels, dataformats="HWC")
+            writer.add_image(f"{_FIGURES}/{path.stem}", pixels, dataformats="HWC")
         for name, value in metrics.items():
             for epoch in (0, last):
                 writer.add_scalar(name, value, epoch)

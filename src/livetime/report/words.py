@@ -151,7 +151,7 @@ def _subscript(component: str) -> str:
 # Numbers.
 
 
-INTERVAL = ("median", "lo68", "hi68")
+_INTERVAL = ("median", "lo68", "hi68")
 """Keys of a median and its 68% interval."""
 
 
@@ -181,7 +181,7 @@ def interval(row: Mapping[str, Any], factor: float = 1.0) -> str:
     >>> interval({"median": 3.12e-5, "lo68": 3.0e-5, "hi68": 3.3e-5})
     '3.12 (3.00 to 3.30) × 10⁻⁵'
     """
-    physical = [float(row[key]) for key in INTERVAL]
+    physical = [float(row[key]) for key in _INTERVAL]
     values = [factor * value for value in physical]
     exponent = _exponent(values[0])
     end = ""

@@ -47,7 +47,7 @@ class Bank:
         manifest: `hash`, `seed`, `identity`, `shards` (file, start, stop, sha256) and `nonfinite`
             (index and physical parameters).
 
-    Example:
+    Examples:
         >>> manifest = {"shards": [{"file": "a.npz", "start": 0, "stop": 8, "sha256": ""}]}
         >>> len(Bank(Path("bank"), manifest))
         8

@@ -125,7 +125,7 @@ def draw_counts(
 
     Returns: counts of each module, shape (N,) each.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.dead_time_detector import DeadTime
         >>> rate = Rate(np.full(8, 1000, dtype=np.float32), 0.5)
         >>> (counts,) = draw_counts(DeadTime(1, 1e-4), rate, 0.25, np.random.default_rng(0))
@@ -171,7 +171,7 @@ def _recorded_counts(
 def can_draw_counts(detector: "DeadTime", rate: Rate, dt: float) -> bool:
     """Return whether `draw_counts` is exact for this detector, rate and bin width.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.dead_time_detector import DeadTime
         >>> rate = Rate(np.ones(8, dtype=np.float32), 0.5)
         >>> can_draw_counts(DeadTime(1, 1e-4), rate, 0.25), can_draw_counts(DeadTime(1), rate, 0.25)
@@ -192,7 +192,7 @@ def counts_are_faster(detector: "DeadTime", rate: Rate, dt: float, mean: float) 
         dt: bin width in s.
         mean: mean incident rate of the source in counts/s.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.dead_time_detector import DeadTime
         >>> rate = Rate(np.full(8, 1000, dtype=np.float32), 0.5)
         >>> counts_are_faster(DeadTime(1, 1e-5), rate, 1 / 256, 1000.0)

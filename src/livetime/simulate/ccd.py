@@ -13,7 +13,7 @@ MIGRATION = ("alpha", "psf_fraction")
 def migration_parameters(alpha: float | None, psf_fraction: float | None) -> tuple[str, ...]:
     """Return which of the two options are parameters.
 
-    Example:
+    Examples:
         >>> migration_parameters(None, 0.9)
         ('alpha',)
     """
@@ -31,7 +31,7 @@ def migration_values(
         psf_fraction: fraction of the photons that fall on the core of the PSF.
         params: physical values of the options left to the prior, numbers or shape (n,).
 
-    Example:
+    Examples:
         >>> migration_values(None, 0.9, {"alpha": 0.5})
         (array(0.5), array(0.9))
     """

@@ -42,7 +42,7 @@ class EnergySpectrum:
 
     Raises: ValueError for a band that does not rise, or a width that is not positive.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.pileup import PileUp
         >>> layout = EnergySpectrum(low=2.0, high=4.0).layout(PileUp())
         >>> [block.name for block in layout.blocks]
@@ -167,7 +167,7 @@ class EnergySpectrum:
 
         Returns: counts of each group (G,), of both annuli together, and the exposure in s.
 
-        Example:
+        Examples:
             >>> summary = EnergySpectrum()
             >>> layout = Layout((Block("spectrum", 2), Block("rate"), Block("exposure")))
             >>> summary.counts(summary.vector(np.array([7.0, 0.0]), 100.0), layout)[0].tolist()

@@ -37,7 +37,7 @@ CURVE_FEATURES = (
 def signed_root(variance: Floats) -> Floats:
     """Find the fractional rms of a variance that noise may have made negative, with its sign.
 
-    Example:
+    Examples:
         >>> signed_root(np.array([-0.04, 0.09])).tolist()
         [-0.2, 0.3]
     """
@@ -70,7 +70,7 @@ def curve_features(counts: NDArray[Any], noise: float = 1.0, live: float = 1.0) 
 
     Source: Richards et al. (2011, ApJ 733, 10), table 2.
 
-    Example:
+    Examples:
         >>> features = curve_features(np.array([[1.0, 3.0, 1.0, 3.0]]), noise=0.0)
         >>> dict(zip(CURVE_FEATURES, features[0].tolist()))["amplitude"]
         0.5

@@ -86,7 +86,7 @@ class Davis:
 
     Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
 
-    Example:
+    Examples:
         >>> model = Davis(PileUp(alpha=0.5, psf_fraction=0.9))
         >>> rate = np.full(len(model.detector.response.low), 1e-3)
         >>> model.expected(rate, 3200.0, {}).shape
@@ -245,7 +245,7 @@ def multinomial_log_likelihood(
 
     Returns: shape (...); -inf for impossible counts.
 
-    Example:
+    Examples:
         >>> p = np.array([0.5])
         >>> value = multinomial_log_likelihood([1], p, np.zeros(1), 1)
         >>> np.exp(value).round(3).item()

@@ -39,7 +39,7 @@ class DeadTimeDistribution:
         high: upper edges of the bins in s, shape (K,).
         probability: probability of each bin, shape (K,), with the sum 1.
 
-    Example:
+    Examples:
         >>> tau = DeadTimeDistribution(np.array([1e-3]), np.array([3e-3]), np.ones(1))
         >>> round(tau.mean, 6)
         0.002
@@ -66,7 +66,7 @@ class DeadTimeDistribution:
             n: number of recorded events.
             rng: the only source of randomness.
 
-        Example:
+        Examples:
             >>> dead_time_distribution(2.5e-3).draw(2, np.random.default_rng(0)).tolist()
             [0.0025, 0.0025]
         """
@@ -84,7 +84,7 @@ class DeadTimeDistribution:
 
         Returns: complex numbers in the shape of f.
 
-        Example:
+        Examples:
             >>> dead_time_distribution(2.5e-3).phi(200.0).real.round(6).item()
             -1.0
         """
@@ -110,7 +110,7 @@ def dead_time_distribution(
         scatter: standard deviation of the Gaussian in s; 0 for a constant. The histogram of the
             Gaussian leaves out negative dead times.
 
-    Example:
+    Examples:
         >>> round(dead_time_distribution("nustar").mean, 6)
         0.002536
         >>> round(dead_time_distribution(2.5e-3, 1e-4).mean, 6)
@@ -174,7 +174,7 @@ def white_noise(
     Source: Zhang et al. (1995, ApJ 449, 930), eq. 44,
     https://ui.adsabs.harvard.edu/abs/1995ApJ...449..930Z
 
-    Example:
+    Examples:
         >>> low = white_noise([0.01], 400.0, dead_time_distribution(2.5e-3))
         >>> low.round(4).item()  # 2/(1 + r tau)^2 at low frequency
         0.5
@@ -294,7 +294,7 @@ def modulation_response(
 
     Returns: complex amplitude, shape (F,) or (n, F).
 
-    Example:
+    Examples:
         >>> abs(modulation_response([200.0], 1000.0, dead_time_distribution(2.5e-3))).round(3)
         array([0.532])
     """

@@ -60,7 +60,7 @@ class DeadTime(DeadTimeLaws):
 
     Raises: ValueError for other numbers.
 
-    Example:
+    Examples:
         >>> detector = DeadTime(modules=1, dead_time=2.5e-3)
         >>> float(detector.recorded(400.0))
         200.0
@@ -103,7 +103,7 @@ class DeadTime(DeadTimeLaws):
         Arguments:
             params: physical values of `covariates` and, for the background, of `rate`.
 
-        Example:
+        Examples:
             >>> DeadTime(1, None).at({"dead_time": 1e-3}).dead_time
             0.001
         """

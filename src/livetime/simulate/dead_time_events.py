@@ -146,7 +146,7 @@ def filter_dead_time(
 
     Returns: boolean mask (N,).
 
-    Example:
+    Examples:
         >>> filter_dead_time(np.array([0.0, 1.0, 2.0]), 1.5).tolist()
         [True, False, True]
         >>> filter_dead_time(np.array([0.0, 1.0, 2.0]), 1.5, paralyzable=True).tolist()

@@ -29,7 +29,7 @@ class Events:
         gti: good time intervals (G, 2) in s, sorted, common to all modules.
         energies: for each module, the energy of each event in keV; None where it is not known.
 
-    Example:
+    Examples:
         >>> events = Events((np.array([0.5, 2.5]),), np.array([[0.0, 4.0]]))
         >>> len(events.times[0]), events.energies
         (2, None)
@@ -66,7 +66,7 @@ class Detector(ABC):
 
     Arguments: those of the dataclass that inherits.
 
-    Example:
+    Examples:
         >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
         ... class Regular(Detector):

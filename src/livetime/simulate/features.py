@@ -89,7 +89,7 @@ class Features(Summary):
 
     Source: Heil, Vaughan & Uttley (2015, MNRAS 448, 3339); Richards et al. (2011, ApJ 733, 10).
 
-    Example:
+    Examples:
         >>> from livetime.simulate.dead_time_detector import IDEAL
         >>> Features(hardness=False).layout(IDEAL).names()[:2]
         ['rms_1', 'rms_2']

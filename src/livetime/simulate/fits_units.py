@@ -17,7 +17,7 @@ UNIT_SPELLINGS = {
 def unit_factor(given: str, wanted: str) -> float | None:
     """Find the factor from one unit to another, or None for other quantities.
 
-    Example:
+    Examples:
         >>> unit_factor("keV", "eV"), unit_factor("sec", "s"), unit_factor("J", "s")
         (1000.0, 1.0, None)
     """

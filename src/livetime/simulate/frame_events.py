@@ -35,7 +35,7 @@ class FrameEvents:
         outer: whether it was read in an outer annulus, where nothing piles up: the wings of the
             PSF, and the background, since the core is small, (N,).
 
-    Example:
+    Examples:
         >>> energy = np.array([0.2, 0.2, 0.3])
         >>> good = np.array([True, True, False])
         >>> wings = FrameEvents.annulus(np.arange(3), np.array([1, 1, 2]), 1, energy, good)
@@ -162,7 +162,7 @@ def channel_tables(matrix: csr_array) -> ChannelTables:
     Returns: for each row its first entry (E + 1,); for each entry its channel and its alias
     table, a share and another entry; for each row the probability that it keeps a photon (E,).
 
-    Example:
+    Examples:
         >>> tables = channel_tables(csr_array(np.array([[0.5, 0.25]])))
         >>> tables[-1]
         array([0.75])

@@ -52,7 +52,7 @@ def read_probability(mean: ArrayLike, alpha: ArrayLike, order: int = 0) -> Float
 
     Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
 
-    Example:
+    Examples:
         >>> read_probability(1.0, 1.0).round(4).item()
         0.6321
     """
@@ -96,7 +96,7 @@ class FramePileUp(Detector):
 
     Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
 
-    Example:
+    Examples:
         >>> ccd = FramePileUp(0.005, 0.0, alpha=0.4, psf_fraction=1.0)
         >>> ccd.response(1.0, {}).round(3).item(), ccd.response(600.0, {}).round(3).item()
         (0.996, -1.283)
@@ -175,7 +175,7 @@ class FramePileUp(Detector):
             rate: incident rate; NaN gives an event time of NaN.
             rng: the only source of randomness.
 
-        Example:
+        Examples:
             >>> rate = Rate(np.full(10, 1000, dtype=np.float32), 0.1)
             >>> ccd = FramePileUp(alpha=0.5, psf_fraction=0.9)
             >>> len(ccd.record(rate, np.random.default_rng(0)).times)
@@ -222,7 +222,7 @@ class FramePileUp(Detector):
             params: see the class.
             order: order of the derivative, from 0 to 3.
 
-        Example:
+        Examples:
             >>> ccd = FramePileUp(0.005, 0.0, alpha=1.0, psf_fraction=1.0)
             >>> ccd.counts(200.0, {}).round(4).item()  # 1 - exp(-1)
             0.6321

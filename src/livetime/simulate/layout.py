@@ -38,7 +38,7 @@ class Axis:
         averaged: number W of Fourier frequencies, or of channels, in each entry, shape (F,).
         name: quantity for axis labels.
 
-    Example:
+    Examples:
         >>> Axis(np.array([1.0, 2.5]), "Hz", np.array([1, 2])).label
         'frequency [Hz]'
     """
@@ -66,7 +66,7 @@ class Block:
         unit: unit of the physical value.
         transform: what was done to the physical value, see `TO_PHYSICAL`.
 
-    Example:
+    Examples:
         >>> Block("rate_a", label="recorded rate", unit="counts/s", transform="log10").label
         'recorded rate'
     """
@@ -90,7 +90,7 @@ class Block:
 
         Returns: numbers of the same shape in `unit`.
 
-        Example:
+        Examples:
             >>> float(Block("rate_a", transform="log10").to_physical(2.0))
             100.0
         """
@@ -114,7 +114,7 @@ class Layout:
 
     Raises: ValueError if two blocks have the same name.
 
-    Example:
+    Examples:
         >>> axis = Axis(np.array([1.0, 2.0]), "Hz", np.array([1, 1]))
         >>> layout = Layout((Block("power", 2, axis), Block("segments", transform="log10")))
         >>> layout.size, layout.spectra, layout.names()

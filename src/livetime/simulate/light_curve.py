@@ -19,7 +19,7 @@ class Rate:
         values: incident counts/s in each step, shape (N,).
         dt: step in s.
 
-    Example:
+    Examples:
         >>> Rate(np.full(4, 100, dtype=np.float32), 0.5).duration
         2.0
     """
@@ -60,7 +60,7 @@ class LightCurve:
     https://ui.adsabs.harvard.edu/abs/1995A&A...300..707T, and Uttley, McHardy & Vaughan (2005,
     MNRAS 359, 345), https://ui.adsabs.harvard.edu/abs/2005MNRAS.359..345U
 
-    Example:
+    Examples:
         >>> source = LightCurve({"noise": "noise"})
         >>> source.parameters
         ('noise_rms', 'noise_frequency', 'rate')

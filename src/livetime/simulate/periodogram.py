@@ -81,7 +81,7 @@ def segment_starts(gti: Floats, segment_size: float) -> Floats:
         gti: good time intervals (G, 2) in s.
         segment_size: s.
 
-    Example:
+    Examples:
         >>> segment_starts(np.array([[0.0, 5.0], [10.0, 12.0]]), 2.0).tolist()
         [0.0, 2.0, 10.0]
     """
@@ -99,7 +99,7 @@ def logarithmic_edges(last: int, rebin: float) -> NDArray[np.int64]:
         last: number of the first frequency that is left out.
         rebin: width of a bin as a fraction of its place; a bin has at least one frequency.
 
-    Example:
+    Examples:
         >>> logarithmic_edges(8, 0.5).tolist()
         [1, 2, 3, 4, 6, 8]
     """
@@ -133,7 +133,7 @@ class Periodogram(Summary):
 
     Source: Leahy et al. (1983, ApJ 266, 160); Bachetti et al. (2015, ApJ 800, 109).
 
-    Example:
+    Examples:
         >>> from livetime.simulate.dead_time_detector import IDEAL
         >>> summary = Periodogram(4.0, 0.5, rebin=0.01)
         >>> summary.layout(IDEAL).names()[-3:]
@@ -285,7 +285,7 @@ def cospectrum(power_sum: NDArray[Any], power_difference: NDArray[Any]) -> NDArr
 
     Source: Bachetti et al. (2015, ApJ 800, 109).
 
-    Example:
+    Examples:
         >>> cospectrum(np.array([3.0]), np.array([1.5]))
         array([0.75])
     """

@@ -40,7 +40,7 @@ class PeriodogramSimulator(Simulator):
 
     Source: Whittle (1953, Ark. Mat. 2, 423); Barret & Vaughan (2012, ApJ 746, 131), eq. 17.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.prior import Prior, Range
         >>> prior = Prior(
         ...     {"powerlaw_norm": Range(1e-3, 1e-2, "log"), "powerlaw_index": Range(1.0, 2.0)},

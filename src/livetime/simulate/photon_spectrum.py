@@ -68,7 +68,7 @@ def wabs(energy: ArrayLike) -> Floats:
     Source: Morrison & McCammon (1983, ApJ 270, 119), table 2,
     https://ui.adsabs.harvard.edu/abs/1983ApJ...270..119M
 
-    Example:
+    Examples:
         >>> wabs(1.0).round(3).item()
         2.422
     """
@@ -103,7 +103,7 @@ def tbabs(energy: ArrayLike) -> Floats:
 
     Source: Wilms, Allen & McCray (2000, ApJ 542, 914), https://arxiv.org/abs/astro-ph/0008425
 
-    Example:
+    Examples:
         >>> tbabs(1.0).round(2).item()
         1.74
     """
@@ -128,7 +128,7 @@ def power_law_density(energy: Floats, norm: Floats, index: Floats) -> Floats:
 
     Returns: photons/cm^2/s/keV, in the common shape of the arguments.
 
-    Example:
+    Examples:
         >>> power_law_density(np.array([2.0]), np.array(1.0), np.array(2.0))
         array([0.25])
     """
@@ -148,7 +148,7 @@ def power_law_photons(low: Floats, high: Floats, norm: Floats, index: Floats) ->
 
     Returns: photons/cm^2/s, in the common shape of the arguments.
 
-    Example:
+    Examples:
         >>> power_law_photons(np.array([1.0]), np.array([2.0]), np.array(1.0), np.array(2.0))
         array([0.5])
     """
@@ -171,7 +171,7 @@ def black_body_density(energy: Floats, norm: Floats, temperature: Floats) -> Flo
 
     Returns: photons/cm^2/s/keV, in the common shape of the arguments.
 
-    Example:
+    Examples:
         >>> black_body_density(np.array([1.0]), np.array(1.0), np.array(1.0)).round(3)
         array([4.686])
     """
@@ -187,7 +187,7 @@ class PhotonShape:
         density: photons/cm^2/s/keV of the energy in keV, the norm and the second parameter.
         fields: names of the norm and of the second parameter.
 
-    Example:
+    Examples:
         >>> PHOTON_SHAPES["blackbody"].fields
         ('norm', 'temperature')
     """
@@ -219,7 +219,7 @@ class PhotonSpectrum:
 
     Raises: ValueError for no or unknown components, or an unknown absorption.
 
-    Example:
+    Examples:
         >>> spectrum = PhotonSpectrum({"powerlaw": "powerlaw"})
         >>> spectrum.parameters
         ('n_h', 'powerlaw_norm', 'powerlaw_index')

@@ -78,7 +78,7 @@ class PileUp:
 
     Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
 
-    Example:
+    Examples:
         >>> ccd = PileUp(frame_time=3.2, alpha=0.5)
         >>> ccd.parameters
         ('psf_fraction',)
@@ -228,7 +228,7 @@ class PileUp:
         Raises: ValueError for a rate that is negative or not finite, or a profile of another
         length.
 
-        Example:
+        Examples:
             >>> ccd = PileUp(alpha=0.5, psf_fraction=0.9)
             >>> rate = np.full(len(ccd.response.low), 1e-3)
             >>> events = ccd.record(rate, 320.0, {}, np.random.default_rng(0))

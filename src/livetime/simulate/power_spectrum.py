@@ -37,7 +37,7 @@ def qpo_power(f: ArrayLike, rms: ArrayLike, frequency: ArrayLike, quality: Array
 
     Returns: power in (fractional rms)^2/Hz, in the common shape of the arguments.
 
-    Example:
+    Examples:
         >>> qpo_power(5.0, 0.1, 5.0, 10.0).round(6).item()  # rms^2/(pi w) at the centroid
         0.012732
     """
@@ -60,7 +60,7 @@ def noise_power(f: ArrayLike, rms: ArrayLike, frequency: ArrayLike) -> Floats:
 
     Returns: power in (fractional rms)^2/Hz, in the common shape of the arguments.
 
-    Example:
+    Examples:
         >>> noise_power(1.0, 0.1, 1.0).round(6).item()  # rms^2/(pi w) at the half width
         0.003183
     """
@@ -79,7 +79,7 @@ def red_noise_power(f: ArrayLike, norm: ArrayLike, index: ArrayLike) -> Floats:
 
     Returns: power in (fractional rms)^2/Hz, in the common shape of the arguments.
 
-    Example:
+    Examples:
         >>> red_noise_power(2.0, 0.01, 2.0).item()
         0.0025
     """
@@ -96,7 +96,7 @@ class PowerShape:
         power: power in (fractional rms)^2/Hz of the frequency in Hz and the parameters.
         fields: names of the parameters, in the order of the function's arguments.
 
-    Example:
+    Examples:
         >>> POWER_SHAPES["qpo"].fields
         ('rms', 'frequency', 'quality')
     """
@@ -123,7 +123,7 @@ class PowerSpectrum:
 
     Raises: ValueError if there is no component.
 
-    Example:
+    Examples:
         >>> spectrum = PowerSpectrum({"noise": "noise"})
         >>> spectrum.parameters
         ('noise_rms', 'noise_frequency')
@@ -150,7 +150,7 @@ class PowerSpectrum:
     def names_of_shape(self, shape: PowerShapeName) -> list[str]:
         """Return the names of the components that have a shape.
 
-        Example:
+        Examples:
             >>> PowerSpectrum({"low": "qpo", "high": "qpo"}).names_of_shape("qpo")
             ['low', 'high']
         """
@@ -215,7 +215,7 @@ def log_normal_power(
     https://ui.adsabs.harvard.edu/abs/1991MNRAS.248....1C, and Uttley, McHardy & Vaughan (2005,
     MNRAS 359, 345), https://ui.adsabs.harvard.edu/abs/2005MNRAS.359..345U
 
-    Example:
+    Examples:
         >>> spectrum = PowerSpectrum({"noise": "noise"})
         >>> params = {"noise_rms": 0.5, "noise_frequency": 1.0}
         >>> spectrum.power(np.array([3.0]), params).round(4)

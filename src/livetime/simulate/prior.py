@@ -22,7 +22,7 @@ class Range:
 
     Raises: ValueError unless low is below high, above zero for `log`, and not negative for `sqrt`.
 
-    Example:
+    Examples:
         >>> rate = Range(10.0, 1000.0, "log", "counts/s")
         >>> float(rate.to_sampling(100.0)), float(rate.to_physical(1.0))
         (2.0, 10.0)
@@ -92,7 +92,7 @@ class Prior:
 
     Raises: ValueError that names the parameter, covariate or class.
 
-    Example:
+    Examples:
         >>> prior = Prior({"rate": Range(10.0, 1000.0, "log", "counts/s")})
         >>> prior.physical(np.array([[2.0]]))["rate"]
         array([100.])
@@ -250,7 +250,7 @@ class Samples:
         prior: gives names, scales and units.
         notes: what the reader must know of them, such as a chain that did not converge.
 
-    Example:
+    Examples:
         >>> samples = Samples(np.array([[1.0], [2.0], [3.0]]), Prior({"rate": Range(1.0, 4.0)}))
         >>> samples.intervals()["rate"]["median"]
         2.0

@@ -50,7 +50,7 @@ class Response:
     match, an area that is negative, not finite or zero throughout, or a redistribution of no
     photons, or of more photons than there are.
 
-    Example:
+    Examples:
         >>> matrix = csr_array(np.array([[0.5, 0.5], [0.0, 1.0]]))
         >>> edges = np.array([1.0, 2.0, 3.0])
         >>> area = np.array([10.0, 20.0])
@@ -137,7 +137,7 @@ class Response:
 
         Returns: keV, shape (...).
 
-        Example:
+        Examples:
             >>> analytic_response().resolution(np.array([6.0])).round(3)
             array([0.138])
         """
@@ -187,7 +187,7 @@ def analytic_response() -> Response:
 
     Source of the resolution: Fraser (1989), *X-ray Detectors in Astronomy*, section 4.3.
 
-    Example:
+    Examples:
         >>> analytic_response().channels
         1024
     """

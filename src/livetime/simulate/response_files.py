@@ -35,7 +35,7 @@ MAX_NEGATIVE = 1e-3
 """Share of negative values, of a row's sum or the largest area, that is set to zero."""
 
 MADE_FOR_IT = "take an ARF that was made for this RMF"
-DAMAGED = "copy it again, or take another file"
+_DAMAGED = "copy it again, or take another file"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class _Table:
             found = np.full((1, 1), np.nan)
         if found.ndim != 1 or not np.isfinite(found).all():
             problem = f"has no single finite number per row in column {name}"
-            raise UserError(self.path, problem, DAMAGED)
+            raise UserError(self.path, problem, _DAMAGED)
         return found * self._factor(name, unit) if unit else found
 
     def _factor(self, name: str, unit: str) -> float:
@@ -136,9 +136,9 @@ def _read_table(path: str | Path, kinds: Sequence[str], columns: Sequence[str]) 
     missing = [column for column in columns if column not in present]
     if missing:
         problem = f"lacks the column {missing[0]} in its table {kinds[0]}"
-        raise UserError(name, problem, DAMAGED)
+        raise UserError(name, problem, _DAMAGED)
     if len(table.data) == 0:
-        raise UserError(name, f"has no rows in its table {kinds[0]}", DAMAGED)
+        raise UserError(name, f"has no rows in its table {kinds[0]}", _DAMAGED)
     return table
 
 
@@ -252,7 +252,7 @@ def _first_channel(bounds: _Table, notes: list[str]) -> int:
     declared = bounds.header.get("DETCHANS")
     if lowest is None or declared != len(numbers):
         problem = "has channels in EBOUNDS that are not consecutive"
-        raise UserError(bounds.path, problem, DAMAGED)
+        raise UserError(bounds.path, problem, _DAMAGED)
     notes.append(
         f"the channels in EBOUNDS of {bounds.path} are not consecutive; "
         f"TLMIN and DETCHANS are used: {lowest} to {lowest + len(numbers) - 1}"
@@ -281,7 +281,7 @@ def _matrix(table: _Table, first: int, channels: int, notes: list[str]) -> csr_a
         index = _channels_of_row(table.path, (groups, starts, lengths), first, channels)
         probability = np.atleast_1d(row)[: len(index)].astype(np.float64)
         if len(probability) < len(index):
-            raise UserError(table.path, "has rows with fewer values than channels", DAMAGED)
+            raise UserError(table.path, "has rows with fewer values than channels", _DAMAGED)
         indices.append(index)
         values.append(_non_negative(probability, len(values) + 1, table.path, notes))
     pointer = np.concatenate([[0], np.cumsum([len(index) for index in indices])])
@@ -306,11 +306,11 @@ def _channels_of_row(
         length = np.atleast_1d(lengths)[: int(number)].astype(int)
     except (TypeError, ValueError):
         problem = "has groups of channels that are no numbers"
-        raise UserError(path, problem, DAMAGED) from None
+        raise UserError(path, problem, _DAMAGED) from None
     outside = (length > 0) & ((start < 0) | (start + length > channels))
     if (length < 0).any() or outside.any():
         problem = f"has groups of channels beyond the {channels} of its EBOUNDS"
-        raise UserError(path, problem, DAMAGED)
+        raise UserError(path, problem, _DAMAGED)
     runs = [np.arange(a, a + n) for a, n in zip(start, length, strict=True)]
     return np.concatenate([np.zeros(0, dtype=np.int64), *runs])
 
@@ -319,13 +319,13 @@ def _non_negative(row: Floats, number: int, path: str, notes: list[str]) -> Floa
     """Set slightly negative probabilities of one row to zero."""
     if not np.isfinite(row).all():
         problem = f"has redistribution probabilities that are not finite, in row {number}"
-        raise UserError(path, problem, DAMAGED)
+        raise UserError(path, problem, _DAMAGED)
     negative = float(-row[row < 0].sum())
     if negative == 0:
         return row
     total = float(row.sum())
     if negative > MAX_NEGATIVE * total:
         problem = f"has redistribution probabilities of {-negative:.3g} in row {number}"
-        raise UserError(path, problem, DAMAGED)
+        raise UserError(path, problem, _DAMAGED)
     notes.append(f"row {number} of {path} has probabilities of {-negative:.3g} in sum; 0 is used")
     return np.maximum(row, 0)

@@ -62,7 +62,7 @@ def keep_memory() -> None:
 def stream(seed: int, index: int) -> np.random.Generator:
     """Return the Philox stream (Salmon et al. 2011) with the key (seed, index).
 
-    Example:
+    Examples:
         >>> bool(stream(1, 0).random() == stream(1, 0).random())
         True
     """

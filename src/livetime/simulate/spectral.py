@@ -43,7 +43,7 @@ class SpectralSimulator(Simulator):
     Raises: ValueError that names a parameter which is missing, unknown or out of reach, or a
         response that cannot be read.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.prior import Prior, Range
         >>> ranges = {
         ...     "powerlaw_norm": Range(1e-4, 1e-3, "log"),

@@ -19,7 +19,7 @@ TELESCOPE_NAMES = {
 def canonical_name(given: object) -> str:
     """Give the one name of a telescope or instrument in capitals; empty if it is not known.
 
-    Example:
+    Examples:
         >>> canonical_name(" axaf "), canonical_name("none"), canonical_name(None)
         ('CHANDRA', '', '')
     """
@@ -32,7 +32,7 @@ def canonical_name(given: object) -> str:
 def names_differ(own: object, other: object) -> bool:
     """Say whether two names are both known, and of different instruments.
 
-    Example:
+    Examples:
         >>> names_differ("CHANDRA", "CXC"), names_differ("XMM", "NONE"), names_differ("XMM", "XTE")
         (False, False, True)
     """

@@ -49,7 +49,7 @@ class TimingSimulator(Simulator):
 
     Raises: ValueError that names a parameter which is missing, unknown or out of reach.
 
-    Example:
+    Examples:
         >>> from livetime.simulate.dead_time_detector import DeadTime
         >>> from livetime.simulate.periodogram import Periodogram
         >>> from livetime.simulate.prior import Range

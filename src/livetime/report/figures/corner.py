@@ -30,12 +30,12 @@ from livetime.simulate.prior import Prior, Samples
 
 Floats = NDArray[np.float64]
 PALE: Style = {"alpha": 0.15, "lw": 0}
-TITLE: Style = {"fontsize": 7.5, "pad": 3}
+_TITLE: Style = {"fontsize": 7.5, "pad": 3}
 GAPS: Style = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
 """White space between panels: in inches, and as a share of a panel."""
-WIDE = 20.0
+_WIDE = 20.0
 """Ratio of the edges from which on an axis has ticks at powers of ten."""
-SHOWN = (0.005, 0.995)
+_SHOWN = (0.005, 0.995)
 """Quantiles of the draws that an axis shows."""
 PAD = 0.12
 """Share of the axis that is added on both sides."""
@@ -118,7 +118,7 @@ def _quantities(draws: Samples) -> list[words.Quantity]:
 def _power(values: Floats, scale: str) -> int:
     """Choose the power of ten of an axis; 0 where plain numbers or decades serve."""
     low, middle, high = np.quantile(values, [0.01, 0.5, 0.99])
-    wide = scale == "log" and high >= WIDE * low
+    wide = scale == "log" and high >= _WIDE * low
     if wide or middle <= 0:
         return 0
     power = int(np.floor(np.log10(middle)))
@@ -143,7 +143,7 @@ def _parameters(
     """Choose the axes: from the draws of all methods except the naive one, within the prior."""
     trusted = [shown[name] for name in shown if name != "naive"]
     every = trusted or list(shown.values())
-    quantiles = [np.quantile(theta, SHOWN, axis=0) for theta in every]
+    quantiles = [np.quantile(theta, _SHOWN, axis=0) for theta in every]
     spans = np.stack(quantiles)
     lowest = spans[:, 0].min(axis=0)
     highest = spans[:, 1].max(axis=0)
@@ -181,7 +181,7 @@ def _marginal(
         if place == 0:
             ax.fill_between(parameter.grid, values, color=style.colour, **PALE)
             interval = _interval(theta[:, i], parameter)
-            ax.set_title(interval, **TITLE)
+            ax.set_title(interval, **_TITLE)
     ax.axhline(parameter.prior_density, color=GREY, lw=0.6)
     ax.set_ylim(0, 1.12 * highest)
     ax.set_yticks([])

@@ -16,7 +16,7 @@ from livetime.simulate.prior import Range
 Floats = NDArray[np.float64]
 MASSES = (0.68, 0.95)
 """Mass of the posterior inside the two contours."""
-BINS = 48
+_BINS = 48
 SMOOTHING = 2.0
 """Standard deviation, in bins, of the Gaussian that smooths a histogram."""
 
@@ -43,8 +43,8 @@ class Parameter:
 
     @cached_property
     def bins(self) -> Floats:
-        """Give the edges of the histogram's bins in sampling coordinates, (BINS + 1,)."""
-        return np.linspace(self.low, self.high, BINS + 1)
+        """Give the edges of the histogram's bins in sampling coordinates, (_BINS + 1,)."""
+        return np.linspace(self.low, self.high, _BINS + 1)
 
     @cached_property
     def grid(self) -> Floats:

@@ -24,11 +24,11 @@ FIRST_SIGMAS = 4.5
 LAST_SIGMAS = 9.0
 """Greatest half-height; residuals beyond it are drawn as arrows at the edge."""
 
-TITLE: Style = {"loc": "left", "fontsize": 7.5, "pad": 3}
+_TITLE: Style = {"loc": "left", "fontsize": 7.5, "pad": 3}
 POINTS: Style = {"fmt": ".", "color": BLACK, "elinewidth": 0.5, "ms": 2}
 EDGES = (0.025, 0.16, 0.84, 0.975)
 """Quantiles at the edges of the bands."""
-MARGIN = 1.08
+_MARGIN = 1.08
 """Factor by which the horizontal axis exceeds the data on both sides."""
 
 
@@ -119,11 +119,11 @@ def _spectra(channels: Sequence[Channel], height: float) -> Figure:
     for channel, top, low in zip(channels, axes[::2], axes[1::2], strict=True):
         _draw_channel(top, channel)
         _draw_residuals(low, channel)
-        top.set_title(channel.title, **TITLE)
+        top.set_title(channel.title, **_TITLE)
 
     first = channels[0]
     edges = first.places if first.edges is None else first.edges
-    scales.log_axis_around(axes[-1], "x", edges, MARGIN)
+    scales.log_axis_around(axes[-1], "x", edges, _MARGIN)
     figure.align_ylabels()
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2)

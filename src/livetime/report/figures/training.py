@@ -20,7 +20,7 @@ from livetime.report.style import (
 )
 
 BARS: Style = {"color": BLUE, "alpha": 0.8}
-SHOWN = 30
+_SHOWN = 30
 """Groups of entries that are drawn, the most important ones."""
 LOSS_LINES: dict[str, Style] = {
     "validation": {"ls": "-"},
@@ -28,9 +28,9 @@ LOSS_LINES: dict[str, Style] = {
     "weights that are kept": {"ls": "", "marker": "o"},
 }
 """Entry of the legend -> its look."""
-WIDE = 4.6
+_WIDE = 4.6
 """Width in inches of figures with long names on their vertical axis."""
-MARGIN = 1.08
+_MARGIN = 1.08
 """Factor by which a log axis exceeds the data on both sides."""
 NATS = "loss (nats)"
 
@@ -82,13 +82,13 @@ def importance(rises: Mapping[str, tuple[float, float]]) -> Figure:
         rises: group -> mean and standard deviation of the rise.
     """
     ordered = sorted(rises, key=lambda name: rises[name][0])
-    chosen = ordered[-SHOWN:]
+    chosen = ordered[-_SHOWN:]
     names = [words.entry(name) for name in chosen]
     means = [rises[name][0] for name in chosen]
     errors = [rises[name][1] for name in chosen]
 
     height = 0.17 * len(chosen) + 0.8
-    figure = Figure((WIDE, max(2.2, height)))
+    figure = Figure((_WIDE, max(2.2, height)))
     ax = figure.subplots()
     thin: Style = {"elinewidth": 0.7}
     ax.barh(names, means, xerr=errors, error_kw=thin, **BARS)
@@ -113,13 +113,13 @@ def saliency(
     last_height = 0.15 * len(numbers) + 0.3
     heights = [1.5] * len(spectra)
     heights.append(last_height)
-    figure = Figure((WIDE, sum(heights) + 0.9))
+    figure = Figure((_WIDE, sum(heights) + 0.9))
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     for row, (title, spectrum) in enumerate(spectra.items()):
         places, values = spectrum
         ax = figure.add_subplot(grid[row])
         ax.plot(places, values, color=BLUE)
-        scales.log_axis_around(ax, "x", places, MARGIN)
+        scales.log_axis_around(ax, "x", places, _MARGIN)
         ax.set_ylim(bottom=0)
         ax.set_title(title, loc="left")
         ax.set_xlabel(axis)
