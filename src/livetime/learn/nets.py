@@ -263,7 +263,7 @@ def _positions_left(shapes: Shapes, stages: int) -> int:
             "a PeriodogramCNN needs periodograms, which neither features nor training.pca leave; "
             "take estimator/net=mlp"
         )
-    left: int = math.ceil(shapes.bins / 2**stages)
+    left = math.ceil(shapes.bins / int(2**stages))
     if left < 2:
         raise ValueError(
             f"stages is {stages}, which leaves nothing of {shapes.bins} frequencies; take fewer"

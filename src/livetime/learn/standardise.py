@@ -132,7 +132,7 @@ class Standardise(nn.Module):
             squares.append(z.T @ z)
         square = torch.stack(squares).sum(0)
         vectors: Tensor = torch.linalg.eigh(square.double())[1]
-        return torch.flip(vectors, [-1])[:, :components]
+        return vectors.flip(-1)[:, :components]
 
 
 def _moments(parts: list[Tensor]) -> tuple[Tensor, Tensor]:

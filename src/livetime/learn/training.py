@@ -31,7 +31,7 @@ Report = Callable[[int, float], object]
 DONE = "done.json"
 """Result of a finished training, in the member's folder."""
 CHECKPOINTS = "checkpoints"
-_BEST = "best.ckpt"
+BEST = "best.ckpt"
 LAST = "last.ckpt"
 
 
@@ -135,7 +135,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
     _keep_old_log(member.folder)
     trainer, best = _train(member, module, data, report)
     score = best.best_model_score
-    kept = member.folder / CHECKPOINTS / _BEST
+    kept = member.folder / CHECKPOINTS / BEST
     if not kept.exists() or score is None or not torch.isfinite(score):
         raise UserError(
             "training",
@@ -217,7 +217,7 @@ def load(member: Path) -> LitEstimator:
 
     Raises: UserError for a checkpoint that is missing, damaged or of another schema.
     """
-    path = member / CHECKPOINTS / _BEST
+    path = member / CHECKPOINTS / BEST
     if not path.exists():
         remedy = f"continue the training with `resume={member.parent}`"
         raise UserError(str(path), "is missing: the training did not finish", remedy)

@@ -14,7 +14,7 @@ from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
-Reals = NDArray[np.floating[Any]]
+AnyFloats = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 POPULATION = 600
@@ -27,7 +27,7 @@ Progress = Callable[[int], object]
 def as_floats(values: ArrayLike) -> Floats:
     """Return values in double precision, of any shape.
 
-    Example:
+    Examples:
         >>> as_floats([1, 2])
         array([1., 2.])
     """
@@ -181,7 +181,7 @@ class ReferenceClassifier(ABC):
     @classmethod
     @abstractmethod
     def fit(
-        cls, simulator: Simulator, x: Reals, labels: Labels, progress: Progress | None = None
+        cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Fit the classifier to simulations of known class.
 
@@ -193,7 +193,9 @@ class ReferenceClassifier(ABC):
         """
 
     @abstractmethod
-    def probabilities(self, x: Reals, seed: int = 0, progress: Progress | None = None) -> Reals:
+    def probabilities(
+        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
+    ) -> Floats:
         """Return p(class | x), (B, K), each row summing to one.
 
         Arguments:
@@ -207,7 +209,7 @@ class ReferenceClassifier(ABC):
     def parameters(self) -> int:
         """Return the number of fitted parameters."""
 
-    def details(self, x: Reals) -> dict[str, float]:
+    def details(self, x: AnyFloats) -> dict[str, float]:
         """Return further numbers on one summary x (X,), such as a test's p-value."""
         return {}
 

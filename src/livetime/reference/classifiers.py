@@ -115,9 +115,10 @@ class Logistic(ReferenceClassifier):
     @property
     def parameters(self) -> int:
         """Return the number of free weights and biases."""
-        entries, classes = self.weights.shape
-        free_classes = classes if classes > 2 else 1
-        return int((entries + 1) * free_classes)
+        entries = len(self.mean)
+        classes = len(self.bias)
+        free = classes if classes > 2 else 1
+        return (entries + 1) * free
 
     def plain(self) -> dict[str, Any]:
         """Return the four arrays as lists."""
@@ -175,9 +176,7 @@ class BoostedTrees(ReferenceClassifier):
     @property
     def parameters(self) -> int:
         """Return the number of leaves of all trees."""
-        trees = [tree for row in self.model._predictors for tree in row]
-        leaves = [int(tree.get_n_leaf_nodes()) for tree in trees]
-        return sum(leaves)
+        return sum(tree.get_n_leaf_nodes() for row in self.model._predictors for tree in row)
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,8 @@ class ExactClassifier(ReferenceClassifier):
         cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Take the simulator alone: nothing is fitted."""
-        return cls(Exact(cast(PeriodogramSimulator, simulator)))
+        periodograms = cast(PeriodogramSimulator, simulator)
+        return cls(Exact(periodograms))
 
     def probabilities(
         self, x: AnyFloats, seed: int = 0, progress: Progress | None = None

@@ -231,7 +231,8 @@ class Exact(SampledReference):
         place = np.arange(n) + 0.5
         axes = [a + (b - a) * place / n for a, b in zip(low, high, strict=True)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low))
-        blocks = max(1, len(points) // _BLOCK_SIZE)
+        full = len(points) // _BLOCK_SIZE
+        blocks = max(1, full)
         likelihood = self.likelihood(x)
         value = [likelihood(part) for part in np.array_split(points, blocks)]
         return Grid(points, np.concatenate(value), (high - low) / n)

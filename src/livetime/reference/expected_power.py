@@ -191,7 +191,8 @@ class ExpectedPower:
         squared = (frequency**2).astype(np.float32)
 
         # most of a fit's time goes here, hence float32, in place and in blocks
-        block = max(1, _BLOCK_SIZE // total.size)
+        fitting = _BLOCK_SIZE // total.size
+        block = max(1, fitting)
         for k in range(0, len(series_weight), block):
             part = np.s_[:, k : k + block]
             t = squared + shift[part]

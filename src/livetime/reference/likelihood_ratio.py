@@ -24,7 +24,7 @@ QUALITIES = (0.15, 0.5, 0.85)
 """Places in the prior box, from 0 to 1, of the quality factors from which a search starts."""
 AMPLITUDES = (0.1, 0.35, 0.6, 0.85)
 """Places in the prior box of the rms amplitudes from which a search starts."""
-_NAMES = ("qpo_rms", "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency")
+NAMES = ("qpo_rms", "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency")
 """Parameters of the fits, the QPO's first."""
 MAX_CALIBRATION = 2000
 """Most simulations on which the statistic is calibrated."""
@@ -163,9 +163,9 @@ class LikelihoodRatio:
         return np.asarray(2 * torch.cat(out).double().numpy())
 
     def _edges(self) -> Tensor:
-        """Return the edges (2, 5) of the prior box, in the order of _NAMES."""
+        """Return the edges (2, 5) of the prior box, in the order of NAMES."""
         prior = self.simulator.prior
-        order = [prior.names.index(name) for name in _NAMES]
+        order = [prior.names.index(name) for name in NAMES]
         edges = np.stack([prior.low, prior.high])[:, order]
         return torch.from_numpy(edges).float()
 
@@ -176,7 +176,6 @@ class LikelihoodRatio:
             torch.from_numpy(np.stack(column)).float()[:, None] for column in columns
         )
         frequency = torch.from_numpy(self.simulator.layout.axis.values).float()
-        observed, noise, factor, shape = parts
         return _Model(observed, noise, factor, shape, frequency)
 
     def _read(self, row: AnyFloats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -276,8 +275,10 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
         cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
         """Compute the statistic of the first MAX_CALIBRATION simulations (N, X)."""
-        test = LikelihoodRatio(cast(TimingSimulator, simulator))
-        statistic = test.statistic(x[:MAX_CALIBRATION], progress)
+        timing = cast(TimingSimulator, simulator)
+        test = LikelihoodRatio(timing)
+        some = x[:MAX_CALIBRATION]
+        statistic = test.statistic(some, progress)
         return cls(test, Threshold(statistic, labels[:MAX_CALIBRATION]))
 
     def probabilities(
@@ -316,5 +317,7 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
         finite = np.isfinite(statistic)
         if not finite.all():
             raise ValueError("statistic must be finite")
-        test = LikelihoodRatio(cast(TimingSimulator, simulator))
-        return cls(test, Threshold(statistic, label))
+        timing = cast(TimingSimulator, simulator)
+        test = LikelihoodRatio(timing)
+        threshold = Threshold(statistic, label)
+        return cls(test, threshold)

@@ -51,7 +51,7 @@ class SpectralReference(SampledReference):
         """Return the counts per group of the background, (G,) or (n, G); 0 for none."""
         if self.background is None:
             return np.zeros(1)
-        return np.asarray(self.background * np.asarray(exposure, dtype=np.float64))
+        return np.asarray(self.background * exposure)
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ class NaiveSpectrum(SpectralReference):
 
         def evaluate(theta: Floats) -> Floats:
             physical = self.simulator.prior.physical(theta)
-            params: dict[str, ArrayLike] = {**physical, "exposure": exposure}
-            expected = self.expected(params)["spectrum"]
+            expected = self.expected({**physical, "exposure": exposure})["spectrum"]
             each = xlogy(counts, expected) - expected - constant
             return np.asarray(np.maximum(each, IMPOSSIBLE).sum(axis=-1))
 
