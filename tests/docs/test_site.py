@@ -52,7 +52,14 @@ def test_commands_name_what_exists(page):
                 assert (folder / f"{value}.yaml").exists() or NEW_FILES.get(word) == page.name, word
 
 
-NEW_FILES = {"source=qpo_harmonic": "source.md", "prior=harmonic": "source.md"}
+NEW_FILES = {
+    "source=qpo_harmonic": "source.md",
+    "prior=harmonic": "source.md",
+    "detector=skipping": "detector.md",
+    "estimator/net=bottleneck": "network.md",
+    "summary=fano": "summary.md",
+    "estimator=point": "question.md",
+}
 """Choices that a page has the reader make."""
 
 
