@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from livetime.errors import UserError
 from livetime.files.observation import Observation
 from livetime.infer.predictive import physical_values, spectrum_table
-from livetime.infer.question import AnswerSettings, Verdict
+from livetime.infer.question import AnswerSettings, Verdict, judgement
 from livetime.infer.run import DAMAGED, TRAIN_AGAIN, Run
-from livetime.outputs import provenance
 from livetime.reference.base import ReferenceClassifier
 from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.simulator import Simulator
@@ -73,13 +72,7 @@ class ClassResult:
             "classes": dict(self.probabilities["network"]),
             "references": others,
             **({"likelihood_ratio_test": dict(self.test)} if self.test else {}),
-            "warnings": list(self.verdict.reasons),
-            "notes": list(self.notes),
-            "verdict": self.verdict.sentence,
-            "trust": self.verdict.trust,
-            "observation": self.observation.info,
-            "run": str(self.run.folder),
-            **provenance(),
+            **judgement(self),
         }
 
 

@@ -19,9 +19,8 @@ from livetime.infer.predictive import (
     predictive_p_value,
     spectrum_table,
 )
-from livetime.infer.question import AnswerSettings, Verdict
+from livetime.infer.question import AnswerSettings, Verdict, judgement
 from livetime.infer.run import Run
-from livetime.outputs import provenance
 from livetime.progress import progress
 from livetime.reference.base import Reference
 from livetime.reference.registry import applicable, build_references
@@ -127,15 +126,9 @@ class PosteriorResult:
         return {
             "parameters": intervals["network"],
             "references": {name: intervals[name] for name in self.references},
-            "warnings": list(self.verdict.reasons),
-            "notes": list(self.notes),
-            "verdict": self.verdict.sentence,
-            "trust": self.verdict.trust,
             "predictive_p_value": self.predictive_p_value,
-            "observation": self.observation.info,
-            "run": str(self.run.folder),
             "seed": self.settings.seed,
-            **provenance(),
+            **judgement(self),
         }
 
 

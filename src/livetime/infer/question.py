@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from livetime.outputs import provenance
+
 if TYPE_CHECKING:
     from livetime.files.observation import Observation
     from livetime.infer.run import Run
@@ -75,10 +77,43 @@ class Result(Protocol):
     """The answer to a question about one observation."""
 
     question: ClassVar[str]
-    verdict: Verdict
+
+    @property
+    def run(self) -> "Run":
+        """The run that answered."""
+
+    @property
+    def observation(self) -> "Observation":
+        """What was read."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the answer can be trusted, and why."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the data."""
 
     def summary(self) -> dict[str, Any]:
         """List all numbers and sentences in plain types, for summary.json."""
+
+
+def judgement(result: Result) -> dict[str, Any]:
+    """List what every summary contains: verdict, reasons, notes, observation, run and versions.
+
+    Arguments:
+        result: of any question.
+    """
+    verdict = result.verdict
+    return {
+        "warnings": list(verdict.reasons),
+        "notes": list(result.notes),
+        "verdict": verdict.sentence,
+        "trust": verdict.trust,
+        "observation": result.observation.info,
+        "run": str(result.run.folder),
+        **provenance(),
+    }
 
 
 class Question(Protocol):
