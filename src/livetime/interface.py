@@ -90,16 +90,17 @@ def simulate(experiment: str, seed: int = 1, **truth: float) -> Any:
         (2, 32.0)
     """
     from livetime.compose import compose_experiment
-    from livetime.infer.build import build_simulator, check_truth, draw_truth
-    from livetime.simulate.simulator import stream
+    from livetime.infer.build import (
+        build_simulator,
+        check_truth,
+        draw_truth,
+        record_observation,
+    )
 
     simulator = build_simulator(compose_experiment(experiment))
     check_truth(truth, simulator.prior)
     params = draw_truth(simulator, truth, seed)[0]
-    try:
-        return simulator.events(params, stream(seed, 0))
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    return record_observation(simulator, params, seed)
 
 
 def compare(

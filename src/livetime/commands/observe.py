@@ -76,20 +76,14 @@ def observe(settings: ObserveSettings) -> Path:
 
 def _record(simulator: Any, truth: Mapping[str, float], seed: int) -> Any:
     """Simulate what the detector records; UserError for what it cannot record or write."""
-    from livetime.simulate.simulator import stream
+    from livetime.infer.build import record_observation, unobservable
 
-    try:
-        if simulator.kind == "events":
+    if simulator.kind == "events":
+        try:
             _ = simulator.detector_at(truth).row_dead_time  # which the files need
-        return simulator.events(truth, stream(seed, 0))
-    except ValueError as error:
-        raise _refused("truth", error) from None
-
-
-def _refused(key: str, error: ValueError) -> UserError:
-    """Split the sentence of a constructor into problem and remedy."""
-    statement, _, remedy = str(error).partition("; ")
-    return UserError(key, f"cannot be observed: {statement}", remedy or "change it")
+        except ValueError as error:
+            raise unobservable("truth", error) from None
+    return record_observation(simulator, truth, seed)
 
 
 def _write_events(
@@ -98,6 +92,7 @@ def _write_events(
     """Write one event file for each module, under a mission's name if its numbers are those."""
     from livetime.files.mission import find_mission, similar_dead_time
     from livetime.files.writing import write_events
+    from livetime.infer.build import unobservable
 
     detector = simulator.detector_at(truth)
     nustar = find_mission("NuSTAR", "FPMA")
@@ -118,7 +113,7 @@ def _write_events(
             keywords={"TELESCOP": telescope, **detector.keywords(events.gti)},
         )
     except ValueError as error:
-        raise _refused("truth", error) from None
+        raise unobservable("truth", error) from None
 
 
 def _write_spectrum(events: Any, simulator: Any, truth: Mapping[str, float], folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from livetime.config import build, target_class
 from livetime.errors import UserError, hint
 from livetime.simulate.prior import Prior
-from livetime.simulate.simulator import WHOLE, Simulator, check_kinds
+from livetime.simulate.simulator import WHOLE, Simulator, check_kinds, stream
 
 
 def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator:
@@ -98,3 +98,31 @@ def draw_truth(
         value = float(given.get(name, values[0]))
         truth[name] = float(max(1, round(value))) if name in WHOLE else value
     return truth, label
+
+
+def record_observation(simulator: Simulator, truth: Mapping[str, float], seed: int) -> Any:
+    """Simulate what the detector records of one observation.
+
+    Arguments:
+        simulator: of events or spectra.
+        truth: name -> physical value, of every parameter and covariate.
+        seed: of all random numbers.
+
+    Raises:
+        UserError: for a truth that the detector cannot record.
+    """
+    try:
+        return simulator.events(truth, stream(seed, 0))
+    except ValueError as error:
+        raise unobservable("truth", error) from None
+
+
+def unobservable(key: str, error: ValueError) -> UserError:
+    """Word the refusal of a detector or simulator as problem and remedy.
+
+    Arguments:
+        key: of the setting that is refused.
+        error: its sentence, with the remedy behind a semicolon if it has one.
+    """
+    statement, _, remedy = str(error).partition("; ")
+    return UserError(key, f"cannot be observed: {statement}", remedy or "change it")
