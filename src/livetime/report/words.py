@@ -220,27 +220,6 @@ def _needs_power(exponent: int) -> bool:
     return not -3 <= exponent <= 5
 
 
-def count(n: int, noun: str) -> str:
-    """Word a number of things.
-
-    >>> count(1, "event"), count(3, "event")
-    ('1 event', '3 events')
-    """
-    return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
-def listing(words: list[str]) -> str:
-    """Join words as a sentence does.
-
-    >>> listing(["a", "b", "c"])
-    'a, b and c'
-    """
-    if len(words) < 2:
-        return "".join(words)
-    first = ", ".join(words[:-1])
-    return f"{first} and {words[-1]}"
-
-
 def median_math(median: float, low: float, high: float) -> str:
     r"""Word a median and its 68% interval in mathtext.
 

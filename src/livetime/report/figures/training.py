@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from livetime.check.arrays import Floats
+from livetime.files.finding import plural
 from livetime.report import words
 from livetime.report.figures import scales
 from livetime.report.style import (
@@ -58,7 +59,7 @@ def history(members: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
     _limit_losses(ax, np.concatenate([*losses, []]))
     ax.set_xlabel("epoch")
     ax.set_ylabel(NATS)
-    ax.set_title(words.count(len(members), "network"))
+    ax.set_title(plural(len(members), "network"))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = [Line2D([], [], color=BLUE, **style) for style in LOSS_LINES.values()]
     figure.legend(handles, list(LOSS_LINES), loc="outside lower center", ncols=3)
