@@ -4,19 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import refused, run
+from command_line import QPO_AND_NOISE, refused, run
 
 
 def test_compare(trained, capsys, tmp_path):
     run_folder = trained("demo")
-    fixed = {
-        "qpo_frequency": 5,
-        "qpo_quality": 8,
-        "noise_rms": 0.1,
-        "noise_frequency": 1,
-        "segments": 4,
-    }
-    words = [f"fixed.{k}={v}" for k, v in fixed.items()]
+    words = [f"fixed.{k}={v}" for k, v in QPO_AND_NOISE.items()]
     grid = ["grid.qpo_rms=[0.15,0.35]", "grid.rate=[200,1000]"]
     assert "grid.rat " in refused(capsys, "compare", f"run={run_folder}", *words, "grid.rat=[1,2]")
     assert "rate" in refused(capsys, "compare", f"run={run_folder}", *words, grid[0])
@@ -72,14 +65,7 @@ def test_compare(trained, capsys, tmp_path):
 )
 def test_compare_refuses_what_makes_no_sense(trained, capsys, words, said):
     run_folder = trained("demo")
-    fixed = {
-        "qpo_frequency": 5,
-        "qpo_quality": 8,
-        "noise_rms": 0.1,
-        "noise_frequency": 1,
-        "segments": 4,
-        "rate": 200,
-    }
+    fixed = {**QPO_AND_NOISE, "rate": 200}
     assert said in refused(
         capsys,
         "compare",

@@ -8,7 +8,7 @@ from pathlib import Path
 import arviz
 import numpy as np
 import pytest
-from command_line import FLOWS, refused, run
+from command_line import FLOWS, QPO_AND_NOISE, refused, run
 
 
 @pytest.mark.parametrize("experiment", FLOWS)
@@ -117,11 +117,7 @@ def test_a_run_for_any_detector_takes_its_numbers_from_the_observation(trained, 
     assert any("detectors is 70, but training saw 1 to 56" in w for w in warnings)
     assert not any("background" in w for w in warnings)  # none is one of those that training saw
     fixed = {
-        "qpo_frequency": 5,
-        "qpo_quality": 8,
-        "noise_rms": 0.1,
-        "noise_frequency": 1,
-        "segments": 4,
+        **QPO_AND_NOISE,
         "rate": 200,
         **own,
     }

@@ -8,16 +8,15 @@ import pytest
 from command_line import refused, run
 
 
+def observed_qpo(capsys, folder):
+    """Write the event files of a source that is a continuum or has a QPO, and return where."""
+    words = [f"output={folder}/mine", "truth.segments=3", "truth.rate=300"]
+    return run(capsys, "observe", "experiment=qpo_cnn", *words)
+
+
 def test_a_classifier_gives_the_classes_of_an_event_file(trained, capsys, tmp_path):
     run_folder = trained("qpo_cnn")
-    files = run(
-        capsys,
-        "observe",
-        "experiment=qpo_cnn",
-        f"output={tmp_path}/mine",
-        "truth.segments=3",
-        "truth.rate=300",
-    )
+    files = observed_qpo(capsys, tmp_path)
     given = f"observation.path=[{files}/A.evt,{files}/B.evt]"
     answer = Path(run(capsys, "infer", f"run={run_folder}", given, f"output={tmp_path}/answer"))
     summary = json.loads((answer / "summary.json").read_text())
@@ -104,14 +103,7 @@ def test_a_damaged_run_of_a_classifier_is_named(trained, capsys, tmp_path, file,
     (copy / file).unlink()
     if content:
         (copy / file).write_text(content)
-    files = run(
-        capsys,
-        "observe",
-        "experiment=qpo_cnn",
-        f"output={tmp_path}/mine",
-        "truth.segments=3",
-        "truth.rate=300",
-    )
+    files = observed_qpo(capsys, tmp_path)
     words = [
         "infer",
         f"run={copy}",

@@ -34,6 +34,14 @@ MINIATURES = {
         "prior.parameters.rate.high=10",
     ],  # hours of a faint source
 }
+QPO_AND_NOISE = {
+    "qpo_frequency": 5,
+    "qpo_quality": 8,
+    "noise_rms": 0.1,
+    "noise_frequency": 1,
+    "segments": 4,
+}
+"""Physical values that a comparison keeps fixed."""
 CLASSIFIERS = ("qpo_cnn", "qpo_mlp", "qpo_whittle", "states_mlp", "states_perceptron")
 
 
