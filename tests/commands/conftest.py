@@ -16,7 +16,7 @@ from livetime.report import style
 def coarse_figures():
     """Draw figures with few pixels: hundreds are saved, and nobody looks at them."""
     fine = style.DPI
-    style.DPI = 40
+    style.DPI = 80
     yield
     style.DPI = fine
 
