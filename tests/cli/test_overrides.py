@@ -120,6 +120,10 @@ def test_bare_event_files_are_the_path_of_the_observation(elsewhere):
         (elsewhere / name).write_text("")
     given = parsed(["observation.gti=full", "A.evt", "b (2)=c.evt"])
     assert given == {"observation.gti": "full", "observation.path": ["A.evt", "b (2)=c.evt"]}
+    (elsewhere / "outputs").mkdir()
+    (elsewhere / "outputs" / "A.evt").write_text("")  # in a folder that is called like a key
+    named = parsed(["observation.gti=full", "outputs/A.evt"])
+    assert named["observation.path"] == ["outputs/A.evt"]
     with pytest.raises(UserError, match=r"observation\.path is given twice"):
         arrange("infer", ["A.evt", "observation.path=A.evt"])
     with pytest.raises(UserError, match=r"A\.evt is a file"):

@@ -106,8 +106,10 @@ def _name_files(words: Sequence[str]) -> list[str]:
 
 
 def _is_bare_file(word: str) -> bool:
-    key = word.partition("=")[0]
-    return not _is_key(key) and Path(word).is_file()
+    """Say whether a word is the name of a file, and not a key with its value."""
+    key, equals, _ = word.partition("=")
+    sets_a_key = bool(equals) and _is_key(key)
+    return not sets_a_key and Path(word).is_file()
 
 
 def _is_key(key: str) -> bool:
