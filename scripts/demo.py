@@ -77,10 +77,11 @@ def print_table(summary: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from livetime.report.style import label
     from livetime.report.words import interval
 
     references = summary["references"].items()
-    columns = {name.replace("_", " "): rows for name, rows in references}
+    columns = {label(name): rows for name, rows in references}
     columns["network"] = summary["parameters"]
     title = "\nTruth, and the answer of each method: median (68% interval)"
     table = Table("parameter", "truth", *columns, title=title)
