@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from banks import bank_of
 from scipy import stats
 from scipy.special import ndtr, ndtri
 from sklearn.linear_model import LogisticRegression
@@ -14,33 +15,14 @@ from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.learn.training import Member, fit, load
 from livetime.settings import Trainer, Training
-from livetime.simulate.bank import MANIFEST, Bank
 
 PERCEPTRON = {"_target_": "livetime.learn.nets.Perceptron"}
 MLP = {"_target_": "livetime.learn.nets.MLP", "widths": [32]}
 BOX = Shapes((-4.0, -4.0), (4.0, 4.0), 3)
 
 
-def in_bank(folder, theta, x):
-    import hashlib
-    import json
-
-    folder.mkdir()
-    np.savez(folder / "all.npz", theta=theta, x=x.astype(np.float32))
-    shard = {
-        "file": "all.npz",
-        "start": 0,
-        "stop": len(x),
-        "sha256": hashlib.sha256((folder / "all.npz").read_bytes()).hexdigest(),
-    }
-    (folder / MANIFEST).write_text(
-        json.dumps({"hash": folder.name, "seed": 0, "shards": [shard], "nonfinite": []})
-    )
-    return Bank.open(folder)
-
-
 def trained(tmp_path, estimator, shapes, theta, x, **training):
-    bank = in_bank(tmp_path / "bank", theta, x)
+    bank = bank_of(tmp_path / "bank", theta, x.astype(np.float32))
     member = Member(
         tmp_path / "member_0",
         estimator,

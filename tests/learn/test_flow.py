@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from banks import bank_of
 
 from livetime.check.calibration import calibrate
 from livetime.errors import UserError
@@ -11,7 +12,6 @@ from livetime.learn.flows import Flow
 from livetime.learn.nets import Shapes
 from livetime.learn.training import DONE, Member, fit, fit_ensemble, load
 from livetime.settings import Trainer, Training
-from livetime.simulate.bank import MANIFEST, Bank
 from livetime.simulate.prior import Prior, Range
 
 LOW, HIGH = -4.0, 4.0
@@ -44,21 +44,7 @@ def exact(x):
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bank")
-    theta, x = linear_gaussian(8000, 0)
-    np.savez(folder / "all.npz", theta=theta, x=x)
-    import hashlib
-    import json
-
-    shard = {
-        "file": "all.npz",
-        "start": 0,
-        "stop": len(x),
-        "sha256": hashlib.sha256((folder / "all.npz").read_bytes()).hexdigest(),
-    }
-    (folder / MANIFEST).write_text(
-        json.dumps({"hash": folder.name, "seed": 0, "shards": [shard], "nonfinite": []})
-    )
-    return Bank.open(folder)
+    return bank_of(folder, *linear_gaussian(8000, 0))
 
 
 def member(bank, folder, seed=0, n=8000, **training):

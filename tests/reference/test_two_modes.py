@@ -6,12 +6,10 @@ alone decides between them. For a log-uniform prior the weight of each is in pro
 `|d ln mu/d ln(count rate)| = 1/|1 - mu|`.
 """
 
-import hashlib
-import json
-
 import numpy as np
 import pytest
 import torch
+from banks import bank_of
 from scipy.optimize import brentq
 
 from livetime.infer.build import shapes
@@ -19,7 +17,6 @@ from livetime.infer.posterior import FlowPosterior
 from livetime.learn.training import Member, fit, load
 from livetime.reference.spectral import DavisModel
 from livetime.settings import Trainer, Training
-from livetime.simulate.bank import MANIFEST
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.photon_spectrum import PhotonSpectrum
 from livetime.simulate.pileup import PileUp
@@ -122,17 +119,7 @@ MIXTURE = {"_target_": "livetime.learn.estimators.MixtureDensity", "net": NET, "
 
 def trained(folder):
     theta, x = SIMULATOR.simulate(0, 5000, 1)
-    folder.mkdir()
-    np.savez(folder / "all.npz", theta=theta[:, : SIMULATOR.prior.dim], x=x)
-    shard = {
-        "file": "all.npz",
-        "start": 0,
-        "stop": len(x),
-        "sha256": hashlib.sha256((folder / "all.npz").read_bytes()).hexdigest(),
-    }
-    (folder / MANIFEST).write_text(
-        json.dumps({"hash": folder.name, "seed": 0, "shards": [shard], "nonfinite": []})
-    )
+    bank_of(folder, theta[:, : SIMULATOR.prior.dim], x)
     settings = Training(epochs=15, batch_size=100)
     member = Member(
         folder / "member_0",
