@@ -1,5 +1,6 @@
 """Where results go: written aside and renamed, with a record of where they came from."""
 
+import errno
 import json
 import os
 import platform
@@ -8,7 +9,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ PACKAGES = (
 )
 """Packages whose versions are recorded beside every result."""
 
+DEEPEST = 50
+"""Most levels of lists and groups in a JSON file; what livetime writes has fewer than 10."""
+
 
 def stamp() -> str:
     """Name a new folder by the time, with six random digits."""
@@ -58,6 +62,7 @@ def new_folder(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> Iter
         UserError: if the folder exists and may not be overwritten, or cannot be made.
     """
     refuse_existing(path, overwrite, inputs)
+    before = _inode(path)
     final = path.absolute()
     aside = final.with_name(f".{final.name}.{uuid.uuid4().hex[:6]}")
     try:
@@ -67,13 +72,41 @@ def new_folder(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> Iter
 
     try:
         yield aside
-        if final.exists():
-            old = final.with_name(f"{aside.name}.old")
-            final.rename(old)
-            shutil.rmtree(old)
-        aside.rename(final)
+        if _inode(path) != before:
+            raise _appeared(path)
+        refuse_existing(path, overwrite, inputs)
+        _take_place(aside, final)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _take_place(aside: Path, final: Path) -> None:
+    """Rename a folder, and remove the result that it replaces."""
+    old = final.with_name(f"{aside.name}.old")
+    if final.exists():
+        final.rename(old)
+    try:
+        # The system renames no folder onto one that has files: two commands never mix.
+        aside.rename(final)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise _appeared(final) from None
+        raise
+    finally:
+        # After a failure the earlier result takes its name again, if that is still free.
+        with suppress(OSError):
+            old.rename(final)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _inode(path: Path) -> int | None:
+    """Give the number that distinguishes a file or folder from a later one of its name."""
+    return path.stat().st_ino if path.exists() else None
+
+
+def _appeared(path: Path) -> UserError:
+    problem = f"is {path}, which another program made or replaced meanwhile"
+    return UserError("output", problem, "choose another output and start again")
 
 
 def refuse_existing(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
@@ -111,15 +144,75 @@ def _cannot_be_made(path: Path, error: OSError) -> UserError:
     )
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write plain types as JSON, under a temporary name that is then replaced."""
+def write_json(path: Path, value: Any, claim: bool = False) -> None:
+    """Write plain types as JSON; see `write_whole`."""
     text = json.dumps(value, indent=1, allow_nan=False, default=float) + "\n"
+    write_whole(path, text.encode(), claim)
+
+
+def write_whole(path: Path, data: bytes, claim: bool = False) -> None:
+    """Write a file under a temporary name beside it: it is there as a whole or not at all.
+
+    Arguments:
+        path: of the file.
+        data: its bytes.
+        claim: raise FileExistsError rather than replace a file.
+    """
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}")
     try:
-        aside.write_text(text)
+        aside.write_bytes(data)
+        if claim:
+            path.touch(exist_ok=False)  # of two programs one makes it, on every file system
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Read a JSON file of keys and values.
+
+    Arguments:
+        path: of the file.
+        remedy: what to do if it is missing or damaged.
+
+    Raises:
+        UserError: for a file that is missing, no regular file, no JSON, or nested without end.
+    """
+    refuse_irregular(path, remedy)
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or _is_deep(value):
+        raise UserError(str(path), "is damaged", remedy)
+    return value
+
+
+def refuse_irregular(path: Path, remedy: str) -> None:
+    """Refuse what is not a regular file: to open a pipe or a device may wait for ever.
+
+    Arguments:
+        path: of the file.
+        remedy: what to do if it is missing, or is something else.
+
+    Raises:
+        UserError: for a file that is missing, a folder, a pipe or a device.
+    """
+    if path.is_file():
+        return
+    wrong = "is not a regular file" if path.exists() else "is missing"
+    raise UserError(str(path), wrong, remedy)
+
+
+def _is_deep(value: Any) -> bool:
+    """Find out whether plain types are nested deeper than `DEEPEST` levels."""
+    level = [value]
+    for _ in range(DEEPEST):
+        groups = [each for each in level if isinstance(each, dict | list)]
+        level = [
+            part for each in groups for part in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def provenance() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A bank is what was simulated, or says which file is not; it grows, goes on after a kill, and is named by what shaped it."""
 
 import json
+import os
 import shutil
 import threading
 from dataclasses import replace
@@ -8,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from livetime.errors import UserError
 from livetime.simulate import bank as bank_module
 from livetime.simulate import simulator as simulator_module
-from livetime.simulate.bank import MANIFEST, Bank, BankError, bank_hash
+from livetime.simulate.bank import MANIFEST, Bank, bank_hash
 from livetime.simulate.dead_time import dead_time_distribution
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
@@ -117,7 +119,7 @@ def test_a_killed_build_goes_on_to_the_same_bits(tmp_path, after):
     assert_same(build(tmp_path))
 
 
-@pytest.mark.parametrize("step", ["savez", "_write_whole"])
+@pytest.mark.parametrize("step", ["savez", "write_whole"])
 def test_a_kill_while_writing_goes_on_to_the_same_bits(tmp_path, monkeypatch, step):
     """Before the shard has its name, and between the shard and the manifest that names it."""
     owner = np if step == "savez" else bank_module
@@ -166,7 +168,7 @@ def shard_path(bank, i=1):
 
 
 def refused(action, *words):
-    with pytest.raises(BankError) as error:
+    with pytest.raises(UserError) as error:
         action()
     assert len(str(error.value).splitlines()) == 1
     for word in words:
@@ -183,6 +185,32 @@ def test_a_damaged_shard_is_named(tmp_path):
     path.write_bytes(data[:100])
     refused(Bank.open(bank.folder).load, path, "damaged")
     assert_same(bank, 8)  # the shards before it are whole
+
+
+def test_a_deleted_shard_is_made_anew_with_the_same_bits(tmp_path):
+    bank = build(tmp_path)
+    path = shard_path(bank)
+    whole = path.read_bytes()
+    path.unlink()
+    assert_same(build(tmp_path, 8))
+    assert path.read_bytes() == whole
+    assert Bank.open(bank.folder).manifest == bank.manifest
+
+
+def test_a_shard_of_another_length_than_the_manifest_has_is_named(tmp_path):
+    bank = build(tmp_path, 8)
+    bank.manifest["shards"][0]["stop"] = 9
+    (bank.folder / MANIFEST).write_text(json.dumps(bank.manifest))
+    refused(Bank.open(bank.folder).load, bank.folder / MANIFEST, "damaged")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+@pytest.mark.parametrize("name", [MANIFEST, "00000000-00000008.npz"])
+def test_what_is_no_regular_file_is_not_opened(tmp_path, name, make):
+    bank = build(tmp_path, 8)
+    (bank.folder / name).unlink()
+    make(bank.folder / name)
+    refused(lambda: Bank.open(bank.folder).load(), bank.folder / name, "is not a regular file")
 
 
 def test_a_foreign_shard_is_named(tmp_path):
@@ -205,6 +233,8 @@ DAMAGED = {
     "null": b"null",
     "a number": b"3",
     "without keys": b"{}",
+    "nested": b'{"hash": ' + b"[" * 100_000,
+    "nested and whole": b'{"hash": ' + b"[" * 500 + b"]" * 500 + b"}",
 }
 
 
@@ -222,7 +252,16 @@ def test_a_damaged_manifest_is_named(tmp_path, content, action):
 
 
 @pytest.mark.parametrize(
-    "change", [{"hash": "0" * 16}, {"shards": "many"}, {"shards": [{}]}, {"shards": [3]}]
+    "change",
+    [
+        {"hash": "0" * 16},
+        {"shards": "many"},
+        {"shards": [{}]},
+        {"shards": [3]},
+        {"shards": [{"file": "../a.npz", "start": 0, "stop": 8, "sha256": ""}]},
+        {"shards": [{"file": "a.npz", "start": 4, "stop": 8, "sha256": ""}]},
+        {"nonfinite": [3]},
+    ],
 )
 @pytest.mark.parametrize("action", ["open", "build"])
 def test_a_manifest_with_wrong_entries_is_named(tmp_path, change, action):
@@ -351,5 +390,5 @@ def test_the_size_does_not_change_the_name(tmp_path):
 
 def test_entries_without_a_number_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(bank_module, "MAX_NONFINITE", 0.0)
-    with pytest.raises(BankError, match=r"without a number: power at \S+ Hz and \d+ more"):
+    with pytest.raises(UserError, match=r"without a number: power at \S+ Hz and \d+ more"):
         build(tmp_path, 40, simulator=wild(1.0))

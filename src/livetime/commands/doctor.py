@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from livetime.config import check
 from livetime.errors import UserError
@@ -47,6 +48,9 @@ def _refuse_output(target: Path, overwrite: bool, files: tuple[str, ...]) -> Non
     key = "output"
     if target.is_dir():
         raise UserError(key, f"is {target}, which is a folder", "name a JSON file in it")
+    if target.exists() and not target.is_file():
+        problem = f"is {target}, which is not a regular file"
+        raise UserError(key, problem, "choose another file")
     if target.exists() and not overwrite:
         raise UserError(key, f"is {target}, which exists", "choose another file")
     for parent in target.parents:
@@ -78,8 +82,18 @@ def doctor(settings: DoctorSettings) -> int:
                 print(f"error: {finding.text}", file=sys.stderr, flush=True)
     if settings.output is not None:
         target = Path(settings.output)
-        target.parent.mkdir(parents=True, exist_ok=True)
         record = {"files": [diagnosis.plain() for diagnosis in diagnoses], **provenance()}
-        write_json(target, record)
+        _write_record(target, record, settings)
         print(target)
     return max(diagnosis.code for diagnosis in diagnoses)
+
+
+def _write_record(target: Path, record: dict[str, Any], settings: DoctorSettings) -> None:
+    """Write the JSON file, if it may still be made or replaced."""
+    _refuse_output(target, settings.overwrite, settings.files)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_json(target, record, claim=not settings.overwrite)
+    except FileExistsError:
+        problem = f"is {target}, which another program made meanwhile"
+        raise UserError("output", problem, "choose another file") from None

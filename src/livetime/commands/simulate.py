@@ -75,24 +75,19 @@ def build_bank(simulator: "Simulator", simulations: int, seed: int, root: Path) 
     Raises:
         UserError: for a bank that is damaged or does not fit on the disk.
     """
-    from livetime.simulate.bank import Bank, BankError
+    from livetime.simulate.bank import Bank
 
     banks = root / "banks"
-    try:
-        found = min(simulations, Bank.found(banks, simulator, seed))
-        if found:
-            say(f"{found} of {simulations} simulations exist already")
-        complete = found == simulations
-        bar = (
-            nullcontext()
-            if complete
-            else progress("simulate", simulations, "simulations", done=found)
-        )
-        with bar as shown:
-            advance = shown.advance if shown else None
-            bank = Bank.build(banks, simulator, simulations, seed, advance)
-    except BankError as error:
-        raise UserError(str(error)) from None
+    found = min(simulations, Bank.found(banks, simulator, seed))
+    if found:
+        say(f"{found} of {simulations} simulations exist already")
+    complete = found == simulations
+    bar = (
+        nullcontext() if complete else progress("simulate", simulations, "simulations", done=found)
+    )
+    with bar as shown:
+        advance = shown.advance if shown else None
+        bank = Bank.build(banks, simulator, simulations, seed, advance)
 
     lost = sum(row["index"] < simulations for row in bank.manifest["nonfinite"])
     if lost:

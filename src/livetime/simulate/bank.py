@@ -1,8 +1,8 @@
 """Simulations on disk: shards and a manifest, in a folder named by what shaped them."""
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from livetime.errors import UserError
+from livetime.outputs import read_json, refuse_irregular, write_whole
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
@@ -25,8 +27,8 @@ MAX_NONFINITE = 0.01
 """Share of simulations that may be not finite."""
 
 
-class BankError(ValueError):
-    """A bank that cannot be used, in one sentence that names the file and says what to do."""
+REPEAT = "delete this file and simulate again"
+"""Remedy for a shard, which is made anew alone: a simulation depends on seed and index."""
 
 
 def bank_hash(simulator: Simulator, seed: int) -> str:
@@ -68,7 +70,8 @@ class Bank:
         """Open the simulator's bank under root, and simulate what is missing up to n.
 
         Each shard is written aside and renamed, then the manifest: a killed build goes on where it
-        was. A lock lets one process build at a time; others wait and find the bank ready.
+        was. A shard that was deleted is made anew. A lock lets one process build at a time; others
+        wait and find the bank ready.
 
         Arguments:
             root: folder of banks.
@@ -77,25 +80,27 @@ class Bank:
             seed: see `Simulator`.
             progress: called with the number of new simulations done since the last call.
 
-        Raises: BankError if the manifest is damaged, or more than 1% of the simulations are not
+        Raises: UserError if the manifest is damaged, or more than 1% of the simulations are not
             finite.
         """
         name = bank_hash(simulator, seed)
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
+            manifest = {
+                "hash": name,
+                "seed": seed,
+                "identity": simulator.identity(),
+                "shards": [],
+                "nonfinite": [],
+            }
             if (folder / MANIFEST).exists():
-                manifest = _read_manifest(folder)
-            else:
-                manifest = {
-                    "hash": name,
-                    "seed": seed,
-                    "identity": simulator.identity(),
-                    "shards": [],
-                    "nonfinite": [],
-                }
+                kept = _read_manifest(folder)
+                manifest["shards"] = kept["shards"]
+                manifest["nonfinite"] = kept["nonfinite"]
             bank = cls(folder, manifest)
             bank._check_nonfinite()
+            bank._restore(simulator)
             bank._grow(simulator, n, progress)
         return bank
 
@@ -110,21 +115,36 @@ class Bank:
                 self._add(simulator, start, theta, x)
                 start = stop
 
+    def _restore(self, simulator: Simulator) -> None:
+        """Simulate the shards anew that the manifest names and that are not there."""
+        shards = self.manifest["shards"]
+        for i, shard in enumerate(shards):
+            if (self.folder / shard["file"]).exists():
+                continue
+            theta, x = simulator.simulate(shard["start"], shard["stop"], self.manifest["seed"])
+            shards[i] = self._write_shard(shard["start"], theta, x)
+            self._write_manifest()
+
     def _add(self, simulator: Simulator, start: int, theta: Floats, x: NDArray[np.float32]) -> None:
         """Write one shard and then the manifest that names it."""
+        shard = self._write_shard(start, theta, x)
+        self.manifest["nonfinite"] += _describe_nonfinite(simulator, start, theta, x)
+        self.manifest["shards"].append(shard)
+        self._write_manifest()
+        self._check_nonfinite()
+
+    def _write_shard(self, start: int, theta: Floats, x: NDArray[np.float32]) -> dict[str, Any]:
+        """Write the file of a shard, and give what the manifest keeps of it."""
         stop = start + len(x)
         path = self.folder / f"{start:08d}-{stop:08d}.npz"
         aside = self.folder / f".{path.name}"
         np.savez(aside, theta=theta, x=x)
         aside.rename(path)
-
-        self.manifest["nonfinite"] += _describe_nonfinite(simulator, start, theta, x)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.manifest["shards"].append(
-            {"file": path.name, "start": start, "stop": stop, "sha256": digest}
-        )
-        _write_whole(self.folder / MANIFEST, json.dumps(self.manifest, indent=1).encode())
-        self._check_nonfinite()
+        return {"file": path.name, "start": start, "stop": stop, "sha256": digest}
+
+    def _write_manifest(self) -> None:
+        write_whole(self.folder / MANIFEST, json.dumps(self.manifest, indent=1).encode())
 
     def _check_nonfinite(self) -> None:
         """Refuse more than 1%, in the build that finds them and in every later one."""
@@ -138,9 +158,10 @@ class Bank:
             last += f"; without a number: {entries[0]}"
         if len(entries) > 1:
             last += f" and {len(entries) - 1} more"
-        raise BankError(
-            f"{len(bad)} of {len(self)} simulations in {self.folder} are not finite, more than 1% "
-            f"(the last: {last}); change the prior or the source; the manifest lists them all"
+        raise UserError(
+            f"{len(bad)} of {len(self)} simulations in {self.folder}",
+            f"are not finite, more than 1% (the last: {last})",
+            "change the prior or the source; the manifest lists them all",
         )
 
     @classmethod
@@ -153,12 +174,11 @@ class Bank:
     def open(cls, folder: Path) -> "Bank":
         """Open what is on disk.
 
-        Raises: BankError if the folder is not a bank.
+        Raises: UserError if the folder is not a bank.
         """
         if not (folder / MANIFEST).exists():
-            raise BankError(
-                f"{folder} is not a bank of simulations, since it has no {MANIFEST}; simulate one"
-            )
+            problem = f"is not a bank of simulations, since it has no {MANIFEST}"
+            raise UserError(str(folder), problem, "simulate one")
         return cls(folder, _read_manifest(folder))
 
     def __len__(self) -> int:
@@ -174,14 +194,13 @@ class Bank:
 
         Returns: theta (n, D + C) in sampling coordinates, and x (n, layout.size).
 
-        Raises: BankError that names a shard which is missing, damaged or from another bank; or if
+        Raises: UserError that names a shard which is missing, damaged or from another bank; or if
             fewer than n are there.
         """
         n = len(self) if n is None else n
         if n > len(self):
-            raise BankError(
-                f"{self.folder} has {len(self)} simulations, but {n} are wanted; simulate more"
-            )
+            problem = f"has {len(self)} simulations, but {n} are wanted"
+            raise UserError(str(self.folder), problem, "simulate more")
         parts = [self._shard(shard) for shard in self.manifest["shards"] if shard["start"] < n]
         theta = np.concatenate([part[0] for part in parts])[:n]
         x = np.concatenate([part[1] for part in parts])[:n]
@@ -190,16 +209,17 @@ class Bank:
 
     def _shard(self, shard: dict[str, Any]) -> tuple[Floats, NDArray[np.float32]]:
         path = self.folder / shard["file"]
-        remedy = f"delete the folder {self.folder} and simulate again"
-        if not path.exists():
-            raise BankError(f"{path} is missing, though the bank's manifest names it; {remedy}")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != shard["sha256"]:
-            raise BankError(
-                f"{path} is damaged or belongs to another bank: its checksum is not the "
-                f"manifest's; {remedy}"
-            )
-        with np.load(path) as file:
-            return file["theta"], file["x"]
+        refuse_irregular(path, REPEAT)
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != shard["sha256"]:
+            problem = "is damaged or of another bank: its checksum is not that of the manifest"
+            raise UserError(str(path), problem, REPEAT)
+        with np.load(io.BytesIO(data)) as file:
+            theta, x = file["theta"], file["x"]
+        if not len(theta) == len(x) == shard["stop"] - shard["start"]:
+            problem = f"is damaged: it has another number of simulations than {path.name}"
+            raise UserError(str(self.folder / MANIFEST), problem, _simulate_again(self.folder))
+        return theta, x
 
 
 def _describe_nonfinite(
@@ -216,24 +236,33 @@ def _describe_nonfinite(
     return rows
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file aside and rename it, so that it is there as a whole or not at all."""
-    aside = path.with_suffix(path.suffix + ".part")
-    aside.write_bytes(data)
-    os.replace(aside, path)
-
-
 def _read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a manifest; UserError if it is damaged, or of another bank."""
+    path = folder / MANIFEST
+    remedy = _simulate_again(folder)
+    manifest = read_json(path, remedy)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        if manifest["hash"] != folder.name or not isinstance(manifest["shards"], list):
-            raise KeyError
-        for shard in manifest["shards"]:
-            _ = [shard[key] for key in ("file", "start", "stop", "sha256")]
-        _ = manifest["nonfinite"]
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
-        raise BankError(
-            f"{folder / MANIFEST} is damaged or of another bank; delete the folder {folder} and "
-            "simulate again"
-        ) from None
-    return dict(manifest)
+        whole = manifest["hash"] == folder.name and _are_shards(manifest["shards"])
+        whole &= all(isinstance(row["index"], int) for row in manifest["nonfinite"])
+    except (KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise UserError(str(path), "is damaged or of another bank", remedy)
+    return manifest
+
+
+def _simulate_again(folder: Path) -> str:
+    return f"delete the folder {folder} and simulate again"
+
+
+def _are_shards(shards: list[dict[str, Any]]) -> bool:
+    """Check that shards follow each other from 0, in files of the bank's own folder."""
+    stop = 0
+    for shard in shards:
+        start, stop_before = int(shard["start"]), stop
+        stop = int(shard["stop"])
+        if start != stop_before or stop <= start:
+            return False
+        if Path(shard["file"]).name != shard["file"] or not isinstance(shard["sha256"], str):
+            return False
+    return True
