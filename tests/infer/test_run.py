@@ -81,7 +81,7 @@ def read_everything(folder):
         (CONFIG, "{}", "simulator is missing"),
         (INFLATION, '{"inflation": 7.0}', "has an inflation of 7"),
         (INFLATION, "[]", "is damaged"),
-        (RANGE, "{}", "is missing or damaged"),
+        (RANGE, "{}", "is damaged"),
         (RANGE, '{"low": [1.0], "high": [2.0]}', "does not fit"),
         (METRICS, "{}", "is damaged"),
     ],

@@ -9,11 +9,12 @@ from scipy.special import ndtr, ndtri
 from sklearn.linear_model import LogisticRegression
 
 from livetime.errors import UserError
+from livetime.learn.checkpoints import load
 from livetime.learn.data import BankDataModule, split
 from livetime.learn.estimators import Classifier, MixtureDensity
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
-from livetime.learn.training import Member, fit, load
+from livetime.learn.training import Member, fit
 from livetime.settings import Trainer, Training
 
 PERCEPTRON = {"_target_": "livetime.learn.nets.Perceptron"}

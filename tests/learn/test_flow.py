@@ -8,9 +8,10 @@ from banks import bank_of
 from livetime.check.calibration import calibrate
 from livetime.errors import UserError
 from livetime.infer.posterior import FlowPosterior
+from livetime.learn.checkpoints import DONE, load
 from livetime.learn.flows import Flow
 from livetime.learn.nets import Shapes
-from livetime.learn.training import DONE, Member, fit, fit_ensemble, load
+from livetime.learn.training import Member, fit, fit_ensemble
 from livetime.settings import Trainer, Training
 from livetime.simulate.prior import Prior, Range
 

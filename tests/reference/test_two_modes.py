@@ -14,7 +14,8 @@ from scipy.optimize import brentq
 
 from livetime.infer.build import shapes
 from livetime.infer.posterior import FlowPosterior
-from livetime.learn.training import Member, fit, load
+from livetime.learn.checkpoints import load
+from livetime.learn.training import Member, fit
 from livetime.reference.spectral import DavisModel
 from livetime.settings import Trainer, Training
 from livetime.simulate.counts_spectrum import EnergySpectrum

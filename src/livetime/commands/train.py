@@ -1,8 +1,8 @@
 """`livetime train`: simulate, train every member of an ensemble, and check the run."""
 
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from livetime.commands.simulate import build_bank, check_bank_size
 from livetime.commands.trainable import refuse_untrainable
 from livetime.config import check
 from livetime.errors import UserError
-from livetime.outputs import outputs_folder, provenance, stamp, write_json
+from livetime.outputs import outputs_folder, provenance, read_json, stamp, write_json
 from livetime.progress import progress, say
 from livetime.settings import Trainer, Training
 
@@ -94,24 +94,41 @@ def train(
     started = time.time()
     root = outputs_folder(settings.outputs)
     bank = build_bank(simulator, settings.simulations, settings.seed, root)
+    seen = _training_range(simulator, bank, settings.simulations)
     simulated = time.time()
 
     folder = folder or root / settings.name / stamp()
-    _begin(folder, settings, overrides, bank)
-    _write_training_range(folder, simulator, bank, settings.simulations)
-    results = _fit(folder, _members(folder, settings, simulator, bank))
-    trained = time.time()
+    with _alone(folder):
+        known = _begin(folder, settings, overrides, bank, seen)
+        results = _fit(folder, _members(folder, settings, simulator, bank))
+        trained = time.time()
 
-    run = _open_trained(folder, bank, training)
-    held_out = HeldOut.simulate(run, training.test, settings.seed + TEST_SEED, settings.threads)
-    assessment = assess(run, held_out, lambda: bank.load(settings.simulations))
-    seconds = {
-        "simulated": simulated - started,
-        "trained": trained - simulated,
-        "diagnosed": time.time() - trained,
-    }
-    _write(folder, settings, assessment, results, seconds)
+        run = _open_trained(folder, bank, training)
+        held_out = HeldOut.simulate(run, training.test, settings.seed + TEST_SEED, settings.threads)
+        assessment = assess(run, held_out, lambda: bank.load(settings.simulations))
+        seconds = {
+            "simulated": simulated - started,
+            "trained": trained - simulated,
+            "diagnosed": time.time() - trained,
+        }
+        _write(folder, settings, _hparams(settings, known), assessment, results, seconds)
     return folder, assessment.loss
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Make a run folder, and keep other processes from training in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        problem = "is being trained by another process"
+        raise UserError(str(folder), problem, "wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) -> TrainSettings:
@@ -136,17 +153,27 @@ def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) ->
         raise UserError("resume", f"is {folder}, which is finished", "start a new training")
 
     known = [f.name for f in fields(TrainSettings) if f.name in run.config]
-    kept = TrainSettings(**{name: run.config[name] for name in known})
+    try:
+        kept = TrainSettings(**{name: run.config[name] for name in known})
+    except (TypeError, ValueError) as error:
+        raise UserError(str(folder / CONFIG), f"is damaged: {error}", "train again") from None
     return replace(kept, trainer=settings.trainer, threads=settings.threads)
 
 
-def _begin(folder: Path, settings: TrainSettings, overrides: Sequence[str], bank: "Bank") -> None:
-    """Make the run folder, with its configuration and where it came from."""
-    from livetime.infer.run import CONFIG, RUN
+def _begin(
+    folder: Path,
+    settings: TrainSettings,
+    overrides: Sequence[str],
+    bank: "Bank",
+    seen: dict[str, Any],
+) -> list[str]:
+    """Write what a run folder lacks: its origin, what training sees, and last its configuration.
 
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / CONFIG).exists():
-        write_json(folder / CONFIG, settings.plain)
+    Returns: the overrides with which the run began.
+    """
+    from livetime.infer.run import CONFIG, RANGE, RUN
+
+    if not (folder / RUN).exists():
         record = {
             "name": settings.name,
             "overrides": list(overrides),
@@ -155,26 +182,30 @@ def _begin(folder: Path, settings: TrainSettings, overrides: Sequence[str], bank
             "bank": bank.folder.name,
         }
         write_json(folder / RUN, record)
+    record = read_json(folder / RUN, "delete it and resume the training")
+    known = [str(word) for word in record.get("overrides", [])]
+    write_json(folder / RANGE, seen)
+
+    # The configuration is the sign of a run folder: what can be resumed has it.
+    if not (folder / CONFIG).exists():
+        write_json(folder / CONFIG, settings.plain)
     say(f"run folder: {folder}")
+    return known
 
 
-def _write_training_range(
-    folder: Path, simulator: "Simulator", bank: "Bank", simulations: int
-) -> None:
-    """Write the lowest and highest value of each entry of the summaries."""
-    from livetime.infer.run import RANGE
+def _training_range(simulator: "Simulator", bank: "Bank", simulations: int) -> dict[str, Any]:
+    """Find the lowest and highest value of each entry of the summaries.
 
-    if (folder / RANGE).exists():
-        return
+    Every shard is read before a run folder is made, so that a damaged one leaves none.
+    """
     x = bank.load(simulations)[1]
     names = simulator.layout.names()
     low = x.min(axis=0)
     high = x.max(axis=0)
-    write_json(folder / RANGE, {"names": names, "low": low.tolist(), "high": high.tolist()})
-
     constant = [name for name, same in zip(names, low == high, strict=True) if same]
     if constant:
         say(f"the same in all simulations, and of no use to the network: {', '.join(constant)}")
+    return {"names": names, "low": low.tolist(), "high": high.tolist()}
 
 
 def _members(
@@ -207,30 +238,22 @@ def _members(
 
 
 def _fit(folder: Path, members: list["Member"]) -> list[dict[str, float]]:
-    """Train all members, while no other process trains the same run.
+    """Train all members.
 
     Returns: validation loss, epochs and number of weights of each member.
     """
     from livetime.learn.training import fit_ensemble
 
-    lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
         with progress("train", members[0].training.epochs * len(members), "epochs") as bar:
 
             def advance(member: int, epochs: int, loss: float) -> None:
                 bar.advance(epochs, f"member {member}, validation loss {loss:.3f}")
 
             return fit_ensemble(members, advance)
-    except Timeout:
-        raise UserError(
-            str(folder), "is being trained by another process", "wait for it, or stop it"
-        ) from None
     except KeyboardInterrupt:
         say(f"stopped; it can be resumed from its run folder, {folder}")
         raise
-    finally:
-        lock.release()
 
 
 def _open_trained(folder: Path, bank: "Bank", training: Training) -> "Run":
@@ -269,20 +292,20 @@ def _measure_inflation(run: "Run", bank: "Bank", training: Training) -> None:
 def _write(
     folder: Path,
     settings: TrainSettings,
+    hparams: dict[str, Any],
     assessment: "Assessment",
     results: list[dict[str, float]],
     seconds: dict[str, float],
 ) -> None:
     """Write numbers, figures, the page and the logs of TensorBoard, and print the verdict."""
-    from livetime.infer.run import METRICS, RUN
+    from livetime.infer.run import METRICS
     from livetime.report import assessment as report
 
     losses = [member["val_loss"] for member in results]
     loss = float(np.mean(losses))
     scatter = float(np.std(losses))
     report.save(assessment, folder, f"livetime: {settings.name}, {folder.name}")
-    overrides = json.loads((folder / RUN).read_text())["overrides"]
-    report.write_tensorboard(assessment, folder, _hparams(settings, overrides), loss)
+    report.write_tensorboard(assessment, folder, hparams, loss)
 
     numbers = {
         **assessment.numbers(),

@@ -14,6 +14,7 @@ from livetime.files.observation import Observation
 from livetime.infer.predictive import physical_values, spectrum_table
 from livetime.infer.question import AnswerSettings, Verdict, judgement
 from livetime.infer.run import DAMAGED, TRAIN_AGAIN, Run
+from livetime.outputs import read_json
 from livetime.reference.base import ReferenceClassifier
 from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.simulator import Simulator
@@ -145,8 +146,8 @@ def _stored_classifiers(run: Run) -> dict[str, ReferenceClassifier]:
         path = run.folder / f"{name}.json"
         if not classifier.stored or not path.exists():
             continue
+        plain = read_json(path, TRAIN_AGAIN)
         try:
-            plain = json.loads(path.read_text())
             found[name] = classifier.from_plain(run.simulator, plain)
         except (*DAMAGED, AttributeError):
             raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None

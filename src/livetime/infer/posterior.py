@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from livetime.errors import UserError
 from livetime.learn.module import LitEstimator
 from livetime.simulate.prior import Prior, Samples
 
@@ -111,7 +112,9 @@ class FlowPosterior(Posterior):
 
         low = torch.from_numpy(self.prior.low)
         high = torch.from_numpy(self.prior.high)
-        draws = torch.cat(parts).clamp(low, high).numpy()
+        found = torch.cat(parts)
+        refuse_no_number(found)
+        draws = found.clamp(low, high).numpy()
         # Members stand in blocks; any part of the draws must be a draw of the mixture.
         return np.asarray(draws[np.random.default_rng(seed).permutation(n)])
 
@@ -128,3 +131,17 @@ class FlowPosterior(Posterior):
         x = member.standardise(self.x)
         logs: torch.Tensor = member.estimator.log_prob(theta, x, self.inflation)
         return logs
+
+
+def refuse_no_number(found: torch.Tensor) -> None:
+    """Refuse what a network with damaged weights, or far from its training, answers.
+
+    Arguments:
+        found: draws or probabilities.
+
+    Raises:
+        UserError: for a value that is no number.
+    """
+    if torch.isnan(found).any():
+        problem = "answers with values that are not numbers"
+        raise UserError("the network", problem, "train again, with a lower training.lr")

@@ -1,7 +1,5 @@
 """A finished run: its config, its networks, and what training saw and found."""
 
-import csv
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +12,14 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.infer.build import build_simulator, shapes
-from livetime.infer.posterior import FlowPosterior, Posterior
+from livetime.infer.posterior import FlowPosterior, Posterior, refuse_no_number
 from livetime.infer.predictive import TrainingRange
 from livetime.infer.question import Question, find_question
+from livetime.learn.checkpoints import load
+from livetime.learn.history import member_history
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
-from livetime.learn.training import load
+from livetime.outputs import read_json
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
@@ -73,10 +73,7 @@ class Run:
         if not path.exists():
             problem = f"is not a run folder: it has no {CONFIG}"
             raise UserError(f"run {folder}", problem, "give the folder of a finished training")
-        try:
-            config = dict(json.loads(path.read_text()))
-        except (TypeError, ValueError):
-            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
+        config = read_json(path, TRAIN_AGAIN)
         _refuse_damaged(path, config)
         return cls(folder, config)
 
@@ -192,7 +189,9 @@ class Run:
         for rows in torch.split(_rows(x), _BATCH):
             each = [m.estimator.probabilities(m.standardise(rows)) for m in self.members]
             parts.append(torch.stack(each).mean(0))
-        return np.asarray(torch.cat(parts).double().numpy())
+        found = torch.cat(parts).double()
+        refuse_no_number(found)
+        return np.asarray(found.numpy())
 
     def loss(self, theta: Floats, x: torch.Tensor) -> torch.Tensor:
         """Average the members' losses, each of a pair of target and summary.
@@ -214,14 +213,15 @@ class Run:
         Returns:
             for each member `epoch`, `train/loss` and `val/loss`, one number an epoch.
         """
-        return [_history(folder) for folder in sorted(self.folder.glob("member_*"))]
+        return [member_history(folder) for folder in sorted(self.folder.glob("member_*"))]
 
     @cached_property
     def inflation(self) -> float:
         """Read the factor by which posteriors are inflated; 1 for a run that has none."""
         path = self.folder / INFLATION
+        kept = read_json(path, TRAIN_AGAIN) if path.exists() else {"inflation": 1.0}
         try:
-            factor = float(json.loads(path.read_text())["inflation"]) if path.exists() else 1.0
+            factor = float(kept["inflation"])
         except DAMAGED:
             raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
         low, high = INFLATIONS[0], INFLATIONS[-1]
@@ -234,12 +234,12 @@ class Run:
     def training_range(self) -> TrainingRange:
         """Read the range of each entry of the summaries that training saw."""
         path = self.folder / RANGE
+        seen = read_json(path, TRAIN_AGAIN)
         try:
-            seen = json.loads(path.read_text())
             low = np.array(seen["low"], dtype=np.float64)
             high = np.array(seen["high"], dtype=np.float64)
         except DAMAGED:
-            raise UserError(str(path), "is missing or damaged", TRAIN_AGAIN) from None
+            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
         fits = low.shape == high.shape == (self.simulator.layout.size,)
         if not (fits and np.isfinite([low, high]).all() and (low <= high).all()):
             raise UserError(str(path), "does not fit the summary of the run", TRAIN_AGAIN)
@@ -256,14 +256,11 @@ class Run:
         if not path.exists():
             problem = f"is not finished: it has no {METRICS}"
             raise UserError(f"run {self.folder}", problem, "resume the training")
-        try:
-            metrics = dict(json.loads(path.read_text()))
-            if not (isinstance(metrics["good"], bool) and isinstance(metrics["verdict"], str)):
-                raise TypeError
-            return metrics
-        except DAMAGED:
-            remedy = "remove it and resume the training"
-            raise UserError(str(path), "is damaged", remedy) from None
+        remedy = "delete it and resume the training"
+        metrics = read_json(path, remedy)
+        if not (isinstance(metrics.get("good"), bool) and isinstance(metrics.get("verdict"), str)):
+            raise UserError(str(path), "is damaged", remedy)
+        return metrics
 
     def failed_test(self) -> list[str]:
         """Give the reason to distrust every answer of this run, if its test found one."""
@@ -311,21 +308,5 @@ def _refuse_damaged(path: Path, config: dict[str, Any]) -> None:
             raise UserError(str(path), problem, TRAIN_AGAIN)
     if not isinstance(config.get("name"), str):
         raise UserError(str(path), "is damaged: name is missing or is not a text", TRAIN_AGAIN)
-
-
-def _history(folder: Path) -> dict[str, list[float]]:
-    """Read the logs of one member; a later log replaces the epochs of an earlier one."""
-    losses = ("train/loss", "val/loss")
-    earlier = sorted(folder.glob("metrics_*.csv"), key=lambda log: int(log.stem[8:]))
-    rows: dict[int, dict[str, float]] = {}
-    for log in [*earlier, folder / "metrics.csv"]:
-        if not log.exists():
-            continue
-        with log.open(newline="") as file:
-            for row in csv.DictReader(file):
-                filled = {key: float(row[key]) for key in losses if row.get(key)}
-                rows.setdefault(int(row["epoch"]), {}).update(filled)
-
-    whole = {epoch: row for epoch, row in sorted(rows.items()) if len(row) == len(losses)}
-    columns = {key: [row[key] for row in whole.values()] for key in losses}
-    return {"epoch": [float(epoch) for epoch in whole], **columns}
+    if not isinstance(config.get("outputs"), str | None):
+        raise UserError(str(path), "is damaged: outputs is not a text", TRAIN_AGAIN)

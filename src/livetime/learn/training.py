@@ -1,5 +1,6 @@
 """Training of one member, or of an ensemble in one-thread processes of their own."""
 
+import hashlib
 import json
 import logging
 import multiprocessing
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
@@ -18,8 +20,18 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
+from livetime.learn.checkpoints import (
+    BEST,
+    CHECKPOINTS,
+    CHECKSUM,
+    DONE,
+    TrainingCheckpoints,
+    checksum,
+    finished,
+    last_checkpoint,
+)
 from livetime.learn.data import BankDataModule, split
-from livetime.learn.module import SCHEMA, LitEstimator
+from livetime.learn.module import LitEstimator
 from livetime.outputs import write_json
 from livetime.processes import available_cores, process_pool
 from livetime.settings import Trainer, Training
@@ -27,12 +39,6 @@ from livetime.simulate.bank import Bank
 
 Report = Callable[[int, float], object]
 """A callback that receives (epochs done since its last call, validation loss)."""
-
-DONE = "done.json"
-"""Result of a finished training, in the member's folder."""
-CHECKPOINTS = "checkpoints"
-BEST = "best.ckpt"
-LAST = "last.ckpt"
 
 
 @dataclass(frozen=True)
@@ -68,12 +74,52 @@ class Member:
     fold: int = 0
     overfit: bool = False
 
+    @property
+    def name(self) -> str:
+        """Name the training by all that shapes its result, the machine left out."""
+        shaping = {
+            "estimator": self.estimator,
+            "training": asdict(self.training),
+            "shapes": self.shapes,
+            "bank": self.bank.name,
+            "simulations": self.simulations,
+            "seed": self.seed,
+            "fold": self.fold,
+            "overfit": self.overfit,
+        }
+        text = json.dumps(shaping, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-class _Reporter(Callback):
-    """Report each epoch of a training with its validation loss."""
 
-    def __init__(self, report: Report) -> None:
+class _Course(Callback):
+    """Let a resumed training take the course of an uninterrupted one, and report each epoch.
+
+    Arguments:
+        seed: of what layers draw at random, as dropout does.
+        stopping: the callback that stops early, which Lightning's resume does not ask.
+        report: receives (epochs done since its last call, validation loss).
+    """
+
+    def __init__(self, seed: int, stopping: EarlyStopping, report: Report) -> None:
+        self.seed = seed
+        self.stopping = stopping
         self.report = report
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        if self.stopping.wait_count >= self.stopping.patience:
+            trainer.should_stop = True
+
+    def on_train_batch_start(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        words = np.random.SeedSequence([self.seed, trainer.global_step]).generate_state(1)
+        torch.manual_seed(int(words[0]))
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -122,11 +168,9 @@ def fit(member: Member, report: Report) -> dict[str, float]:
 
     Raises: UserError if the device is not there, or the loss is not finite.
     """
-    done = member.folder / DONE
     epochs = member.training.epochs
-    if done.exists():
-        text = done.read_text()
-        result = dict(json.loads(text))
+    result = finished(member.folder)
+    if result:
         report(epochs, result["val_loss"])
         return result
 
@@ -142,10 +186,13 @@ def fit(member: Member, report: Report) -> dict[str, float]:
             "has a loss that is not finite",
             "lower training.lr, take trainer.precision=32-true, or look at the simulations",
         )
-    report(epochs - trainer.current_epoch, float(score))
+    # Lightning's own `current_epoch` is late by one after a resume.
+    counts: Any = trainer.fit_loop.epoch_progress.current
+    trained = counts.processed
+    report(epochs - trained, float(score))
     weights = sum(p.numel() for p in module.parameters())
-    result = {"val_loss": float(score), "epochs": trainer.current_epoch, "weights": weights}
-    write_json(done, result)
+    result = {"val_loss": float(score), "epochs": trained, "weights": weights}
+    write_json(member.folder / DONE, {**result, CHECKSUM: checksum(member.folder)})
     return result
 
 
@@ -194,56 +241,26 @@ def _train(
     latest = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
     stopping = EarlyStopping("val/loss", patience=member.training.patience, check_finite=True)
     tensorboard = TensorBoardLogger(member.folder, "", "", default_hp_metric=False)
-    with warnings.catch_warnings():
+    log = CSVLogger(member.folder, "", "", flush_logs_every_n_steps=1)
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
         trainer = on_machine(
             member.trainer,
             max_epochs=member.training.epochs,
             gradient_clip_val=member.training.clip,
-            logger=[tensorboard, CSVLogger(member.folder, "", "")],
-            callbacks=[best, latest, stopping, _Reporter(report)],
+            logger=[tensorboard, log],
+            callbacks=[best, latest, stopping, _Course(member.seed, stopping, report)],
+            plugins=[TrainingCheckpoints(member.name)],
             num_sanity_val_steps=0,
             log_every_n_steps=10**9,
         )
-        last = checkpoints / LAST
-        resume = last if last.exists() else None
-        trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+        last = last_checkpoint(member.folder)
+        try:
+            trainer.fit(module, data, ckpt_path=last, weights_only=True)
+        except SystemExit:  # Lightning's answer to an interrupt
+            raise KeyboardInterrupt from None
     return trainer, best
-
-
-def load(member: Path) -> LitEstimator:
-    """Load the best weights of a member's folder, on the CPU, for evaluation.
-
-    Raises: UserError for a checkpoint that is missing, damaged or of another schema.
-    """
-    path = member / CHECKPOINTS / BEST
-    if not path.exists():
-        remedy = f"continue the training with `resume={member.parent}`"
-        raise UserError(str(path), "is missing: the training did not finish", remedy)
-    module = _read(path)
-    if not all(torch.isfinite(values).all() for values in module.state_dict().values()):
-        raise UserError(str(path), "has weights that are not finite", "train again")
-    return module.eval()
-
-
-def _read(path: Path) -> LitEstimator:
-    """Read a checkpoint; see `load`."""
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        schema = checkpoint["hyper_parameters"]["schema"]
-    except Exception:
-        problem = "is not a checkpoint of livetime, or is damaged"
-        raise UserError(str(path), problem, "train again") from None
-    if schema != SCHEMA:
-        problem = f"has schema {schema}, but this version of livetime reads schema {SCHEMA}"
-        raise UserError(str(path), problem, "train again")
-    try:
-        module = LitEstimator(**checkpoint["hyper_parameters"])
-        module.load_state_dict(checkpoint["state_dict"])
-    except (KeyError, TypeError, RuntimeError):
-        raise UserError(str(path), "lacks weights of its estimator", "train again") from None
-    return module
 
 
 _reports: Any = None
