@@ -39,7 +39,7 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Observe the demo, and return the event file of each module."""
     folder = tmp_path_factory.mktemp("observed") / "files"
-    truth = ("truth.qpo_rms=0.2", "truth.rate=300", "truth.segments=3")
+    truth = ("truth.qpo_rms=0.2", "truth.rate=300", "truth.segments=3", "outside_prior=true")
     last_line("observe", "experiment=demo", *truth, f"output={folder}")
     return tuple(sorted(str(path) for path in folder.glob("*.evt")))
 

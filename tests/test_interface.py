@@ -187,8 +187,8 @@ def test_a_classifier_gives_probabilities(classifier_run, demo_files):
 
 
 def test_simulated_events_are_those_of_the_seed_and_the_truth():
-    events = livetime.simulate("deadtime_npe", qpo_rms=0.2, rate=800, segments=2, seed=3)
-    again = livetime.simulate("deadtime_npe", qpo_rms=0.2, rate=800, segments=2, seed=3)
+    events = livetime.simulate("deadtime_npe", qpo_rms=0.2, rate=800, segments=8, seed=3)
+    again = livetime.simulate("deadtime_npe", qpo_rms=0.2, rate=800, segments=8, seed=3)
     assert len(events.times) == 2
     for times, same in zip(events.times, again.times, strict=True):
         np.testing.assert_array_equal(times, same)
@@ -198,6 +198,19 @@ def test_simulated_events_are_those_of_the_seed_and_the_truth():
         livetime.simulate("deadtime_npe", rat=800)
     with pytest.raises(UserError, match="did you mean deadtime_npe"):
         livetime.simulate("deadtime_np")
+
+
+def test_simulated_truths_pass_the_checks_of_the_prior():
+    with pytest.raises(UserError, match=r"qpo_rms is 0\.6, but the prior goes from 0\.03 to 0\.5"):
+        livetime.simulate("demo", qpo_rms=0.6)
+    with pytest.raises(UserError, match="noise_frequency is 200 Hz, but steps"):
+        livetime.simulate("demo", outside_prior=True, noise_frequency=200)
+    with pytest.raises(UserError, match="of the component powerlaw"):
+        livetime.simulate("powerlaw_npe", outside_prior=True, powerlaw_norm=1e3)
+    with pytest.raises(UserError, match="photons in"):
+        livetime.simulate("pileup_npe", outside_prior=True, powerlaw_norm=1e-15)
+    events = livetime.simulate("demo", outside_prior=True, qpo_rms=0.6, rate=50, segments=2)
+    assert events.gti[-1, 1] == 32
 
 
 def test_network_and_references_are_compared(network):
@@ -219,7 +232,7 @@ def test_it_works_in_a_folder_that_is_not_the_checkout(demo_run, demo_files, tmp
         f"answer = livetime.load({str(demo_run)!r}).infer(livetime.read(*{demo_files!r}),"
         " draws=100, references=[])\n"
         "print(answer.save('mine'))\n"
-        "print(len(livetime.simulate('demo', segments=2, seed=3).times))\n"
+        "print(len(livetime.simulate('demo', segments=8, seed=3).times))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True

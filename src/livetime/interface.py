@@ -70,24 +70,26 @@ def read(
     return open_files(paths, {**options, "band": band})
 
 
-def simulate(experiment: str, seed: int = 1, **truth: float) -> Any:
+def simulate(experiment: str, seed: int = 1, outside_prior: bool = False, **truth: float) -> Any:
     """Simulate the events of one observation with known parameters.
 
     Arguments:
         experiment: name of an experiment, such as `deadtime_npe`.
         seed: of all random numbers.
+        outside_prior: take values outside of the prior's ranges, which the network never saw.
         truth: physical values of parameters and covariates; others are drawn from the prior.
 
     Returns:
         events as the experiment's detector records them, with times in s.
 
     Raises:
-        UserError: for an experiment or a parameter that does not exist, or a value out of range.
+        UserError: for an experiment or a parameter that does not exist, or a value outside of the
+            prior, or one that cannot be simulated.
 
     Examples:
-        >>> events = simulate("deadtime_npe", qpo_rms=0.2, rate=800, segments=2, seed=3)
+        >>> events = simulate("deadtime_npe", qpo_rms=0.2, rate=800, segments=8, seed=3)
         >>> len(events.times), float(events.gti[-1, 1])
-        (2, 32.0)
+        (2, 128.0)
     """
     from livetime.compose import compose_experiment
     from livetime.infer.build import (
@@ -98,7 +100,7 @@ def simulate(experiment: str, seed: int = 1, **truth: float) -> Any:
     )
 
     simulator = build_simulator(compose_experiment(experiment))
-    check_truth(truth, simulator.prior)
+    check_truth(truth, simulator.prior, outside_prior)
     params = draw_truth(simulator, truth, seed)[0]
     return record_observation(simulator, params, seed)
 

@@ -151,6 +151,17 @@ OBSERVE = [
     (["truth.rate=inf"], ["truth.rate is inf"]),
     (["truth.rate=bright"], ["truth.rate", "bright"]),
     (["truth.segments=0"], ["truth.segments is 0"]),
+    (["truth.segments=8.5"], ["truth.segments is 8.5", "must be whole"]),
+    (["truth.qpo_rms=50"], ["truth.qpo_rms is 50", "from 0.03 to 0.5; stay inside"]),
+    (["truth.rate=1e300"], ["truth.rate is 1e+300", "to 2000 counts/s"]),
+    (["truth.qpo_frequency=1e6"], ["truth.qpo_frequency is 1000000", "0.5 to 20 Hz"]),
+    (["truth.noise_rms=0.02"], ["truth.noise_rms is 0.02", "0.03 to 0.5"]),
+    (["truth.rate=0", "outside_prior=true"], ["truth.rate is 0", "above 0"]),
+    (["truth.qpo_rms=50", "outside_prior=true"], ["rms of the log rate is 50", "lower qpo"]),
+    (["truth.rate=1e300", "outside_prior=true"], ["1e+300 counts/s gives", "1 to 1e+08"]),
+    (["truth.rate=1e-9", "outside_prior=true"], ["1e-09 counts/s gives", "events in"]),
+    (["truth.qpo_frequency=1e6", "outside_prior=true"], ["is 1e+06 Hz", "end at 128 Hz"]),
+    (["truth.segments=1e9", "outside_prior=true"], ["steps of a light curve", "fewer segments"]),
     (
         [
             "simulator=periodograms",
@@ -349,6 +360,7 @@ def test_outputs_land_in_the_checkout_whatever_the_working_folder(capsys, elsewh
 
 def test_observe_writes_one_file_a_module_and_the_truth(capsys, elsewhere):
     words = ["observe", *FAKE, "truth.rate=150", "truth.segments=2", "output=my (fake)=1"]
+    words += ["outside_prior=true"]
     code, out, err = call(capsys, *words)
     assert (code, err) == (0, "")
     folder = elsewhere / "my (fake)=1"

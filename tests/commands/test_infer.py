@@ -21,6 +21,7 @@ def test_observe_and_infer(trained, folder, capsys, tmp_path, experiment):
         f"experiment={experiment}",
         f"output={tmp_path}/a (1) = b",
         *(f"truth.{k}={v}" for k, v in truth.items()),
+        "outside_prior=true",
     )
     known = json.loads(Path(files, "truth.json").read_text())
     assert {k: known[k] for k in truth} == truth
@@ -77,6 +78,7 @@ def test_a_run_for_any_detector_takes_its_numbers_from_the_observation(trained, 
         {"dead_time": 1e-3, "detectors": 3, "background_share": 0.25, "kept_fraction": 0.8},
     )
     words = [f"truth.{k}={v}" for k, v in {**own, "rate": 600, "segments": 3}.items()]
+    words += ["outside_prior=true"]
     files = run(capsys, "observe", "experiment=deadtime_npe_any", f"output={tmp_path}/mine", *words)
     infer = [
         "infer",
@@ -142,7 +144,7 @@ def test_a_light_curve_of_frames_that_pile_up(trained, capsys, tmp_path):
         trained("pileup_timing_npe"),
         {"qpo_rms": 0.3, "rate": 300.0, "alpha": 0.3, "segments": 3.0},
     )
-    words = [f"truth.{k}={v}" for k, v in truth.items()]
+    words = [*(f"truth.{k}={v}" for k, v in truth.items()), "outside_prior=true"]
     files = run(
         capsys, "observe", "experiment=pileup_timing_npe", *words, f"output={tmp_path}/mine"
     )
@@ -198,6 +200,7 @@ def test_what_training_did_not_see_is_named(trained, capsys, tmp_path):
         f"output={tmp_path}/faint",
         "truth.rate=1.5",
         "truth.segments=4",
+        "outside_prior=true",
     )
     answer = run(
         capsys,
@@ -220,7 +223,13 @@ def test_the_exact_posterior_stands_beside_a_run_of_whittles_detector(trained, c
         capsys, "observe", "experiment=powerlaw_whittle", f"output={tmp_path}/none"
     )
     assert not list(tmp_path.iterdir())
-    words = ["experiment=powerlaw_mdn", "detector=ideal", "truth.segments=3", "truth.rate=300"]
+    words = [
+        "experiment=powerlaw_mdn",
+        "detector=ideal",
+        "truth.segments=3",
+        "outside_prior=true",
+        "truth.rate=300",
+    ]
     files = run(capsys, "observe", *words, f"output={tmp_path}/mine")
     answer = run(
         capsys,
@@ -298,6 +307,7 @@ def test_a_network_that_failed_its_test_is_not_trusted(trained, capsys, tmp_path
         "experiment=deadtime_npe_single",
         f"output={tmp_path}/mine",
         "truth.segments=3",
+        "outside_prior=true",
         "truth.rate=300",
     )
     for good in (True, False):

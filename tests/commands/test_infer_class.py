@@ -10,7 +10,7 @@ from command_line import refused, run
 
 def observed_qpo(capsys, folder):
     """Write the event files of a source that is a continuum or has a QPO, and return where."""
-    words = [f"output={folder}/mine", "truth.segments=3", "truth.rate=300"]
+    words = [f"output={folder}/mine", "truth.segments=3", "outside_prior=true", "truth.rate=300"]
     return run(capsys, "observe", "experiment=qpo_cnn", *words)
 
 
@@ -37,6 +37,7 @@ def test_a_state_is_found_from_an_event_file_with_energies(trained, capsys, tmp_
         "experiment=states_perceptron",
         f"output={tmp_path}/mine",
         "truth.segments=3",
+        "outside_prior=true",
         "truth.rate=50",
     )
     words = [
@@ -60,7 +61,12 @@ def test_a_state_is_found_from_an_event_file_with_energies(trained, capsys, tmp_
 def test_a_classifier_has_no_posterior(trained, capsys, tmp_path):
     run_folder = trained("qpo_cnn")
     files = run(
-        capsys, "observe", "experiment=qpo_cnn", f"output={tmp_path}/mine", "truth.segments=4"
+        capsys,
+        "observe",
+        "experiment=qpo_cnn",
+        f"output={tmp_path}/mine",
+        "truth.segments=4",
+        "outside_prior=true",
     )
     given = f"observation.path=[{files}/A.evt,{files}/B.evt]"
     words = ["infer", f"run={run_folder}", given, f"output={tmp_path}/answer"]

@@ -16,6 +16,7 @@ def test_a_bright_source_is_injected(trained, capsys, tmp_path):
         "detector.dead_time=1e-6",
         "truth.rate=6000",
         "truth.segments=4",
+        "outside_prior=true",
     ]
     files = run(capsys, *bright, "truth.qpo_rms=0.2", f"output={tmp_path}/bright")
     words = [
@@ -25,7 +26,7 @@ def test_a_bright_source_is_injected(trained, capsys, tmp_path):
         "draws=500",
         f"output={tmp_path}/answer",
     ]
-    assert "inject.rates has 5000 counts/s, but the run knows 100 to 2000" in refused(
+    assert "inject.rates is 5000.0, but the prior goes from 100 to 2000 counts/s" in refused(
         capsys, *words, "inject.rates=[5000]"
     )
     assert "inject.path is missing" in refused(capsys, *words[:2], *words[3:])
@@ -94,6 +95,7 @@ def test_a_source_is_injected_into_a_run_for_any_detector(trained, capsys, tmp_p
         "detector.dead_time=1e-6",
         "truth.rate=3000",
         "truth.segments=4",
+        "outside_prior=true",
     ]
     files = run(capsys, *bright, f"output={tmp_path}/bright")
     words = [
@@ -110,11 +112,14 @@ def test_a_source_is_injected_into_a_run_for_any_detector(trained, capsys, tmp_p
         "fixed.kept_fraction=0.5",
     ]
     assert "fixed.kept_fraction is missing" in refused(capsys, *words, *own[:-1])
-    assert "fixed has a wrong value: kept_fraction is 2" in refused(
+    assert "fixed.kept_fraction is 2.0, but the prior goes from 0.2 to 1" in refused(
         capsys, *words, *own[:-1], "fixed.kept_fraction=2"
     )
     assert "fixed.detectors is 1.5, but must be whole" in refused(
         capsys, *words, *own, "fixed.detectors=1.5"
+    )
+    assert "fixed.dead_time is 0.02, but the prior goes from 1e-06 to 0.005 s" in refused(
+        capsys, *words, *own, "fixed.dead_time=0.02"
     )
     told = json.loads(
         Path(

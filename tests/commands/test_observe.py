@@ -7,7 +7,13 @@ from command_line import refused, run
 
 
 def test_detectors_without_a_known_live_time_are_not_written(capsys, tmp_path):
-    words = ["observe", "experiment=deadtime_npe_single", "truth.rate=300", "truth.segments=3"]
+    words = [
+        "observe",
+        "experiment=deadtime_npe_single",
+        "truth.rate=300",
+        "truth.segments=3",
+        "outside_prior=true",
+    ]
     run(capsys, *words, "detector=rxte_pca", f"output={tmp_path}/pca")
     assert "detector.paralyzable" in refused(
         capsys, *words, "detector.paralyzable=true", f"output={tmp_path}/no"
@@ -18,7 +24,14 @@ def test_detectors_without_a_known_live_time_are_not_written(capsys, tmp_path):
 
 def test_nothing_but_an_answer_is_overwritten(trained, capsys, tmp_path):
     run_folder = trained("demo")
-    files = run(capsys, "observe", "experiment=demo", f"output={tmp_path}/mine", "truth.segments=4")
+    files = run(
+        capsys,
+        "observe",
+        "experiment=demo",
+        f"output={tmp_path}/mine",
+        "truth.segments=4",
+        "outside_prior=true",
+    )
     assert "run.json" not in refused(
         capsys, "evaluate", f"run={run_folder}", f"output={run_folder}", "overwrite=true"
     )
@@ -40,6 +53,7 @@ def test_nothing_but_an_answer_is_overwritten(trained, capsys, tmp_path):
         "experiment=demo",
         f"output={tmp_path}/mine",
         "truth.segments=3",
+        "outside_prior=true",
         "overwrite=true",
     )
     assert json.loads(Path(again, "truth.json").read_text())["segments"] == 3

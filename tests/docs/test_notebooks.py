@@ -50,7 +50,7 @@ def test_train_and_check_then_infer(folder):
     execute("train.ipynb", folder, train)
     run = next(Path(folder, "outputs", "mine").iterdir())
 
-    truth = {"rate": 250, "qpo_rms": 0.25, "segments": 3}
+    truth = {"rate": 250, "qpo_rms": 0.25, "segments": 8}
     infer = f"experiment = 'demo'\nrun = {str(run)!r}\ntruth = {truth!r}"
     answered = execute("infer.ipynb", folder, infer)
 

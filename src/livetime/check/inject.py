@@ -20,6 +20,7 @@ from livetime.check.agreement import (
 )
 from livetime.errors import UserError
 from livetime.files.bright_source import BrightSource
+from livetime.infer.build import check_values
 from livetime.infer.run import Run
 from livetime.progress import progress
 from livetime.reference.registry import build_references
@@ -27,7 +28,7 @@ from livetime.reference.whittle import Naive
 from livetime.simulate.dead_time_detector import IDEAL, DeadTime
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Range, Samples
-from livetime.simulate.simulator import WHOLE, stream
+from livetime.simulate.simulator import stream
 from livetime.simulate.timing import TimingSimulator, draws_events
 
 Floats = NDArray[np.float64]
@@ -126,15 +127,11 @@ def check_injection(run: Run, plan: InjectionPlan) -> tuple[Periodogram, int]:
         the run's summary, and the most segments that it knows.
 
     Raises:
-        UserError: for a run without events, a rate that it does not know, or a covariate that is
-            missing or not one.
+        UserError: for a run without events, a rate or covariate outside of its prior, or a
+            covariate that is missing or not one.
     """
     simulator = _timing(run)
-    known = simulator.prior.ranges["rate"]
-    for rate in plan.rates:
-        if not known.low <= rate <= known.high:
-            limits = f"the run knows {known.low:g} to {known.high:g}"
-            raise UserError("inject.rates", f"has {rate:g} counts/s, but {limits}", "stay inside")
+    check_values(simulator.prior, "inject.rates", "rate", plan.rates)
     _check_fixed(simulator, plan.fixed)
     if simulator.detector.cycle:
         problem = "has a detector with frames, which takes no dead time"
@@ -148,20 +145,19 @@ def check_injection(run: Run, plan: InjectionPlan) -> tuple[Periodogram, int]:
 
 
 def _check_fixed(simulator: TimingSimulator, fixed: Mapping[str, Any]) -> None:
-    """Refuse covariates that are missing, unknown, or not whole where they must be."""
+    """Refuse covariates that are missing, unknown, or outside of the prior."""
     covariates = simulator.detector_covariates
     for name in covariates:
         if name not in fixed:
             raise UserError(
                 f"fixed.{name}", "is missing, and the run takes any detector", "give its value"
             )
-    for name in fixed:
+    for name, value in fixed.items():
         if name not in covariates:
             raise UserError(
                 f"fixed.{name}", "is not a covariate of the run's detector", "leave it out"
             )
-        if name in WHOLE and fixed[name] % 1:
-            raise UserError(f"fixed.{name}", f"is {fixed[name]}, but must be whole", "round it")
+        check_values(simulator.prior, f"fixed.{name}", name, [value])
 
 
 def _timing(run: Run) -> TimingSimulator:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from livetime.errors import UserError, hint
+from livetime.errors import UserError
+from livetime.infer.build import check_values
 from livetime.simulate.prior import Prior
-from livetime.simulate.simulator import WHOLE
 
 Cell = Mapping[str, float]
 """Physical values of all parameters and covariates."""
@@ -81,9 +81,9 @@ def check_grid(prior: Prior, grid: Mapping[str, Sequence[float]], fixed: Cell) -
         UserError: for a name that is unknown, missing or given twice, and for a value outside.
     """
     for name, values in grid.items():
-        _check_values(prior, "grid", name, np.atleast_1d(values))
+        check_values(prior, f"grid.{name}", name, np.atleast_1d(values).tolist())
     for name, value in fixed.items():
-        _check_values(prior, "fixed", name, np.atleast_1d(value))
+        check_values(prior, f"fixed.{name}", name, [value])
         if name in grid:
             raise UserError(f"fixed.{name}", "stands both in grid and in fixed", "remove one")
 
@@ -93,20 +93,3 @@ def check_grid(prior: Prior, grid: Mapping[str, Sequence[float]], fixed: Cell) -
         raise UserError(f"fixed.{missing[0]}", problem, "give one value, or a grid")
     if not grid:
         raise UserError("grid", "is empty", "give values of one or two parameters")
-
-
-def _check_values(prior: Prior, place: str, name: str, given: Any) -> None:
-    """Refuse values that the run does not know."""
-    key = f"{place}.{name}"
-    if name not in prior.ranges:
-        raise UserError(key, "is not in the prior", hint(name, prior.ranges))
-    if len(given) == 0:
-        raise UserError(key, "is empty", "give one value or more")
-
-    values = np.asarray(given, dtype=np.float64)
-    known = prior.ranges[name]
-    if not ((values >= known.low) & (values <= known.high)).all():
-        limits = f"the run knows {known.low:g} to {known.high:g}"
-        raise UserError(key, f"is {values.tolist()}, but {limits}", "stay inside")
-    if name in WHOLE and (values % 1).any():
-        raise UserError(key, f"is {values.tolist()}, but must be whole", "round it")

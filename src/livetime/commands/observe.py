@@ -25,6 +25,7 @@ class ObserveSettings(ExperimentSettings):
         truth: name -> physical value; names that are not given are drawn from the prior.
         output: folder of the files; None for a new one below `outputs/<name>`.
         overwrite: replace an earlier observation in the same folder.
+        outside_prior: take values outside of the prior's ranges, which the network never saw.
 
     Examples:
         >>> ObserveSettings(name="demo", truth={"rate": 500.0}).seed
@@ -36,6 +37,7 @@ class ObserveSettings(ExperimentSettings):
     truth: dict[str, float] = field(default_factory=dict)
     output: str | None = None
     overwrite: bool = False
+    outside_prior: bool = False
 
 
 def observe(settings: ObserveSettings) -> Path:
@@ -50,7 +52,7 @@ def observe(settings: ObserveSettings) -> Path:
         raise UserError(
             "simulator", f"draws {simulator.kind}, which no file contains", "take simulator timing"
         )
-    check_truth(settings.truth, simulator.prior)
+    check_truth(settings.truth, simulator.prior, settings.outside_prior)
     truth, label = draw_truth(simulator, settings.truth, settings.seed)
     default = outputs_folder(settings.outputs) / settings.name / f"observation_{stamp()}"
     folder = result_folder(settings.output, default)

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from livetime.config import build, target_class
@@ -60,21 +60,57 @@ def shapes(simulator: Simulator) -> dict[str, Any]:
     }
 
 
-def check_truth(given: Mapping[str, float], prior: Prior) -> None:
-    """Refuse names that the prior does not have, and values that are not positive numbers.
+def check_truth(given: Mapping[str, float], prior: Prior, outside_prior: bool = False) -> None:
+    """Refuse names that a prior does not have, and values outside of its ranges.
 
     Arguments:
         given: name -> physical value.
         prior: of parameters and covariates.
+        outside_prior: whether any positive value is taken, within or outside of the ranges.
+
+    Raises:
+        UserError: that names the value and the range.
     """
     for name, value in given.items():
-        if name not in prior.ranges:
-            raise UserError(f"truth.{name}", "is not in the prior", hint(name, prior.ranges))
+        check_values(prior, f"truth.{name}", name, [value], outside_prior)
+
+
+def check_values(
+    prior: Prior, key: str, name: str, values: Sequence[float], outside_prior: bool = False
+) -> None:
+    """Refuse values of a parameter or covariate outside of its prior range.
+
+    Arguments:
+        prior: of parameters and covariates.
+        key: of the setting, for the message.
+        name: of the parameter.
+        values: in physical units.
+        outside_prior: whether any positive value is taken.
+
+    Raises:
+        UserError: for a name that the prior does not have, and for a value that is no number,
+            outside of the range, or not whole where it must be.
+    """
+    if name not in prior.ranges:
+        raise UserError(key, "is not in the prior", hint(name, prior.ranges))
+    if len(values) == 0:
+        raise UserError(key, "is empty", "give one value or more")
+    known = prior.ranges[name]
+    for value in values:
         number = isinstance(value, int | float) and math.isfinite(value)
-        may_be_zero = prior.ranges[name].low <= 0
-        if not number or value < 0 or (value == 0 and not may_be_zero):
-            problem = f"is {value!r}, but must be positive"
-            raise UserError(f"truth.{name}", problem, "give a number above 0")
+        positive = number and (value > 0 or (value == 0 and known.low <= 0))
+        inside = number and known.low <= value <= known.high
+        if not inside and not (outside_prior and positive):
+            remedy = "give a number above 0" if outside_prior or not positive else "stay inside"
+            limits = f"the prior goes from {known.low:g} to {known.high:g} {known.unit}".rstrip()
+            raise UserError(key, f"is {_plain(values)}, but {limits}", remedy)
+        if name in WHOLE and value % 1:
+            raise UserError(key, f"is {_plain(values)}, but must be whole", "round it")
+
+
+def _plain(values: Sequence[float]) -> str:
+    """Write one value without brackets, several with them."""
+    return str(values[0] if len(values) == 1 else list(values))
 
 
 def draw_truth(
@@ -112,6 +148,7 @@ def record_observation(simulator: Simulator, truth: Mapping[str, float], seed: i
         UserError: for a truth that the detector cannot record.
     """
     try:
+        simulator.check_observable(truth)
         return simulator.events(truth, stream(seed, 0))
     except ValueError as error:
         raise unobservable("truth", error) from None

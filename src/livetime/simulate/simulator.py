@@ -120,6 +120,16 @@ class Simulator(ABC):
         Raises: ValueError for values that cannot be, or if the simulator draws no events.
         """
 
+    def check_observable(self, params: Mapping[str, float]) -> None:
+        """Refuse parameters of an observation that cannot be simulated, before any work.
+
+        Arguments:
+            params: physical values of parameters and covariates.
+
+        Raises: ValueError that names the parameter, the number and the limit.
+        """
+        return None
+
     def raw(self, x: ArrayLike) -> Floats:
         """Undo the normalisation by the detector's noise in a vector (X,), where there is one."""
         return np.asarray(x, dtype=np.float64)

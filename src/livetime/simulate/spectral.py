@@ -150,16 +150,30 @@ class SpectralSimulator(Simulator):
 
         Raises: ValueError for more photons than can be drawn.
         """
+        exposure = float(params["exposure"])
+        rate = self._drawable(params, 0.0)
+        return self.detector.record(rate, exposure, params, rng)
+
+    def check_observable(self, params: Mapping[str, float]) -> None:
+        """Refuse parameters of an observation without a photon, or with more than can be drawn.
+
+        Raises: ValueError that names the photons and the limits.
+        """
+        self.detector.frames(float(params["exposure"]))
+        self._drawable(params, 1.0)
+
+    def _drawable(self, params: Mapping[str, float], least: float) -> Floats:
+        """Compute the rate, and refuse less than `least` photons or more than can be drawn."""
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
             rate = self.rate(params)
         exposure = float(params["exposure"])
         photons = float(rate.sum()) * exposure
-        if not photons <= MAX_PHOTONS:
+        if not least <= photons <= MAX_PHOTONS:
             raise ValueError(
-                f"the source gives {photons:.3g} photons in {exposure:g} s, but no more than "
-                f"{MAX_PHOTONS:g} are simulated"
+                f"the source gives {photons:.3g} photons in {exposure:g} s, but 1 to "
+                f"{MAX_PHOTONS:g} can be simulated; choose another norm or exposure"
             )
-        return self.detector.record(rate, exposure, params, rng)
+        return rate
 
     def summaries(self, params: Mapping[str, Floats]) -> DrawOne:
         """Return a function of (i, rng) that draws the summary (X,) of simulation i.

@@ -12,6 +12,7 @@ from livetime.simulate.binned_dead_time import MAX_EVENTS_PER_DEAD_TIME, MIN_EVE
 from livetime.simulate.detector import Detector, Events, OperatingPoint
 from livetime.simulate.layout import OF_SCALE, Block, Layout
 from livetime.simulate.light_curve import LightCurve, Rate
+from livetime.simulate.observable import check_light_curve
 from livetime.simulate.prior import Prior
 from livetime.simulate.simulator import DrawOne, Kind, Simulator, check_kinds
 from livetime.simulate.summary import Summary
@@ -213,13 +214,35 @@ class TimingSimulator(Simulator):
             identity["counts"] = [MIN_EVENTS_PER_BIN, MAX_EVENTS_PER_DEAD_TIME]
         return identity
 
+    def check_observable(self, params: Mapping[str, float]) -> None:
+        """Refuse parameters and covariates of an observation that cannot be simulated.
+
+        Raises: ValueError that names the parameter, the number and the limit.
+        """
+        background = getattr(self.detector_at(params), "background", 0.0) or 0.0
+        duration = params["segments"] * self.summary.segment_size
+        check_light_curve(self.source, params, duration, background)
+
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
         """Simulate one observation with these physical parameters and covariates.
 
-        Raises: ValueError for values that no detector has.
+        Raises: ValueError for values that no detector has, or that cannot be simulated.
         """
         detector = self.detector_at(params)
-        return self._record(detector, self._incident(params, rng), params, rng)
+        rate = self._incident(params, rng)
+        if not np.isfinite(rate.values).all():
+            raise ValueError(
+                "the linear rate is negative at times, or too high; lower its rms, "
+                "or set source.log_normal to true"
+            )
+        events = self._record(detector, rate, params, rng)
+        if min(len(times) for times in events.times) == 0:
+            raise ValueError(
+                f"a rate of {params['rate']:g} counts/s gives a module no event in "
+                f"{rate.duration:g} s; "
+                "choose another rate or length"
+            )
+        return events
 
     def _incident(self, params: Mapping[str, float], rng: np.random.Generator) -> Rate:
         duration = round(params["segments"]) * self.summary.segment_size
