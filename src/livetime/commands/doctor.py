@@ -70,10 +70,10 @@ def doctor(settings: DoctorSettings) -> int:
     """
     from rich.console import Console
 
-    from livetime.files.doctor import diagnose
+    from livetime.files.doctor import diagnose_files
     from livetime.report.doctor import diagnosis_table
 
-    diagnoses = [diagnose(file, settings.band) for file in settings.files]
+    diagnoses = diagnose_files(settings.files, settings.band)
     for diagnosis in diagnoses:
         if diagnosis.facts:
             Console(width=140).print(diagnosis_table(diagnosis))

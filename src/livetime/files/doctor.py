@@ -1,6 +1,6 @@
 """Diagnose an event file: every finding, what was done about it, and what it does to a result."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from livetime.errors import UserError
 from livetime.files.event_file import EventFile
 from livetime.files.events import Selection, read_event_file
+from livetime.files.examine_modules import examine_together
 from livetime.files.examine_rates import (
     check_background,
     check_detectors,
@@ -27,7 +28,9 @@ from livetime.files.examine_times import (
 )
 from livetime.files.finding import EXIT_CODES, Finding, NoGoodTimeError
 from livetime.files.fits import local_file
+from livetime.files.gti import exposure_of, intersect
 from livetime.files.independence import check_repeated_events
+from livetime.simulate.telescope import names_differ
 
 WORD_KEYS = ("TELESCOP", "INSTRUME", "OBJECT", "DATAMODE", "TIMESYS", "TIMEREF", "TIMEPIXR")
 """Keywords that a diagnosis repeats."""
@@ -125,6 +128,37 @@ def diagnose(file: str, band: tuple[float, float] | None = None) -> Diagnosis:
         file: its path.
         band: energies in keV, from the first up to but without the second; None for all.
     """
+    return _diagnose(file, band)[0]
+
+
+def diagnose_files(
+    files: Sequence[str], band: tuple[float, float] | None = None
+) -> list[Diagnosis]:
+    """Read and examine several files, and compare those that are of one observation.
+
+    Files of one telescope with common good time are compared as modules, as an answer does.
+
+    Arguments:
+        files: their paths.
+        band: energies in keV, from the first up to but without the second; None for all.
+
+    Returns:
+        one diagnosis a file, and one more of each group of files that were compared.
+    """
+    read = [_diagnose(file, band) for file in files]
+    parts = [part for _, part in read if part is not None]
+    together = []
+    while parts:
+        first = parts[0]
+        group = [part for part in parts if part is first or _are_modules(first, part)]
+        parts = [part for part in parts if not any(part is own for own in group)]
+        if len(group) > 1:
+            together.append(_compare(group))
+    return [diagnosis for diagnosis, _ in read] + together
+
+
+def _diagnose(file: str, band: tuple[float, float] | None) -> tuple[Diagnosis, EventFile | None]:
+    """Examine one file, and give what was read of it."""
     extra: list[Finding] = []
     try:
         path = local_file(file)
@@ -137,8 +171,26 @@ def diagnose(file: str, band: tuple[float, float] | None = None) -> Diagnosis:
             part = read_event_file(path, Selection(band, "full"))
     except UserError as error:
         refused = Finding("refused", "unusable", str(error))
-        return Diagnosis(file, {}, (refused,))
-    return Diagnosis(file, facts_of(part), (*extra, *examine(part)))
+        return Diagnosis(file, {}, (refused,)), None
+    return Diagnosis(file, facts_of(part), (*extra, *examine(part))), part
+
+
+def _are_modules(first: EventFile, second: EventFile) -> bool:
+    """Ask whether two files may be modules of one observation."""
+    is_one_telescope = not names_differ(first.word("TELESCOP"), second.word("TELESCOP"))
+    return is_one_telescope and len(intersect([first.gti, second.gti])) > 0
+
+
+def _compare(group: Sequence[EventFile]) -> Diagnosis:
+    """Compare files of one observation."""
+    names = [part.path.name for part in group]
+    common = exposure_of(intersect([part.gti for part in group]))
+    facts = {"files": names, "common_time": common}
+    try:
+        findings = tuple(examine_together(group))
+    except UserError as error:
+        findings = (Finding("refused", "unusable", str(error)),)
+    return Diagnosis(" with ".join(names), facts, findings)
 
 
 def facts_of(part: EventFile) -> dict[str, Any]:

@@ -17,6 +17,7 @@ _WORDS = (
     "TELESCOP",
     "INSTRUME",
     "OBJECT",
+    "OBS_ID",
     "TIMESYS",
     "TIMEREF",
     "TIMEUNIT",

@@ -1,6 +1,7 @@
 """Compare the files of several modules: they must be independent, and of one observation."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,12 +9,15 @@ import numpy as np
 
 from livetime.errors import UserError
 from livetime.files.event_file import EventFile
-from livetime.files.finding import Finding, plural
+from livetime.files.finding import Finding, Severity, plural
 from livetime.files.fits import local_file
 from livetime.simulate.telescope import names_differ
 
 SAME_KEYS = ("TIMESYS", "TIMEREF")
 """Keywords that must be the same in all modules."""
+
+TARGET_KEYS = ("OBJECT", "OBS_ID")
+"""Keywords that name what was observed."""
 
 MJD_MARGIN = 1e-10
 """Days by which MJDREF may differ."""
@@ -58,18 +62,20 @@ def refuse_number(given: Sequence[str | Path], modules: int | None) -> None:
     )
 
 
-def compare_modules(parts: Sequence[EventFile], findings: list[Finding]) -> None:
-    """Refuse modules that are the same, of two telescopes, or that count time differently.
+def compare_modules(parts: Sequence[EventFile], measured: Sequence[bool]) -> list[Finding]:
+    """Compare what the headers of modules say, and refuse those that cannot belong together.
 
     Arguments:
         parts: one file for each module.
-        findings: to which one on modules of the same name is added.
+        measured: for each but the first, whether its clock was compared with the first's by
+            events; a keyword that only one of the two has is then no reason for doubt.
 
     Raises:
         UserError: for what must be the same but differs, and the reverse.
     """
     first = parts[0]
-    for part in parts[1:]:
+    found = []
+    for part, is_measured in zip(parts[1:], measured, strict=True):
         both = f"{first.path} and {part.path}"
         if np.array_equal(first.times, part.times):
             problem = "contain the same events, but modules must be independent"
@@ -77,15 +83,66 @@ def compare_modules(parts: Sequence[EventFile], findings: list[Finding]) -> None
         if names_differ(first.word("TELESCOP"), part.word("TELESCOP")):
             _refuse_difference(both, "TELESCOP", first, part)
         for key in SAME_KEYS:
-            if None not in (first.word(key), part.word(key)) and first.word(key) != part.word(key):
+            if _differ(first.word(key), part.word(key)):
                 _refuse_difference(both, key, first, part)
         _compare_mjdref(both, first.mjdref, part.mjdref)
 
+        found += _other_target(first, part)
+        found += _missing_keywords(first, part, is_measured)
         name = first.word("INSTRUME")
         if name and name == part.word("INSTRUME"):
             text = f"both files are of instrument {name}"
             action = "taken as independent detectors of it"
-            findings.append(Finding("same_instrument", "note", text, action))
+            found.append(Finding("same_instrument", "note", text, action, "none, if they are"))
+    return found
+
+
+def _differ(own: str | None, other: str | None) -> bool:
+    """Ask whether two words differ in more than spaces, signs and capitals; None for unknown."""
+    if own is None or other is None:
+        return False
+    plain = [re.sub("[^A-Z0-9+]", "", word.upper()) for word in (own, other)]
+    return plain[0] != plain[1]
+
+
+def _other_target(first: EventFile, part: EventFile) -> list[Finding]:
+    """Find that two files name different sources or observations."""
+    differing = [key for key in TARGET_KEYS if _differ(first.word(key), part.word(key))]
+    if not differing:
+        return []
+    words = [
+        f"{key} is {first.word(key)} in {first.path.name}, {part.word(key)} in {part.path.name}"
+        for key in differing
+    ]
+    effect = "modules of two sources or observations do not vary together: rms is too low"
+    return [Finding("other_target", "warning", "; ".join(words), "", effect)]
+
+
+def _missing_keywords(first: EventFile, part: EventFile, is_measured: bool) -> list[Finding]:
+    """List the keywords that one of two files has and the other lacks."""
+    found = []
+    for own, other in ((first, part), (part, first)):
+        lacks = [
+            key
+            for key in (*TARGET_KEYS, "TELESCOP", *SAME_KEYS)
+            if own.word(key) is None and other.word(key) is not None
+        ]
+        if own.mjdref is None and other.mjdref is not None:
+            lacks.append("MJDREF")
+        if not lacks:
+            continue
+        of_clock = [key for key in lacks if key in (*SAME_KEYS, "MJDREF")]
+        is_doubtful = bool(of_clock) and not is_measured
+        text = f"{own.path.name} has no {' and no '.join(lacks)}, but {other.path.name} has"
+        effect = "none, if they are the same"
+        if is_doubtful:
+            effect = (
+                "unlike times differ by up to 500 s (TIMEREF) or 69 s (TIMESYS): the modules do "
+                "not vary together, and rms is too low"
+            )
+        severity: Severity = "warning" if is_doubtful else "note"
+        found.append(Finding("missing_keyword", severity, text, "taken as the same", effect))
+    return found
 
 
 def _refuse_difference(both: str, key: str, first: EventFile, part: EventFile) -> None:

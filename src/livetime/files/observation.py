@@ -14,11 +14,11 @@ from livetime.files.description import describe_instrument, describe_rates
 from livetime.files.doctor import examine, examine_dead_time
 from livetime.files.event_file import EventFile
 from livetime.files.events import Selection, read_event_file
+from livetime.files.examine_modules import examine_together
 from livetime.files.finding import Finding, noted_sentences, reasons
 from livetime.files.gti import exposure_of, in_gti
-from livetime.files.independence import check_shared_events
 from livetime.files.mission import similar_dead_time
-from livetime.files.modules import compare_modules, one_file_a_module
+from livetime.files.modules import one_file_a_module
 from livetime.files.segments import (
     choose_part,
     common_time,
@@ -265,8 +265,7 @@ def read_events(
     files = one_file_a_module(given, modules)
     parts = tuple(read_event_file(file, chosen) for file in files)
     findings = [finding for part in parts for finding in examine(part)]
-    compare_modules(parts, findings)
-    findings += check_shared_events(parts)
+    findings += examine_together(parts)
 
     lists = [part.gti for part in parts]
     common = common_time(lists, [str(file) for file in files], findings)

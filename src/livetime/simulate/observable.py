@@ -7,7 +7,7 @@ import numpy as np
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.power_spectrum import POWER_SHAPES
 
-MAX_STEPS = 1e8
+MAX_CURVE_STEPS = 1e8
 """Steps of a light curve; each takes about 20 bytes."""
 
 MAX_INCIDENT = 1e8
@@ -43,9 +43,9 @@ def check_light_curve(
         choose a smaller source.dt
     """
     steps = duration / source.dt * source.stretch
-    if not steps <= MAX_STEPS:
+    if not steps <= MAX_CURVE_STEPS:
         raise ValueError(
-            f"{duration:g} s need {steps:.3g} steps of a light curve, but {MAX_STEPS:g} can be "
+            f"{duration:g} s need {steps:.3g} steps of a light curve, but {MAX_CURVE_STEPS:g} can be "
             "simulated; choose fewer segments, or a larger source.dt"
         )
     highest = 1 / (2 * source.dt)

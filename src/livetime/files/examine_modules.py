@@ -1,0 +1,86 @@
+"""Findings on several files together: common events, clocks, and what their headers say."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from livetime.files.clocks import CLOCK_DT, Delay, cross_spectrum, measure_delay
+from livetime.files.event_file import EventFile
+from livetime.files.finding import Finding
+from livetime.files.gti import intersect
+from livetime.files.independence import check_shared_events
+from livetime.files.modules import compare_modules
+
+CLOCK_ALPHA = 1e-3
+"""Probability of a false alarm on the clocks of two modules."""
+
+MIN_LOSS = 0.02
+"""Share of the common power that a delay may take; less does not bias a power spectrum."""
+
+FINE_STEP = 1e-4
+"""Time steps in s below this need no bins that are multiples of them."""
+
+SIGMAS = 3.7
+"""Standard deviations of a delay that is as rare as `CLOCK_ALPHA`, in several trials."""
+
+
+def examine_together(parts: Sequence[EventFile]) -> list[Finding]:
+    """List what the modules of one observation reveal together.
+
+    Arguments:
+        parts: one file for each module.
+
+    Raises:
+        UserError: for files that cannot be modules of one observation.
+    """
+    if len(parts) < 2:
+        return []
+    delays = [_delay(parts[0], part) for part in parts[1:]]
+    findings = compare_modules(parts, [delay is not None for delay in delays])
+    findings += check_shared_events(parts)
+    for part, delay in zip(parts[1:], delays, strict=True):
+        findings.append(_clocks(parts[0].path.name, part.path.name, delay))
+    return findings
+
+
+def _delay(first: EventFile, second: EventFile) -> Delay | None:
+    """Measure the delay of the second file's times; None where it cannot be measured."""
+    gti = intersect([first.gti, second.gti])
+    if len(gti) == 0:
+        return None
+    step = max(first.time_step or 0.0, second.time_step or 0.0)
+    dt = CLOCK_DT if step < FINE_STEP else step * np.ceil(CLOCK_DT / step)
+    found = cross_spectrum(first.times, second.times, gti, float(dt))
+    return None if found is None else measure_delay(found)
+
+
+def _clocks(first: str, second: str, delay: Delay | None) -> Finding:
+    """Word the comparison of two clocks."""
+    if delay is None:
+        text = f"{first} and {second} vary too little together to compare their clocks"
+        effect = "a delay between them would lower rms and change a QPO, and would not be seen"
+        return Finding("clocks_not_compared", "note", text, "", effect)
+    if delay.probability > CLOCK_ALPHA:
+        text = (
+            f"the clocks of {first} and {second} agree: they differ by "
+            f"{delay.seconds:.2g} +- {delay.error:.2g} s"
+        )
+        seen = max(SIGMAS * delay.error, 0.0)
+        effect = f"none; a delay of {seen:.2g} s to {delay.max_lag:g} s would have been seen"
+        return Finding("clocks_agree", "note", text, "", effect)
+
+    late = "later" if delay.seconds > 0 else "earlier"
+    text = (
+        f"the times of {second} are {abs(delay.seconds):.4g} +- {delay.error:.2g} s {late} than "
+        f"those of {first}, with a probability below {max(delay.probability, 1e-12):.1g} by chance"
+    )
+    factor = np.cos(2 * np.pi * delay.frequency * delay.seconds)
+    lowered = (
+        f"common power is multiplied by cos(2 pi f {abs(delay.seconds):.3g} s), {factor:.2f} at "
+        f"{delay.frequency:.3g} Hz"
+    )
+    if delay.suppression < MIN_LOSS:
+        effect = f"{lowered}: less than {MIN_LOSS:g} is lost where both vary"
+        return Finding("small_delay", "note", text, "", effect)
+    effect = f"{lowered}: rms is too low, and a QPO is found at a wrong frequency, or not at all"
+    return Finding("clocks_differ", "warning", text, "", effect)
