@@ -1,6 +1,5 @@
 """Measure the delay between the clocks of two modules from the variability that both see."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -40,8 +39,8 @@ PEAK = 0.3
 TRIALS = 5
 """Factor of the probability of a false delay, since bands and weights are of the same data.
 
-With it, 1% of pairs without a delay are below 0.01 where the common power is barely found, and
-fewer elsewhere (measured in the tests).
+With it, of 800 pairs without a delay whose common power is barely found, 5 are below 0.01 and one
+is below 0.001; with more power there are fewer.
 """
 
 BATCH = 32
@@ -98,7 +97,7 @@ class Delay(NamedTuple):
         error: standard deviation in s.
         probability: that clocks which agree give a delay as significant as this one.
         frequency: Hz, mean of the common power that was compared.
-        highest: Hz, up to which there is common power.
+        highest: Hz, below which nine tenths of it lie.
         max_lag: largest delay in s that was searched.
 
     Examples:
@@ -187,43 +186,47 @@ def _smoothed(power: Floats) -> Floats:
     return np.asarray((total[high] - total[low]) / (high - low))
 
 
-def _bands(found: CrossSpectrum) -> Iterator[tuple[int, int]]:
-    """List the bands, as ranges of indices, that contain enough products."""
+def _bands(found: CrossSpectrum, ratio: float) -> list[slice]:
+    """List overlapping bands of one relative width that contain enough products."""
     size = len(found.ratio)
     least = -(-MIN_PRODUCTS // found.segments)
-    seen = set()
-    for ratio in BAND_RATIOS:
-        low = 1.0
-        while low <= size:
-            start = round(low) - 1
-            stop = min(max(round(low * ratio), start + least), size)
-            if stop - start >= least and (start, stop) not in seen:
-                seen.add((start, stop))
-                yield start, stop
-            low = max(low * np.sqrt(ratio), low + least / 2)
+    bands = []
+    low = 1.0
+    while low + least - 1 <= size:
+        start = round(low) - 1
+        stop = max(round(low * ratio), start + least)
+        bands.append(slice(start, min(stop, size)))
+        low = max(low * np.sqrt(ratio), low + least / 2)
+    return bands
 
 
 def common_power(found: CrossSpectrum) -> Floats | None:
     """Find the frequencies at which both modules vary together, at any lag.
 
     In each band the correlation is searched over all lags. Noise alone passes a level z with a
-    probability below sum_b 2 lag f_b exp(-z^2/2) (Rice 1944), which is `COMMON_ALPHA` here.
+    probability below sum_b 2 lag f_b exp(-z^2/2) (Rice 1944), which is `COMMON_ALPHA` here. Wider
+    bands add only what the narrower ones left.
 
     Returns:
         the common amplitude over the noise at each frequency, (F,), 0 where nothing is common; None
         where nothing is common at any frequency.
     """
-    bands = list(_bands(found))
-    crossings = np.array([2 * found.max_lag * found.frequency[stop - 1] for _, stop in bands])
-    level = np.sqrt(2 * np.log(max(float(crossings.sum()), 1.0) / COMMON_ALPHA))
+    every = [_bands(found, ratio) for ratio in BAND_RATIOS]
+    tops = np.array([found.frequency[band.stop - 1] for bands in every for band in bands])
+    crossings = 2 * found.max_lag * float(tops.sum())
+    level = np.sqrt(2 * np.log(max(crossings, 1.0) / COMMON_ALPHA))
     snr = np.zeros(len(found.ratio))
-    for start, stop in bands:
-        mask = np.zeros(len(found.ratio))
-        mask[start:stop] = 1 / np.sqrt(stop - start)
-        peak = float(found.correlate(mask).max())
-        if peak > level:
-            amplitude = peak / np.sqrt(stop - start)
-            snr[start:stop] = np.maximum(snr[start:stop], amplitude)
+    for bands in every:
+        is_new = snr == 0
+        for band in bands:
+            mask = np.zeros(len(snr))
+            mask[band] = is_new[band]
+            number = mask.sum()
+            if number * found.segments < MIN_PRODUCTS:
+                continue
+            peak = float(found.correlate(mask).max()) / np.sqrt(number)
+            if peak > level:
+                snr = np.maximum(snr, mask * peak / np.sqrt(number))
     return snr if snr.any() else None
 
 
@@ -254,7 +257,7 @@ def measure_delay(found: CrossSpectrum) -> Delay | None:
         seconds += float(np.clip(step, -found.dt, found.dt))
 
     scatter = float((snr**2 * angular**2).sum())
-    error = np.sqrt(scatter) / curvature if curvature > 0 else np.inf
+    fine = np.sqrt(scatter) / curvature if curvature > 0 else np.inf
     frequency = float(np.sqrt((snr**2 * found.frequency**2).sum() / (snr**2).sum()))
     if abs(seconds) * frequency < 0.25:
         slope = float((snr * angular * found.ratio.imag).sum())
@@ -263,8 +266,10 @@ def measure_delay(found: CrossSpectrum) -> Delay | None:
         excess = max(likelihood.max() ** 2 - max(likelihood[0], 0.0) ** 2, 0.0)
         chance = _peaks(found, snr) * float(erfc(np.sqrt(excess / 2)))
     probability = min(1.0, TRIALS * chance)
-    highest = float(found.frequency[np.flatnonzero(snr)[-1]])
-    return Delay(seconds, float(error), probability, frequency, highest, found.max_lag)
+    error = float(np.hypot(fine, _ambiguity(likelihood, lags - seconds, frequency)))
+    share = np.cumsum(snr**2) / (snr**2).sum()
+    highest = float(found.frequency[np.searchsorted(share, 0.9)])
+    return Delay(seconds, error, probability, frequency, highest, found.max_lag)
 
 
 def _peaks(found: CrossSpectrum, snr: Floats) -> int:
@@ -274,3 +279,16 @@ def _peaks(found: CrossSpectrum, snr: Floats) -> int:
     inner = expected[1:-1]
     tops = (inner > expected[:-2]) & (inner >= expected[2:]) & (inner > PEAK)
     return int(tops.sum())
+
+
+def _ambiguity(likelihood: Floats, distance: Floats, frequency: float) -> float:
+    """Find the standard deviation in s that other peaks of the correlation add to a delay.
+
+    Arguments:
+        likelihood: correlation in standard deviations at each lag, (L,).
+        distance: of each lag from the delay in s, (L,).
+        frequency: in Hz.
+    """
+    odds = np.exp((np.maximum(likelihood, 0.0) ** 2 - likelihood.max() ** 2) / 2)
+    other = np.abs(distance) * frequency > 0.5
+    return float(np.sqrt((odds * distance**2)[other].sum() / odds.sum()))

@@ -45,8 +45,8 @@ def check_light_curve(
     steps = duration / source.dt * source.stretch
     if not steps <= MAX_CURVE_STEPS:
         raise ValueError(
-            f"{duration:g} s need {steps:.3g} steps of a light curve, but {MAX_CURVE_STEPS:g} can be "
-            "simulated; choose fewer segments, or a larger source.dt"
+            f"{duration:g} s need {steps:.3g} steps of a light curve, but {MAX_CURVE_STEPS:g} can "
+            "be simulated; choose fewer segments, or a larger source.dt"
         )
     highest = 1 / (2 * source.dt)
     for name in source.parameters:
