@@ -76,6 +76,10 @@ def new_folder(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> Iter
             raise _appeared(path)
         refuse_existing(path, overwrite, inputs)
         _take_place(aside, final)
+    except UserError as error:
+        # The user knows the folder by its final name alone.
+        key = error.key.replace(str(aside), str(path))
+        raise UserError(key, error.problem, error.remedy) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -157,15 +161,55 @@ def write_whole(path: Path, data: bytes, claim: bool = False) -> None:
         path: of the file.
         data: its bytes.
         claim: raise FileExistsError rather than replace a file.
+
+    Raises:
+        UserError: if it cannot be written, as on a full disk.
     """
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}")
     try:
-        aside.write_bytes(data)
+        with writing(path):
+            aside.write_bytes(data)
         if claim:
             path.touch(exist_ok=False)  # of two programs one makes it, on every file system
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8; see `write_whole`."""
+    write_whole(path, text.encode())
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name the file or folder that is written in an error of the system or a library.
+
+    On a full disk many of them have no name, and those of libraries have no text.
+
+    Arguments:
+        path: what is written.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _is_of_writing(error):
+            raise
+        raise _not_written(path, error) from None
+
+
+def _is_of_writing(error: RuntimeError) -> bool:
+    """Find out whether PyTorch could not write a file, which is no OSError there."""
+    return any(words in str(error) for words in ("PytorchStreamWriter", "unexpected pos"))
+
+
+def _not_written(path: Path, error: Exception) -> UserError:
+    text = getattr(error, "strerror", None) or " ".join(str(error).split())
+    problem = f"cannot be written: {text or type(error).__name__}"
+    return UserError(str(path), problem, "free space on its disk, or choose another folder")
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:

@@ -60,6 +60,6 @@ def refused(capsys, *words):
         main(words)
     error = capsys.readouterr().err
     assert stop.value.code == 2
-    assert error.startswith("error: ")
+    assert error.startswith("error: "), error
     assert error.count("\n") == 1, error
     return error

@@ -1,6 +1,7 @@
 """Fit references to many simulations, and keep the fits for the next network."""
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from livetime.check.arrays import Floats
 from livetime.check.truths import Truths
 from livetime.infer.build import build_simulator
 from livetime.infer.run import Run
+from livetime.outputs import write_whole, writing
 from livetime.processes import process_pool
 from livetime.progress import Progress, progress, say
 from livetime.reference.base import Reference
@@ -104,12 +106,12 @@ class KeptFits:
             lost.append(not_converged)
             bar.advance()
 
-        # A file with its final name is always whole.
         path = self.path(name, block)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}")
-        np.savez(aside, quantiles=np.array(quantiles), lost=np.array(lost))
-        aside.rename(path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        data = io.BytesIO()
+        np.savez(data, quantiles=np.array(quantiles), lost=np.array(lost))
+        write_whole(path, data.getvalue())
 
     def load(self, name: str) -> Floats:
         """Read the quantiles of a reference, (n, 5, D), and count chains that did not converge."""

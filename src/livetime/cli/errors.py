@@ -44,8 +44,12 @@ def from_system(error: OSError | MemoryError) -> UserError:
         return UserError(
             "memory", f"is too small ({error})", "ask for fewer or shorter observations"
         )
-    name = str(error.filename or "the system")
-    return UserError(f"{name}:", str(error.strerror), "check the path, its permissions, the disk")
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    if error.filename is None:  # as of a print, or of a library's own files
+        key = "standard output, or a library's temporary file,"
+        remedy = "print to another file, or free space on the disk"
+        return UserError(key, f"cannot be written: {reason}", remedy)
+    return UserError(f"{error.filename}:", reason, "check the path, its permissions, the disk")
 
 
 def from_yaml(error: Exception) -> UserError:

@@ -27,25 +27,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     The exit code is 0 for success, 2 for an error that a user can correct, 130 for an interrupt.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    text = _answer(words)
-    if text is not None:
-        print(text)
-        raise SystemExit(0)
-
-    command, *rest = words
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        if command not in COMMANDS:
-            raise UserError(command, "is not a command of livetime", hint(command, COMMANDS))
-        code = _examine(rest) if command == "doctor" else _compose(command, rest)
+        code = _act(words)
+        sys.stdout.flush()
     except UserError as error:
         code = _report(error)
-    except MemoryError as error:
+    except (OSError, MemoryError) as error:
         code = _report(from_system(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = INTERRUPTED
     raise SystemExit(code)
+
+
+def _act(words: list[str]) -> int:
+    """Print a text that is asked for or run a command, and give the exit code."""
+    text = _answer(words)
+    if text is not None:
+        print(text, flush=True)
+        return 0
+
+    command, *rest = words
+    signal.signal(signal.SIGTERM, _interrupt)
+    if command not in COMMANDS:
+        raise UserError(command, "is not a command of livetime", hint(command, COMMANDS))
+    return _examine(rest) if command == "doctor" else _compose(command, rest)
 
 
 def _answer(words: list[str]) -> str | None:
@@ -93,10 +99,7 @@ def _examine(words: Sequence[str]) -> int:
         raise UserError("overwrite", f"is {overwrite}", "say true or false")
     band = _band(options["band"]) if "band" in options else None
     settings = DoctorSettings(tuple(files), band, options.get("output"), overwrite == "true")
-    try:
-        return doctor(settings)
-    except OSError as error:
-        raise from_system(error) from None
+    return doctor(settings)
 
 
 def _band(text: str) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from livetime.config import check
 from livetime.errors import UserError
-from livetime.outputs import provenance, write_json
+from livetime.outputs import provenance, write_json, writing
 from livetime.settings import ObservationFiles
 
 
@@ -91,7 +91,8 @@ def doctor(settings: DoctorSettings) -> int:
 def _write_record(target: Path, record: dict[str, Any], settings: DoctorSettings) -> None:
     """Write the JSON file, if it may still be made or replaced."""
     _refuse_output(target, settings.overwrite, settings.files)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     try:
         write_json(target, record, claim=not settings.overwrite)
     except FileExistsError:

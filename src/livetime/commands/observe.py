@@ -114,6 +114,8 @@ def _write_events(
             instruments=instruments,
             keywords={"TELESCOP": telescope, **detector.keywords(events.gti)},
         )
+    except UserError:  # of a file that cannot be written
+        raise
     except ValueError as error:
         raise unobservable("truth", error) from None
 

@@ -15,7 +15,7 @@ from livetime.commands.simulate import build_bank, check_bank_size
 from livetime.commands.trainable import refuse_untrainable
 from livetime.config import check
 from livetime.errors import UserError
-from livetime.outputs import outputs_folder, provenance, read_json, stamp, write_json
+from livetime.outputs import outputs_folder, provenance, read_json, stamp, write_json, writing
 from livetime.progress import progress, say
 from livetime.settings import Trainer, Training
 
@@ -118,7 +118,8 @@ def train(
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Make a run folder, and keep other processes from training in it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)

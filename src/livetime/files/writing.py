@@ -10,6 +10,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
+from livetime.outputs import writing
 from livetime.simulate.frame_events import FrameEvents
 from livetime.simulate.pileup import PileUp
 from livetime.simulate.response import Response
@@ -80,15 +81,17 @@ def write_events(
 
     aside = [path.with_name(f".{os.getpid()}-{path.name}") for path in paths]
     try:
-        for module, path in enumerate(aside):
+        for module, (path, final) in enumerate(zip(aside, paths, strict=True)):
             header = {
                 **INSTRUMENT,
                 "INSTRUME": instruments[module],
                 **_timing(events.times[module], events.gti, dead_time, start_time),
                 **(keywords or {}),
             }
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _event_hdus(events, module, start_time, header).writeto(path, overwrite=True)
+            hdus = _event_hdus(events, module, start_time, header)
+            with writing(final):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                hdus.writeto(path, overwrite=True)
         for path, final in zip(aside, paths, strict=True):
             path.replace(final)
     finally:
@@ -211,7 +214,8 @@ def write_spectrum(
 
 
 def _save(tables: list[fits.BinTableHDU], path: Path) -> None:
-    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path)
+    with writing(path):
+        fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path)
 
 
 def _channel_column(response: Response) -> fits.Column:

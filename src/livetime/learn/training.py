@@ -32,7 +32,7 @@ from livetime.learn.checkpoints import (
 )
 from livetime.learn.data import BankDataModule, split
 from livetime.learn.module import LitEstimator
-from livetime.outputs import write_json
+from livetime.outputs import write_json, writing
 from livetime.processes import available_cores, process_pool
 from livetime.settings import Trainer, Training
 from livetime.simulate.bank import Bank
@@ -257,7 +257,8 @@ def _train(
         )
         last = last_checkpoint(member.folder)
         try:
-            trainer.fit(module, data, ckpt_path=last, weights_only=True)
+            with writing(member.folder):
+                trainer.fit(module, data, ckpt_path=last, weights_only=True)
         except SystemExit:  # Lightning's answer to an interrupt
             raise KeyboardInterrupt from None
     return trainer, best

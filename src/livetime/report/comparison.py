@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from livetime.check.compare import Comparison
-from livetime.outputs import provenance, write_json
+from livetime.outputs import provenance, write_json, write_text
 from livetime.progress import say
 from livetime.report import words
 from livetime.report.facts import fact_rows
@@ -31,7 +31,7 @@ def save_comparison(comparison: Comparison, folder: Path) -> None:
     write_json(folder / "comparison.json", {**comparison.numbers(), **provenance()})
     pooled = list(_pooled_lines(comparison))
     text = "\n".join([comparison_table(comparison), "", *pooled])
-    (folder / "comparison.md").write_text(text + "\n")
+    write_text(folder / "comparison.md", text + "\n")
     say(text)
 
     along, by = _axes(comparison)

@@ -12,6 +12,7 @@ import xarray
 from astropy.table import Table
 
 from livetime.check.arrays import Floats
+from livetime.outputs import write_text, write_whole
 from livetime.simulate.prior import Samples
 
 _UNITS = {"freq": "Hz", "energy": "keV", "exposure": "s"}
@@ -38,14 +39,14 @@ def export(result: Any, folder: Path) -> None:
         folder: that exists.
     """
     if result.question == "posterior":
-        (folder / "posterior.nc").write_bytes(netcdf(result.to_arviz()))
-        (folder / "draws.csv").write_text(draws_csv(result.samples))
+        write_whole(folder / "posterior.nc", netcdf(result.to_arviz()))
+        write_text(folder / "draws.csv", draws_csv(result.samples))
     table = result.spectrum()
     if "power" in table:
-        (folder / "power_spectrum.csv").write_text(ecsv(table, POWER_COMMENTS))
-        (folder / "power_spectrum.txt").write_text(xspec_text(table))
+        write_text(folder / "power_spectrum.csv", ecsv(table, POWER_COMMENTS))
+        write_text(folder / "power_spectrum.txt", xspec_text(table))
     if "counts" in table:
-        (folder / "spectrum.csv").write_text(ecsv(table, COUNTS_COMMENTS))
+        write_text(folder / "spectrum.csv", ecsv(table, COUNTS_COMMENTS))
 
 
 def netcdf(data: arviz.InferenceData) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from livetime.check.inject import Injected
-from livetime.outputs import provenance, write_json
+from livetime.outputs import provenance, write_json, write_text
 from livetime.progress import say
 from livetime.report import words
 from livetime.report.facts import fact_rows
@@ -35,7 +35,7 @@ def save_injection(injected: Injected, settings: Mapping[str, Any], folder: Path
     warnings = [f"warning: {warning}" for warning in injected.warnings]
     table = injection_table(rows)
     lines = [table, *notes, *warnings, injected.verdict]
-    (folder / "inject.md").write_text("\n".join(lines) + "\n")
+    write_text(folder / "inject.md", "\n".join(lines) + "\n")
     say("\n".join(lines))
 
     figure = draw_injection(rows)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from livetime.outputs import write_text
+
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
        padding: 0 1rem; color: #222 }
@@ -151,4 +153,4 @@ class Page:
 
     def write(self, path: Path) -> None:
         """Write the page to a file."""
-        path.write_text(self.html, encoding="utf-8")
+        write_text(path, self.html)

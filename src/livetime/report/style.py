@@ -1,5 +1,6 @@
 """Set the look of every figure: widths, fonts, colours of the methods, and the files."""
 
+import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import matplotlib
 from cycler import cycler
 from matplotlib.figure import Figure
 
+from livetime.outputs import write_whole
 from livetime.reference.classifiers import CLASSIFIER_LABELS
 from livetime.reference.registry import REFERENCE_LABELS
 
@@ -159,7 +161,8 @@ def save_figure(figure: Figure, path: Path) -> Path:
     """
     figure.draw_without_rendering()  # one layout serves both files
     figure.set_layout_engine("none")
-    figure.savefig(path.with_suffix(".pdf"))
-    image = path.with_suffix(".png")
-    figure.savefig(image, dpi=DPI)
-    return image
+    for suffix in (".pdf", ".png"):
+        data = io.BytesIO()
+        figure.savefig(data, format=suffix[1:], dpi=DPI if suffix == ".png" else "figure")
+        write_whole(path.with_suffix(suffix), data.getvalue())
+    return path.with_suffix(".png")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from livetime.check.assessment import Assessment
+from livetime.outputs import writing
 
 _FIGURES = "visuals"
 """Group of the figures; TensorBoard sorts groups by name, and the losses come first."""
@@ -36,7 +37,7 @@ def write_tensorboard(
     for name, value in assessment.metrics().items():
         metrics[_tag(name)] = value
     last = _last_epoch(assessment)
-    with SummaryWriter(str(folder)) as writer:
+    with writing(folder / "events.out.tfevents"), SummaryWriter(str(folder)) as writer:
         for path in sorted(folder.glob("*.png")):
             pixels = imread(path)
             writer.add_image(f"{_FIGURES}/{path.stem}", pixels, dataformats="HWC")

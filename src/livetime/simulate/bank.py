@@ -13,7 +13,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.outputs import read_json, refuse_irregular, write_whole
+from livetime.outputs import read_json, refuse_irregular, write_whole, writing
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
@@ -85,7 +85,8 @@ class Bank:
         """
         name = bank_hash(simulator, seed)
         folder = root / name
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             manifest = {
                 "hash": name,
@@ -137,10 +138,11 @@ class Bank:
         """Write the file of a shard, and give what the manifest keeps of it."""
         stop = start + len(x)
         path = self.folder / f"{start:08d}-{stop:08d}.npz"
-        aside = self.folder / f".{path.name}"
-        np.savez(aside, theta=theta, x=x)
-        aside.rename(path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        file = io.BytesIO()
+        np.savez(file, theta=theta, x=x)
+        data = file.getvalue()
+        write_whole(path, data)
+        digest = hashlib.sha256(data).hexdigest()
         return {"file": path.name, "start": start, "stop": stop, "sha256": digest}
 
     def _write_manifest(self) -> None:
