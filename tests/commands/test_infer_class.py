@@ -28,6 +28,11 @@ def test_a_classifier_gives_the_classes_of_an_event_file(trained, capsys, tmp_pa
     assert summary["verdict"] in (answer / "report.html").read_text()
     assert (answer / "classes.png").stat().st_size > 0
 
+    copied = shutil.copytree(run_folder, tmp_path / "run")
+    (copied / "logistic_regression.json").unlink()
+    sentence = refused(capsys, "infer", f"run={copied}", given, f"output={tmp_path}/other")
+    assert "lacks logistic_regression.json; resume the training" in sentence
+
 
 def test_a_state_is_found_from_an_event_file_with_energies(trained, capsys, tmp_path):
     run_folder = trained("states_perceptron")

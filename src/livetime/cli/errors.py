@@ -12,7 +12,7 @@ TYPED = (
     (r"inject\.path", r"is missing", "inject.path=<file>"),
     (r"[a-z_]+(\.\w+)+", r"is missing", "{key}=<value>"),
     (r"output", r"exists$", "or say overwrite=true"),
-    (r"run .*", r"is not finished|members of its", "livetime train resume=<run folder>"),
+    (r"run .*", r"is not finished|members of its|lacks ", "livetime train resume=<run folder>"),
 )
 """Key, problem, and what is typed to solve it."""
 

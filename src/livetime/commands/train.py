@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from livetime.commands.run_folder import is_whole, refuse_other_run
 from livetime.commands.settings import TEST_SEED, ExperimentSettings, check_count
 from livetime.commands.simulate import build_bank, check_bank_size
 from livetime.commands.trainable import refuse_untrainable
@@ -86,6 +87,8 @@ def train(
     if settings.resume:
         folder = Path(settings.resume)
         settings = _resumed(settings, folder, overrides)
+    elif folder:
+        refuse_other_run(folder, settings.plain)
     training = check(Training, settings.training, "training")
     trainer = check(Trainer, settings.trainer, "trainer")
     simulator = build_simulator(settings.plain, settings.threads)
@@ -134,7 +137,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) -> TrainSettings:
     """Take the settings of a training that was stopped, and the machine of this one."""
-    from livetime.infer.run import CONFIG, METRICS, Run
+    from livetime.infer.run import CONFIG, METRICS, RUN, Run
 
     if not (folder / CONFIG).exists():
         raise UserError(
@@ -150,7 +153,9 @@ def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) ->
             f"its settings are in {folder / CONFIG}",
         )
     run = Run.open(folder)
-    if (folder / METRICS).exists():
+    if (folder / RUN).exists():
+        _ = run.simulator  # refuses a config that was changed
+    if (folder / METRICS).exists() and is_whole(run):
         raise UserError("resume", f"is {folder}, which is finished", "start a new training")
 
     known = [f.name for f in fields(TrainSettings) if f.name in run.config]
@@ -265,7 +270,7 @@ def _open_trained(folder: Path, bank: "Bank", training: Training) -> "Run":
 
     torch.set_num_threads(1)  # as in every other command
     run = Run.open(folder)
-    if run.inflates and training.folds == 1 and not (folder / INFLATION).exists():
+    if run.has_inflation and not (folder / INFLATION).exists():
         _measure_inflation(run, bank, training)
     return run
 

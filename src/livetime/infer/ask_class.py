@@ -13,7 +13,7 @@ from livetime.errors import UserError
 from livetime.files.observation import Observation
 from livetime.infer.predictive import physical_values, spectrum_table
 from livetime.infer.question import AnswerSettings, Verdict, judgement
-from livetime.infer.run import DAMAGED, TRAIN_AGAIN, Run
+from livetime.infer.run import DAMAGED, RESUME, TRAIN_AGAIN, Run
 from livetime.outputs import read_json
 from livetime.reference.base import ReferenceClassifier
 from livetime.reference.classifiers import classifiers_for
@@ -144,8 +144,10 @@ def _stored_classifiers(run: Run) -> dict[str, ReferenceClassifier]:
     found = {}
     for name, classifier in classifiers_for(run.simulator).items():
         path = run.folder / f"{name}.json"
-        if not classifier.stored or not path.exists():
+        if not classifier.stored:
             continue
+        if not path.exists():
+            raise UserError(f"run {run.folder}", f"lacks {path.name}", RESUME)
         plain = read_json(path, TRAIN_AGAIN)
         try:
             found[name] = classifier.from_plain(run.simulator, plain)

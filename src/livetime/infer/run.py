@@ -20,6 +20,7 @@ from livetime.learn.history import member_history
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.outputs import read_json
+from livetime.simulate.bank import bank_hash
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
@@ -35,6 +36,7 @@ _GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "
 _BATCH = 2000
 """Summaries that a classifier takes at once."""
 TRAIN_AGAIN = "train again"
+RESUME = "resume the training"
 DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError)
 """What reading a file of a run raises if the file is not what training wrote."""
 
@@ -51,7 +53,7 @@ class Run:
         config: resolved, in plain types.
 
     Examples:
-        >>> Run(Path("outputs/demo/x"), {"training": {"members": 4}}).wanted_members
+        >>> Run(Path("outputs/demo/x"), {"training": {"members": 4, "folds": 1}}).wanted_members
         4
     """
 
@@ -81,16 +83,28 @@ class Run:
     def simulator(self) -> Simulator:
         """Build the simulator of the run; UserError if the config is damaged."""
         try:
-            return build_simulator(self.config)
+            simulator = build_simulator(self.config)
         except UserError as error:
             problem = f"is damaged: {error}"
             raise UserError(str(self.folder / CONFIG), problem, f"or {TRAIN_AGAIN}") from None
+        self._refuse_other_bank(simulator)
+        return simulator
+
+    def _refuse_other_bank(self, simulator: Simulator) -> None:
+        """Compare the hash of what the config describes with that of the bank of the training."""
+        path = self.folder / RUN
+        if not path.exists():
+            raise UserError(f"run {self.folder}", f"lacks {RUN}", RESUME)
+        trained = read_json(path, f"delete it, and {RESUME}").get("bank")
+        if trained != bank_hash(simulator, self.config["seed"]):
+            problem = f"does not describe the bank {trained}, on which the networks were trained"
+            raise UserError(str(self.folder / CONFIG), problem, f"restore it, or {TRAIN_AGAIN}")
 
     @property
     def wanted_members(self) -> int:
         """Count the networks that the config asks for: members, or folds."""
         training = self.config["training"]
-        return max(int(training.get("members", 1)), int(training.get("folds", 1)))
+        return max(training["members"], training["folds"])
 
     @cached_property
     def members(self) -> tuple[LitEstimator, ...]:
@@ -144,6 +158,11 @@ class Run:
     def inflates(self) -> bool:
         """Say whether every member has a posterior that can be inflated."""
         return all(member.estimator.inflates for member in self.members)
+
+    @property
+    def has_inflation(self) -> bool:
+        """Say whether training measures an inflation, which it does not with folds."""
+        return self.inflates and self.config["training"]["folds"] == 1
 
     def posterior(self, x: Floats) -> Posterior:
         """Find the posterior of summaries, as the ensemble gives it.
@@ -217,9 +236,14 @@ class Run:
 
     @cached_property
     def inflation(self) -> float:
-        """Read the factor by which posteriors are inflated; 1 for a run that has none."""
+        """Read the factor by which posteriors are inflated; 1 for a run that cannot have one."""
+        if not self.has_inflation:
+            return 1.0
         path = self.folder / INFLATION
-        kept = read_json(path, TRAIN_AGAIN) if path.exists() else {"inflation": 1.0}
+        if not path.exists():
+            problem = f"lacks {INFLATION}, without which posteriors may be too narrow"
+            raise UserError(f"run {self.folder}", problem, RESUME)
+        kept = read_json(path, TRAIN_AGAIN)
         try:
             factor = float(kept["inflation"])
         except DAMAGED:
@@ -303,8 +327,8 @@ def _refuse_damaged(path: Path, config: dict[str, Any]) -> None:
             problem = f"is damaged: {key} is missing or is not a whole number"
             raise UserError(str(path), problem, TRAIN_AGAIN)
     for key in ("members", "folds"):
-        if not isinstance(config["training"].get(key, 1), int):
-            problem = f"is damaged: training.{key} is not a whole number"
+        if not isinstance(config["training"].get(key), int):
+            problem = f"is damaged: training.{key} is missing or is not a whole number"
             raise UserError(str(path), problem, TRAIN_AGAIN)
     if not isinstance(config.get("name"), str):
         raise UserError(str(path), "is damaged: name is missing or is not a text", TRAIN_AGAIN)
