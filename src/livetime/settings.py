@@ -131,7 +131,11 @@ class ObservationFiles:
         path: event file, or one for each module.
         spectrum: spectrum of counts (PHA or PI file), for a run of spectra.
         arf, rmf, background_spectrum: files of a spectrum; null for those that its header names.
-        gti: `file` for the good time intervals of the files; `full` to ignore them.
+        row: of a file of type II, whose rows are spectra, from 1; null for its only one.
+        gti: `file` for the good time intervals of the files; `full` to ignore them; else a FITS
+            file of intervals, which are intersected with those of the files.
+        margin: s that are left out at both ends of each good time interval.
+        exclude: numbers of the detectors or CCDs whose events are left out.
         start, stop: s since the start of the first common good time interval; null for all.
         hard: lowest energy in keV of a hard event, for a hardness; null for that of the run.
         band: energies in keV that are used, without the second; null for all events.
@@ -155,7 +159,10 @@ class ObservationFiles:
     arf: str | None = None
     rmf: str | None = None
     background_spectrum: str | None = None
-    gti: Literal["file", "full"] = "file"
+    row: int | None = None
+    gti: str = "file"
+    margin: float = 0.0
+    exclude: tuple[int, ...] = ()
     start: float | None = None
     stop: float | None = None
     hard: float | None = None
@@ -173,6 +180,7 @@ class ObservationFiles:
             )
         _check_band(self.band)
         _check_positive(self, "hard")
+        _check_range(self, row=(1, math.inf), margin=(0, math.inf))
         _check_range(self, dead_time=(0, 1), detectors=(1, 1000))
         _check_range(self, background=(0, 1e9), kept_fraction=(1e-3, 1))
 

@@ -30,7 +30,7 @@ def light_curve(
     gti=None,
     keys=(),
     name="RATE",
-    unit="count/s",
+    unit=None,
     columns=(),
 ):
     """An OGIP light curve, TIME at the start of each bin."""
@@ -42,6 +42,7 @@ def light_curve(
         "TIMEPIXR": 0.0,
         **dict(keys),
     }
+    unit = unit or ("count/s" if name == "RATE" else "count")
     own = [
         fits.Column("TIME", "D", unit="s", array=times),
         fits.Column(name, "D", unit=unit, array=np.asarray(rate)),

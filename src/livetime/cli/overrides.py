@@ -25,6 +25,7 @@ PATHS = (
     "observation.arf",
     "observation.rmf",
     "observation.background_spectrum",
+    "observation.gti",
     "detector.arf",
     "detector.rmf",
 )
@@ -33,7 +34,7 @@ PATHS = (
 FREE = ("truth", "fixed", "grid")
 """Mappings whose keys are the prior's names, not the schema's."""
 
-LISTS = ("observation.path", "inject.rates", "stress")
+LISTS = ("observation.path", "observation.exclude", "inject.rates", "stress")
 """Keys that take a list: one bare value is put into brackets. So is one of `grid`."""
 
 COMPOSED = [name for name in COMMANDS if name != "doctor"]

@@ -112,7 +112,12 @@ def _write_events(
             paths,
             dead_time=detector.row_dead_time,
             instruments=instruments,
-            keywords={"TELESCOP": telescope, **detector.keywords(events.gti)},
+            keywords={
+                "TELESCOP": telescope,
+                "CREATOR": "livetime",
+                "DEADTIME": simulator.detector_at(truth).mean_dead_time,
+                **detector.keywords(events.gti),
+            },
         )
     except UserError:  # of a file that cannot be written
         raise

@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.finding import Finding
+from livetime.files.fits import local_file
 from livetime.files.pha import PhaFile, read_pha
+from livetime.simulate.area_inside import contains_area
+from livetime.simulate.fits_names import fits_name
 from livetime.simulate.response import Response
 from livetime.simulate.response_files import read_response
 from livetime.simulate.telescope import names_differ
@@ -22,27 +25,29 @@ NAME_KEYS = ("TELESCOP", "INSTRUME")
 """Keywords that must be the same in all files of a spectrum."""
 
 
-def _needed(spectrum: PhaFile, key: str, given: str | None, option: str) -> Path:
-    path = _named(spectrum, key, given, option)
-    if path is None:
-        raise UserError(str(spectrum.path), f"names no {key}", f"give observation.{option}")
-    return path
+NOTHING = ("", "none")
+"""Names that stand for no file, in a header or as an option."""
+
+
+def _missing(spectrum: PhaFile, key: str, option: str) -> UserError:
+    return UserError(str(spectrum.path), f"names no {key}", f"give observation.{option}")
 
 
 def _named(spectrum: PhaFile, key: str, given: str | None, option: str) -> Path | None:
     """Find the file that was given, or the one beside the spectrum that its header names."""
     own = spectrum.word(key)
-    if given is None and own.lower() in ("", "none"):
+    if (own if given is None else given).strip().lower() in NOTHING:
         return None
     path = spectrum.path.parent / own
     named = f", which {spectrum.path} names as its {key},"
     if given is not None:
         path = Path(os.path.expanduser(given))
         named = ""
-    if not path.is_file():
-        wrong = "is not a file" if path.exists() else "does not exist"
+    file = fits_name(path).file
+    if not file.is_file():
+        wrong = "is not a file" if file.exists() else "does not exist"
         raise UserError(f"{path}{named}", wrong, f"give observation.{option}")
-    return path
+    return local_file(path)
 
 
 def find_response(spectrum: PhaFile, arf: str | None, rmf: str | None) -> Response:
@@ -56,8 +61,12 @@ def find_response(spectrum: PhaFile, arf: str | None, rmf: str | None) -> Respon
     Raises:
         UserError: for files that are missing or damaged, or of another instrument.
     """
-    area = _needed(spectrum, "ANCRFILE", arf, "arf")
-    matrix = _needed(spectrum, "RESPFILE", rmf, "rmf")
+    area = _named(spectrum, "ANCRFILE", arf, "arf")
+    matrix = _named(spectrum, "RESPFILE", rmf, "rmf")
+    if matrix is None:
+        raise _missing(spectrum, "RESPFILE", "rmf")
+    if area is None and not contains_area(matrix):
+        raise _missing(spectrum, "ANCRFILE", "arf")
     response = read_response(area, matrix)
     for key, own in (("TELESCOP", response.telescope), ("INSTRUME", response.instrument)):
         _compare_names(spectrum, key, own, f"{matrix}", "give the response of this observation")
@@ -87,7 +96,11 @@ def area_share(spectrum: PhaFile, findings: list[Finding]) -> float:
 
 
 def find_background(
-    spectrum: PhaFile, response: Response, given: str | None, exposure: float
+    spectrum: PhaFile,
+    response: Response,
+    given: str | None,
+    exposure: float,
+    findings: list[Finding],
 ) -> Floats | None:
     """Find the counts/s of background in each channel (C,), scaled to the source's region.
 
@@ -96,23 +109,39 @@ def find_background(
         response: for its channels.
         given: the background's file; None for the one that the header names.
         exposure: in s by which the rate is multiplied later.
+        findings: to which one on a background in the same file is added.
     """
     path = _named(spectrum, "BACKFILE", given, "background_spectrum")
+    is_declined = given is not None and path is None
+    if path is None and spectrum.background_beside and not is_declined:
+        path = fits_name(spectrum.path).file
+        text = f"{path.name} contains a background too (HDUCLAS2 = BKG)"
+        findings.append(Finding("background_beside", "note", text, "it is used"))
     if path is None:
         return None
-    off = read_pha(path)
-    if off.path.samefile(spectrum.path):
-        raise UserError(
-            str(path),
-            "is the spectrum itself, not its background",
-            "give observation.background_spectrum",
-        )
+    _refuse_itself(spectrum, path)
+    off = read_pha(path, background=True)
     for key in NAME_KEYS:
         remedy = "give one of the same instrument"
         _compare_names(spectrum, key, off.word(key), f"its background {path}", remedy)
     refuse_other_channels(off, response)
     expected = off.counts * spectrum.region() / off.region() * (spectrum.exposure / off.exposure)
     return np.asarray(expected / exposure)
+
+
+def _refuse_itself(spectrum: PhaFile, path: Path) -> None:
+    """Refuse the source as its own background; another table or row is allowed."""
+    own = fits_name(spectrum.path)
+    other = fits_name(path)
+    is_chosen = bool(other.table or other.row or spectrum.background_beside)
+    is_other = is_chosen and (own.table, own.row) != (other.table, other.row)
+    is_beside = spectrum.background_beside and not other.table
+    if other.file.samefile(own.file) and not (is_other or is_beside):
+        raise UserError(
+            str(path),
+            "is the spectrum itself, not its background",
+            "give observation.background_spectrum",
+        )
 
 
 def _compare_names(spectrum: PhaFile, key: str, other: str, file: str, remedy: str) -> None:

@@ -9,8 +9,10 @@ def describe_instrument(parts: tuple[EventFile, ...]) -> dict[str, Any]:
     """Collect what the files of an observation say of the instrument."""
     first = parts[0]
     return {
-        "files": [str(part.path) for part in parts],
+        "files": [str(path) for part in parts for path in part.paths],
+        "modules": [part.label for part in parts],
         "mission": first.mission.name if first.mission else None,
+        "reads_frames": first.mission.reads_frames if first.mission else None,
         "optics": first.mission.optics if first.mission else None,
         "typical_background": first.mission.background if first.mission else None,
         "telescope": first.word("TELESCOP"),

@@ -30,6 +30,7 @@ from livetime.files.finding import EXIT_CODES, Finding, NoGoodTimeError
 from livetime.files.fits import local_file
 from livetime.files.gti import exposure_of, intersect
 from livetime.files.independence import check_repeated_events
+from livetime.files.successive import join_successive
 from livetime.simulate.telescope import names_differ
 
 WORD_KEYS = ("TELESCOP", "INSTRUME", "OBJECT", "DATAMODE", "TIMESYS", "TIMEREF", "TIMEPIXR")
@@ -61,7 +62,8 @@ def examine(part: EventFile, dead_time: float | None = None) -> list[Finding]:
         check_background(part),
         check_barycentre(part),
     )
-    return [finding.of_file(part.path.name) for check in checks for finding in check]
+    found = [finding for check in checks for finding in check]
+    return [finding if finding.file else finding.of_file(part.name) for finding in found]
 
 
 def examine_dead_time(part: EventFile, dead_time: float) -> list[Finding]:
@@ -72,7 +74,8 @@ def examine_dead_time(part: EventFile, dead_time: float) -> list[Finding]:
         check_close_events(part, part.measured_step, dead_time),
         check_live_time(part, dead_time),
     )
-    return [finding.of_file(part.path.name) for check in checks for finding in check]
+    found = [finding for check in checks for finding in check]
+    return [finding if finding.file else finding.of_file(part.name) for finding in found]
 
 
 def known_dead_time(part: EventFile, otherwise: float | None = None) -> float:
@@ -136,7 +139,8 @@ def diagnose_files(
 ) -> list[Diagnosis]:
     """Read and examine several files, and compare those that are of one observation.
 
-    Files of one telescope with common good time are compared as modules, as an answer does.
+    Files of one instrument that follow each other are joined, and files of one telescope with
+    common good time are compared as modules, as an answer does.
 
     Arguments:
         files: their paths.
@@ -146,8 +150,8 @@ def diagnose_files(
         one diagnosis a file, and one more of each group of files that were compared.
     """
     read = [_diagnose(file, band) for file in files]
-    parts = [part for _, part in read if part is not None]
-    together = []
+    alone = [part for _, part in read if part is not None]
+    parts, together = _join(alone)
     while parts:
         first = parts[0]
         group = [part for part in parts if part is first or _are_modules(first, part)]
@@ -175,6 +179,21 @@ def _diagnose(file: str, band: tuple[float, float] | None) -> tuple[Diagnosis, E
     return Diagnosis(file, facts_of(part), (*extra, *examine(part))), part
 
 
+def _join(alone: list[EventFile]) -> tuple[list[EventFile], list[Diagnosis]]:
+    """Join files that follow each other, and diagnose what they have in common."""
+    found: list[Finding] = []
+    parts = alone
+    try:
+        parts = list(join_successive(alone, found))
+    except UserError as error:
+        found.append(Finding("refused", "unusable", str(error)))
+    if not found:
+        return parts, []
+    names = [part.name for part in alone]
+    facts = {"files": names, "modules": [part.name for part in parts]}
+    return parts, [Diagnosis(" with ".join(names), facts, tuple(found))]
+
+
 def _are_modules(first: EventFile, second: EventFile) -> bool:
     """Ask whether two files may be modules of one observation."""
     is_one_telescope = not names_differ(first.word("TELESCOP"), second.word("TELESCOP"))
@@ -183,7 +202,7 @@ def _are_modules(first: EventFile, second: EventFile) -> bool:
 
 def _compare(group: Sequence[EventFile]) -> Diagnosis:
     """Compare files of one observation."""
-    names = [part.path.name for part in group]
+    names = [part.name for part in group]
     common = exposure_of(intersect([part.gti for part in group]))
     facts = {"files": names, "common_time": common}
     try:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.fits import Table, fits_tables
-from livetime.files.mission import Mission
+from livetime.files.mission_facts import Mission
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

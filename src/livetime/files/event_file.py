@@ -12,7 +12,7 @@ from livetime.files import timing_tests
 from livetime.files.finding import Finding
 from livetime.files.gti import exposure_of
 from livetime.files.keywords import LIVE_KEYS, MJDREF, sum_keys
-from livetime.files.mission import Mission
+from livetime.files.mission_facts import Mission
 from livetime.simulate.telescope import PLACEHOLDERS
 
 Floats = NDArray[np.float64]
@@ -72,6 +72,7 @@ class EventFile:
         live_before: mean of the column PRIOR in s, the live time before an event; None without.
         cost: mean of the column DEADTIME in s; None without.
         findings: what was found while reading.
+        present: numbers of the detectors in the file, where some of them are left out.
 
     Examples:
         >>> gti, rows = np.array([[0.0, 10.0]]), EventRows(np.array([1.0, 2.0]))
@@ -91,6 +92,22 @@ class EventFile:
     live_before: float | None
     cost: float | None
     findings: tuple[Finding, ...]
+    present: tuple[int, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """List the files that the events are from."""
+        return (self.path,)
+
+    @property
+    def name(self) -> str:
+        """Name the file, for findings."""
+        return self.path.name
+
+    @property
+    def label(self) -> str:
+        """Give the whole path, for messages."""
+        return " + ".join(str(path) for path in self.paths)
 
     @property
     def times(self) -> Floats:
@@ -104,8 +121,8 @@ class EventFile:
 
     @property
     def timedel(self) -> float | None:
-        """Give the declared time step in s: TIMEDEL, XMM's FRMTIME (ms), or the mode's frame."""
-        for key, unit in (("TIMEDEL", 1.0), ("FRMTIME", 1e-3)):
+        """Give the declared time step in s: a keyword, or the frame time of the mode."""
+        for key, unit in (("TIMEDEL", 1.0), ("FRMTIME", 1e-3), ("FRAMETIM", 1e-3)):
             value = self.header.get(key)
             if isinstance(value, (int, float)) and value > 0:
                 return float(value) * unit
@@ -129,9 +146,17 @@ class EventFile:
 
     @property
     def dead_time(self) -> float | None:
-        """Give the dead time in s of each event and detector; None if unknown, and for frames."""
-        typical = self.mission.dead_time if self.mission else None
-        return self.cost or typical
+        """Give the dead time in s of each event and detector; None if unknown, and for frames.
+
+        It is that of the column DEADTIME, of the mission, or of the simulation that wrote the file.
+        """
+        if self.cost:
+            return self.cost
+        if self.mission is not None:
+            return self.mission.dead_time
+        stated = self.header.get("DEADTIME")
+        is_simulated = self.word("CREATOR") == "livetime" and isinstance(stated, (int, float))
+        return float(stated) if is_simulated and stated is not None else None
 
     @property
     def merges_unnumbered_detectors(self) -> bool:

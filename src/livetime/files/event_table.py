@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.finding import Finding, plural
-from livetime.files.fits import MEMORY, Table, fits_tables, seconds
+from livetime.files.fits import MEMORY, Table, seconds
+from livetime.files.table_choice import chosen_tables, refuse_several
 from livetime.simulate.fits_units import unit_factor
 
 Floats = NDArray[np.float64]
@@ -38,12 +39,12 @@ def find_event_table(hdus: fits.HDUList, path: Path, findings: list[Finding]) ->
     Arguments:
         hdus: the open file.
         path: for messages.
-        findings: to which one on further tables of events is added.
+        findings: to which one on further, empty tables of events is added.
 
     Raises:
-        UserError: where no table has events, or one has more than the memory takes.
+        UserError: where no table has events, several have, or one has more than the memory takes.
     """
-    tables = fits_tables(hdus, path)
+    tables = chosen_tables(hdus, path)
     ranks = [_rank(table) for table in tables]
     known = [rank for rank in ranks if rank is not None]
     if not known:
@@ -52,14 +53,14 @@ def find_event_table(hdus: fits.HDUList, path: Path, findings: list[Finding]) ->
         )
 
     best = min(known)
-    chosen = tables[ranks.index(best)]
-    if known.count(best) > 1:
-        text = f"{known.count(best)} tables of events"
-        action = f"only the first, {chosen.name}, is read"
-        effect = "the events of the others are missing"
-        findings.append(Finding("several_event_tables", "warning", text, action, effect))
-    _refuse_size(chosen)
-    return chosen
+    alike = [table for table, rank in zip(tables, ranks, strict=True) if rank == best]
+    filled = [table for table in alike if table.rows > 0] or alike[:1]
+    refuse_several(filled, hdus, path, "events")
+    if len(alike) > 1:
+        text = f"{len(alike)} tables of events, {len(alike) - 1} without a row"
+        findings.append(Finding("empty_event_tables", "note", text, "left out", "none"))
+    _refuse_size(filled[0])
+    return filled[0]
 
 
 def _rank(table: Table) -> int | None:

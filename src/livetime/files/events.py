@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,15 @@ from livetime.errors import UserError
 from livetime.files.energy import event_energies
 from livetime.files.event_file import EventFile, EventRows
 from livetime.files.event_table import find_event_table, read_times
+from livetime.files.excluded import leave_out
 from livetime.files.finding import Finding, NoGoodTimeError, plural
 from livetime.files.fits import Table, open_fits
-from livetime.files.gti import USE_FULL, exposure_of, in_gti, read_gti
+from livetime.files.gti import USE_FULL, exposure_of, gti_tables, in_gti, read_gti
 from livetime.files.keywords import LIVE_KEYS, MJDREF, STEP, TIME_ZERO, keywords, refuse_words
-from livetime.files.mission import MISSION_NAMES, Mission, find_mission
+from livetime.files.mission import MISSION_NAMES, find_mission, refuse_unsuitable
+from livetime.files.mission_facts import Mission
+from livetime.files.own_gti import read_own_gti, within_own_gti
+from livetime.settings import ObservationFiles
 from livetime.simulate.telescope import canonical_name
 
 Floats = NDArray[np.float64]
@@ -32,10 +36,13 @@ class Selection:
 
     Arguments:
         band: energies in keV, from the first up to but without the second; None for all.
-        gti: `file` for the good time of the file, `full` for all from first to last event.
+        gti: `file` for the good time of the file, `full` for all from first to last event; else
+            a file of intervals, which are intersected with those of the file.
         start: s since the start of the first common good time interval; None for its start.
         stop: likewise; None for the end.
         energies: whether every event must have an energy.
+        margin: s that are left out at both ends of each common good time interval.
+        exclude: numbers of the detectors or CCDs whose events are left out.
 
     Examples:
         >>> Selection(band=(3.0, 10.0)).gti
@@ -43,17 +50,42 @@ class Selection:
     """
 
     band: tuple[float, float] | None = None
-    gti: Literal["file", "full"] = "file"
+    gti: str = "file"
     start: float | None = None
     stop: float | None = None
     energies: bool = False
+    margin: float = 0.0
+    exclude: tuple[int, ...] = ()
+
+    @property
+    def own_gti(self) -> str | None:
+        """Name the user's own file of good time intervals; None without one."""
+        return None if self.gti in ("file", "full") else self.gti
+
+
+def selection_of(files: ObservationFiles, energies: bool = False) -> Selection:
+    """Collect which events of an observation are used.
+
+    Arguments:
+        files: where the observation is, and what to use of it.
+        energies: whether every event must have an energy.
+    """
+    return Selection(
+        files.band,
+        files.gti,
+        files.start,
+        files.stop,
+        energies,
+        files.margin,
+        files.exclude,
+    )
 
 
 def read_event_file(path: Path, selection: Selection | None = None) -> EventFile:
     """Read one event file, and clean what can be cleaned.
 
     Arguments:
-        path: the file.
+        path: the file, perhaps with a table in brackets.
         selection: its band and good time; None for all events in the file's good time.
 
     Raises:
@@ -63,34 +95,73 @@ def read_event_file(path: Path, selection: Selection | None = None) -> EventFile
     chosen = selection or Selection()
     findings: list[Finding] = []
     with open_fits(path) as hdus:
-        table = find_event_table(hdus, path, findings)
-        header = keywords(hdus[0].header, table.header)
-        refuse_words(header, (*MJDREF, *TIME_ZERO, *LIVE_KEYS, *STEP), path)
-        mission = _mission(header, findings)
-        times, rows, precision = read_times(table, header, findings)
-        needs_energies = chosen.energies or chosen.band is not None
-        kev = _energies(hdus, table, rows, mission, needs_energies)
-        detectors = _detectors(table, rows, mission)
-        everything = EventRows(times, kev, detectors)
-        live_before = _mean(table, rows, "PRIOR")
-        cost = _mean(table, rows, "DEADTIME")
-        events = everything.take(np.argsort(times, kind="stable"))
-        is_full = chosen.gti == "full"
-        first_to_last = events.times[[[0, -1]]]
-        gti = first_to_last if is_full else read_gti(hdus, table, header, mission, findings)
+        read = _read_columns(hdus, path, chosen, findings)
+        events = read.events.take(np.argsort(read.events.times, kind="stable"))
+        gti = events.times[[[0, -1]]]
+        if chosen.gti != "full":
+            gti = _good_time(hdus, read, chosen, findings)
 
     events = _in_good_time(events, gti, path, findings)
-    if is_full:
-        findings.append(_full_gti(everything.times))
+    if chosen.gti == "full":
+        findings.append(_full_gti(read.events.times))
     total = len(events.times)
     if chosen.band is not None and events.kev is not None:
         events = events.take(_in_band(events.kev, chosen.band, path, findings))
     # fmt: off
     return EventFile(
-        path, header, mission, events, gti, len(rows), total, precision, live_before, cost,
-        tuple(findings),
+        path, read.header, read.mission, events, gti, len(read.rows), total, read.precision,
+        read.live_before, read.cost, tuple(findings), read.present,
     )
     # fmt: on
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What is read from a table of events, in the order of the file."""
+
+    table: Table
+    header: dict[str, Any]
+    mission: Mission | None
+    rows: Mask
+    events: EventRows
+    precision: float
+    live_before: float | None
+    cost: float | None
+    present: tuple[int, ...]
+
+
+def _read_columns(hdus: Any, path: Path, chosen: Selection, findings: list[Finding]) -> _Columns:
+    table = find_event_table(hdus, path, findings)
+    header = keywords(hdus[0].header, table.header)
+    refuse_words(header, (*MJDREF, *TIME_ZERO, *LIVE_KEYS, *STEP), path)
+    mission = _mission(header, findings)
+    refuse_unsuitable(mission, path)
+    times, rows, precision = read_times(table, header, findings)
+    kept, present = leave_out(table, rows, mission, chosen.exclude, findings)
+    used = rows.copy()
+    used[rows] = kept
+
+    needs_energies = chosen.energies or chosen.band is not None
+    kev = _energies(hdus, table, used, mission, needs_energies)
+    events = EventRows(times[kept], kev, _detectors(table, used, mission))
+    live_before = _mean(table, used, "PRIOR")
+    cost = _mean(table, used, "DEADTIME")
+    return _Columns(table, header, mission, used, events, precision, live_before, cost, present)
+
+
+def _good_time(hdus: Any, read: _Columns, chosen: Selection, findings: list[Finding]) -> Floats:
+    """Read the good time of a file, cut to the user's own if a file of it is given."""
+    path = read.table.path
+    if chosen.own_gti is None:
+        return read_gti(hdus, read.table, read.header, read.mission, findings, chosen.exclude)
+    own = read_own_gti(chosen.own_gti, read.header, findings)
+    if not gti_tables(hdus, path):
+        text = "the file has no good time intervals of its own"
+        action = f"those of {chosen.own_gti} are used"
+        findings.append(Finding("own_gti", "note", text, action))
+        return own
+    gti = read_gti(hdus, read.table, read.header, read.mission, findings, chosen.exclude)
+    return within_own_gti(gti, own, chosen.own_gti, findings)
 
 
 def _mission(header: Mapping[str, Any], findings: list[Finding]) -> Mission | None:

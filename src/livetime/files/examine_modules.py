@@ -39,7 +39,7 @@ def examine_together(parts: Sequence[EventFile]) -> list[Finding]:
     findings = compare_modules(parts, [delay is not None for delay in delays])
     findings += check_shared_events(parts)
     for part, delay in zip(parts[1:], delays, strict=True):
-        findings.append(_clocks(parts[0].path.name, part.path.name, delay))
+        findings.append(_clocks(parts[0].name, part.name, delay))
     return findings
 
 

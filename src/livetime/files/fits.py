@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.keywords import TIME_ZERO, keywords, refuse_words, sum_keys
+from livetime.simulate.fits_names import fits_name
 from livetime.simulate.fits_units import unit_factor
 
 Floats = NDArray[np.float64]
@@ -33,28 +34,40 @@ COPY_AGAIN = "copy or download it again"
 def local_file(given: str | Path) -> Path:
     """Find a plain file on this machine.
 
+    A table may be named in brackets, as in `a.evt[EVENTS]` or `a.evt[2]`. Where only the file
+    with `.gz` at its end exists, it is taken.
+
+    Returns:
+        the file's path, with the table in brackets if one was named.
+
     Raises:
         UserError: for a web address, a folder, and a file that is missing or empty.
     """
     address = re.match(r"[a-z][a-z0-9+.-]+:/", str(given), re.IGNORECASE)
-    if address and not os.path.exists(given):
+    chosen = fits_name(given)
+    path = chosen.file
+    if address and not os.path.exists(path):
         raise UserError(
             str(given), "is on another machine", "download it first, and give the local file"
         )
 
-    path = Path(os.path.expanduser(given))
     if not os.path.exists(path):  # unlike Path.exists, it accepts names that no file can have
         raise UserError(str(path), "does not exist", "check the path")
     if not path.is_file():
         raise UserError(str(path), "is a folder or no plain file", "name the file itself")
     if path.stat().st_size == 0:
         raise UserError(str(path), "is empty (0 bytes)", COPY_AGAIN)
-    return path
+    table = f"[{chosen.table}]" if chosen.table else ""
+    row = "" if chosen.row is None else f"{{{chosen.row}}}"
+    return Path(f"{path}{table}{row}")
 
 
 @contextmanager
 def open_fits(path: Path) -> Iterator[fits.HDUList]:
     """Open a FITS file and read all its headers.
+
+    Arguments:
+        path: the file, perhaps with a table in brackets.
 
     Raises:
         UserError: for a file that is cut, and for all else that astropy cannot read.
@@ -65,7 +78,7 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             warnings.filterwarnings("error", message=".*truncated")
-            with _stream(path) as stream, fits.open(stream) as hdus:
+            with _stream(fits_name(path).file) as stream, fits.open(stream) as hdus:
                 len(hdus)
                 yield hdus
     except UserError as error:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from livetime.files.finding import Finding, NoGoodTimeError, plural
 from livetime.files.fits import Table, fits_tables, seconds
-from livetime.files.mission import Mission
+from livetime.files.mission_facts import Mission
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -55,6 +55,19 @@ def union(gti: Floats) -> Floats:
     first = np.append(True, apart)[: len(gti)]
     last = np.append(apart, True)[: len(gti)]
     return np.stack([gti[first, 0], reach[last]], axis=1)
+
+
+def subtract(gti: Floats, others: Floats) -> Floats:
+    """Find the time of intervals (G, 2) that lies in none of others, sorted and apart.
+
+    Examples:
+        >>> a, b = np.array([[0.0, 10.0]]), np.array([[2.0, 3.0], [8.0, 20.0]])
+        >>> subtract(a, b).tolist()
+        [[0.0, 2.0], [3.0, 8.0]]
+    """
+    ends = np.concatenate([[-np.inf], others[:, 1]])
+    starts = np.concatenate([others[:, 0], [np.inf]])
+    return intersect([gti, np.stack([ends, starts], axis=1)])
 
 
 def exposure_of(gti: Floats) -> float:
@@ -127,6 +140,7 @@ def read_gti(
     header: Mapping[str, Any],
     mission: Mission | None,
     findings: list[Finding],
+    exclude: Sequence[int] = (),
 ) -> Floats:
     """Read the good time that all of a file's tables have in common, (G, 2) in s.
 
@@ -138,12 +152,14 @@ def read_gti(
         header: the events' keywords.
         mission: None for an instrument that is not known.
         findings: to which those on the intervals are added.
+        exclude: numbers of CCDs whose events are left out.
 
     Raises:
         NoGoodTimeError: where the tables leave no time.
     """
     path = events.path
-    chosen = _own_tables(gti_tables(hdus, path), events, mission)
+    of_events = _tables_of(events, hdus, gti_tables(hdus, path))
+    chosen = _own_tables(of_events, events, mission, exclude)
     every = [_intervals(table, header, findings) for table in chosen]
     lists = [gti for gti in every if len(gti)]
     if not lists:
@@ -185,11 +201,37 @@ def gti_tables(hdus: fits.HDUList, path: Path) -> list[Table]:
     ]
 
 
-def _own_tables(tables: list[Table], events: Table, mission: Mission | None) -> list[Table]:
+def _tables_of(events: Table, hdus: fits.HDUList, tables: list[Table]) -> list[Table]:
+    """Select the tables that belong to one of several tables of events.
+
+    They have its EXTVER, or stand between it and the next one.
+    """
+    others = [table for table in fits_tables(hdus, events.path) if table.name == events.name]
+    if len(others) < 2:
+        return tables
+    versions = {table.header.get("EXTVER") for table in others}
+    if len(versions) == len(others):
+        own = [t for t in tables if t.header.get("EXTVER") == events.header.get("EXTVER")]
+        if own:
+            return own
+    order = [hdu for hdu in hdus if any(hdu is table.hdu for table in (*others, *tables))]
+    start = next(i for i, hdu in enumerate(order) if hdu is events.hdu)
+    following: list[Table] = []
+    for hdu in order[start + 1 :]:
+        if any(hdu is table.hdu for table in others):
+            break
+        following += [table for table in tables if table.hdu is hdu]
+    return following or tables
+
+
+def _own_tables(
+    tables: list[Table], events: Table, mission: Mission | None, exclude: Sequence[int]
+) -> list[Table]:
     """Leave out the tables of CCDs that recorded none of the events, or a stray one."""
     if mission is None or mission.ccds is None or not events.has(mission.ccds):
         return tables
-    ccds, counts = np.unique(events.numbers(mission.ccds), return_counts=True)
+    numbers = events.numbers(mission.ccds)
+    ccds, counts = np.unique(numbers[~np.isin(numbers, exclude)], return_counts=True)
     used = {int(ccd) for ccd in ccds[counts >= MIN_CCD_SHARE * counts.sum()] if np.isfinite(ccd)}
     names = {f"STDGTI{ccd:02d}" for ccd in used}
     own = [t for t in tables if t.header.get("CCD_ID") in used or t.name in names]

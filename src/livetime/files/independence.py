@@ -85,7 +85,7 @@ def _shared(first: EventFile, second: EventFile) -> Finding | None:
         return None
 
     text = (
-        f"{first.path.name} and {second.path.name} share {common / fewer:.2g} of their events, "
+        f"{first.name} and {second.name} share {common / fewer:.2g} of their events, "
         f"{common} in {exposure_of(gti):.6g} s; by chance it would be {chance / fewer:.1g}"
     )
     effect = (

@@ -12,10 +12,11 @@ from livetime.simulate.fits_units import unit_factor
 TIME_ZERO = ("TIMEZERO", "TIMEZERI", "TIMEZERF")
 MJDREF = ("MJDREF", "MJDREFI", "MJDREFF")
 LIVE_KEYS = ("DEADC", "LIVETIME", "EXPOSURE", "ONTIME")
-STEP = ("TIMEDEL", "TIMEPIXR", "FRMTIME")
+STEP = ("TIMEDEL", "TIMEPIXR", "FRMTIME", "FRAMETIM")
 _WORDS = (
     "TELESCOP",
     "INSTRUME",
+    "DETNAM",
     "OBJECT",
     "OBS_ID",
     "TIMESYS",
@@ -25,6 +26,8 @@ _WORDS = (
     "SUBMODE",
     "BARYCORR",
     "PLEPHEM",
+    "CREATOR",
+    "DEADTIME",
 )
 _GROUPS = (MJDREF, TIME_ZERO, *((key,) for key in (*_WORDS, *LIVE_KEYS, *STEP)))
 

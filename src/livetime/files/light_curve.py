@@ -15,6 +15,7 @@ from livetime.files.finding import Finding
 from livetime.files.fits import Table, fits_tables, seconds
 from livetime.files.gti import gti_tables, in_gti, read_gti
 from livetime.files.keywords import STEP, keywords, refuse_words
+from livetime.simulate.fits_units import count_unit
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -155,21 +156,35 @@ def _rates(table: Table, step: float) -> tuple[Floats, Floats]:
     """Read counts/s, and their variance from the column ERROR or of photons."""
     has_rate = table.has("RATE")
     name = "RATE" if has_rate else "COUNTS"
-    unit = table.unit(name) or "counts/s"
-    values = table.numbers(name)
-    if not unit.lower().startswith(("c", "ph")):
-        raise UserError(
-            str(table.path),
-            f"gives {table.spelling(name)} in {unit}, from which no events can be drawn",
-            "give a light curve in counts/s",
-        )
+    values = table.numbers(name) * _count_factor(table, name, has_rate)
     if not has_rate:
         values = values / step
     photons = np.abs(values) / step
     if not (has_rate and table.has("ERROR")):
         return values, photons
-    given = table.numbers("ERROR") ** 2
+    of_error = "ERROR" if table.unit("ERROR") else "RATE"
+    given = (table.numbers("ERROR") * _count_factor(table, of_error, True)) ** 2
     return values, np.where(np.isfinite(given), given, photons)
+
+
+def _count_factor(table: Table, name: str, is_rate: bool) -> float:
+    """Find the factor from a column's TUNIT to counts/s or counts; 1 without TUNIT.
+
+    Raises:
+        UserError: for a unit of another quantity, and one that contradicts the column's name.
+    """
+    given = table.unit(name)
+    unit = count_unit(given)
+    if not given:
+        return 1.0
+    if unit is not None and unit.per_second == is_rate:
+        return unit.factor
+    wanted = "counts/s" if is_rate else "counts"
+    raise UserError(
+        str(table.path),
+        f"gives {table.spelling(name)} in {given}, from which no events can be drawn",
+        f"convert it to {wanted}, or correct TUNIT",
+    )
 
 
 def _exposed(table: Table) -> Mask:

@@ -11,6 +11,7 @@ from livetime.errors import UserError
 from livetime.files.event_file import EventFile
 from livetime.files.finding import Finding, Severity, plural
 from livetime.files.fits import local_file
+from livetime.simulate.fits_names import fits_name
 from livetime.simulate.telescope import names_differ
 
 SAME_KEYS = ("TIMESYS", "TIMEREF")
@@ -27,38 +28,51 @@ ONE_OBSERVATION = "give two modules of one observation, treated alike"
 
 
 def one_file_a_module(given: Sequence[str | Path], modules: int | None) -> list[Path]:
-    """Find one file for each module.
+    """Find the files of each module.
 
     Arguments:
         given: the files' paths.
-        modules: number of files expected; None for any.
+        modules: number of modules expected; None for any.
 
     Raises:
-        UserError: for another number of files, one that is missing, or one given twice.
+        UserError: for too few files, one that is missing, or one given twice.
     """
-    refuse_number(given, modules)
+    refuse_number(len(given), min(len(given), modules or len(given)), modules)
     files = [local_file(path) for path in given]
     for i, path in enumerate(files):
-        if any(os.path.samefile(path, other) for other in files[:i]):
-            raise UserError(
-                str(path), "is given for two modules, which must be independent", OWN_FILES
-            )
+        if any(_same_table(path, other) for other in files[:i]):
+            problem = "is given for two modules, which must be independent"
+            raise UserError(str(path), problem, OWN_FILES)
     return files
 
 
-def refuse_number(given: Sequence[str | Path], modules: int | None) -> None:
-    """Refuse another number of files than modules.
+def _same_table(path: Path, other: Path) -> bool:
+    """Say whether two names mean one table of one file."""
+    first = fits_name(path)
+    second = fits_name(other)
+    is_same = os.path.samefile(first.file, second.file)
+    return is_same and first.table.upper() == second.table.upper()
+
+
+def refuse_number(files: int, found: int, modules: int | None) -> None:
+    """Refuse another number of modules than expected.
+
+    Arguments:
+        files: number of files.
+        found: number of modules that they are of.
+        modules: that are expected; None for any.
 
     Raises:
         UserError: for no file, or another number than expected.
     """
-    if given and modules in (None, len(given)):
+    if found and modules in (None, found):
         return
     expected = "one module or more" if modules is None else plural(modules, "module")
+    own = plural(files, "file") + ("" if files == found else f" of {plural(found, 'module')}")
     raise UserError(
         "observation.path",
-        f"names {plural(len(given), 'file')}, but the network has {expected}",
-        "give one file per module",
+        f"names {own}, but the network has {expected}",
+        "give the files of each module, at the same time",
     )
 
 
@@ -111,7 +125,7 @@ def _other_target(first: EventFile, part: EventFile) -> list[Finding]:
     if not differing:
         return []
     words = [
-        f"{key} is {first.word(key)} in {first.path.name}, {part.word(key)} in {part.path.name}"
+        f"{key} is {first.word(key)} in {first.name}, {part.word(key)} in {part.name}"
         for key in differing
     ]
     effect = "modules of two sources or observations do not vary together: rms is too low"
@@ -133,7 +147,7 @@ def _missing_keywords(first: EventFile, part: EventFile, is_measured: bool) -> l
             continue
         of_clock = [key for key in lacks if key in (*SAME_KEYS, "MJDREF")]
         is_doubtful = bool(of_clock) and not is_measured
-        text = f"{own.path.name} has no {' and no '.join(lacks)}, but {other.path.name} has"
+        text = f"{own.name} has no {' and no '.join(lacks)}, but {other.name} has"
         effect = "none, if they are the same"
         if is_doubtful:
             effect = (

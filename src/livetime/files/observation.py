@@ -15,23 +15,23 @@ from livetime.files.doctor import examine, examine_dead_time
 from livetime.files.event_file import EventFile
 from livetime.files.events import Selection, read_event_file
 from livetime.files.examine_modules import examine_together
+from livetime.files.excluded import refuse_unknown_detectors
 from livetime.files.finding import Finding, noted_sentences, reasons
 from livetime.files.gti import exposure_of, in_gti
-from livetime.files.mission import similar_dead_time
-from livetime.files.modules import one_file_a_module
+from livetime.files.mismatch import FRAME_MARGIN, instrument_mismatches
+from livetime.files.modules import one_file_a_module, refuse_number
 from livetime.files.segments import (
     choose_part,
     common_time,
     first_segments,
+    trim,
     whole_segments,
 )
+from livetime.files.successive import join_successive
 from livetime.simulate.detector import Events
 from livetime.simulate.periodogram import segment_starts
 
 Floats = NDArray[np.float64]
-
-_FRAME_MARGIN = 0.02
-"""Frame times that differ by a smaller share count as the same."""
 
 
 class Observation(Protocol):
@@ -185,63 +185,15 @@ class EventObservation:
         codes = set()
         frame = getattr(detector, "frame_time", 0.0)
         step = self.info.get("time_step")
-        if frame and step and abs(step / (detector.cycle or frame) - 1) < _FRAME_MARGIN:
+        if frame and step and abs(step / (detector.cycle or frame) - 1) < FRAME_MARGIN:
             codes |= {"time_step", "pile_up"}
         if self.info.get("detector", {}).get("background_share"):
             codes |= {"background"}
         return codes
 
     def mismatches(self, detector: Any) -> tuple[Finding, ...]:
-        """List where a network's detector differs from the instrument.
-
-        A frame time differs from 2% on, a dead time from a quarter on. A network that takes any
-        dead time has no mismatch.
-        """
-        found = self._background_mismatch(detector)
-        if detector.cycle:
-            return (*found, *self._frame_mismatch(detector.cycle))
-        inferred = "dead_time" in detector.covariates
-        tau = 0.0 if inferred else detector.mean_dead_time
-        return (*found, *(self._dead_time_mismatch(tau) if tau else ()))
-
-    def _background_mismatch(self, detector: Any) -> tuple[Finding, ...]:
-        """Find the background that a file of an instrument without optics must contain."""
-        given = self.info.get("detector", {}).get("background_share", 0.0)
-        assumed = getattr(detector, "background", 0.0) or 0.0
-        if self.info.get("optics") is not False or given > 0 or assumed > 0:
-            return ()
-        typical = self.info.get("typical_background")
-        level = f", typically {typical}" if typical else ""
-        text = f"{self.info['mission']} has no optics: its background is never zero{level}"
-        effect = (
-            "rms is a lower limit, the source's rate an upper limit; give observation.background"
-        )
-        return (Finding("no_background_given", "warning", text, "", effect),)
-
-    def _frame_mismatch(self, cycle: float) -> tuple[Finding, ...]:
-        frame = self.info.get("time_step")
-        if frame and abs(frame / cycle - 1) < _FRAME_MARGIN:
-            return ()
-        own = f"the file has {frame:.4g} s" if frame else "the file gives no time step"
-        text = f"the network assumes frames of {cycle:.4g} s, but {own}"
-        effect = "another share of the photons piles up: rate and rms are biased"
-        return (Finding("other_frames", "warning", text, "", effect),)
-
-    def _dead_time_mismatch(self, tau: float) -> tuple[Finding, ...]:
-        mission = self.info.get("mission")
-        telescope = self.info.get("telescope")
-        own = self.info.get("dead_time")
-        if not telescope or similar_dead_time(own, tau):
-            return ()
-        if own:
-            has = f"{mission} has {own:.3g} s"
-        elif mission:
-            has = f"{mission} reads out frames"
-        else:
-            has = f"that of {telescope} is not known"
-        text = f"the network assumes {tau:.3g} s of dead time after each event, but {has}"
-        effect = "the noise level differs: rate and rms are biased"
-        return (Finding("other_dead_time", "warning", text, "", effect),)
+        """List where a network's detector differs from the instrument."""
+        return instrument_mismatches(self.info, detector)
 
 
 def read_events(
@@ -249,12 +201,14 @@ def read_events(
     selection: Selection | None = None,
     modules: int | None = None,
 ) -> EventObservation:
-    """Read one event file for each module, and take their common good time.
+    """Read the event files of each module, and take their common good time.
+
+    Files of one instrument that follow each other are joined to one module.
 
     Arguments:
         paths: the files, in the order of the modules; gzip is fine.
         selection: band and part; None for all events in the files' good time.
-        modules: number of files expected; None for any.
+        modules: number of modules expected; None for any.
 
     Raises:
         UserError: for files that are not event files, do not belong together, or contain nothing
@@ -263,27 +217,31 @@ def read_events(
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     chosen = selection or Selection()
     files = one_file_a_module(given, modules)
-    parts = tuple(read_event_file(file, chosen) for file in files)
-    findings = [finding for part in parts for finding in examine(part)]
+    every = [read_event_file(file, chosen) for file in files]
+    findings = [finding for part in every for finding in examine(part)]
+    refuse_unknown_detectors(chosen.exclude, [n for part in every for n in part.present])
+    parts = join_successive(every, findings)
+    refuse_number(len(files), len(parts), modules)
     findings += examine_together(parts)
 
     lists = [part.gti for part in parts]
-    common = common_time(lists, [str(file) for file in files], findings)
+    common = common_time(lists, [part.label for part in parts], findings)
     origin = float(common[0, 0])
-    gti = choose_part(common - origin, chosen.start, chosen.stop, _names(parts))
+    trimmed = trim(common - origin, chosen.margin, _names(parts), findings)
+    gti = choose_part(trimmed, chosen.start, chosen.stop, _names(parts))
     found = _observation(parts, origin, gti, chosen.band, 0.0)
     return replace(found, findings=tuple(findings), gti=gti)
 
 
 def _names(parts: Sequence[EventFile]) -> str:
-    return " with ".join(str(part.path) for part in parts)
+    return " with ".join(part.label for part in parts)
 
 
 def _refuse_coarse(part: EventFile, dt: float) -> None:
     step = part.time_step or 0.0
     if step > dt * (1 + 1e-6):
         raise UserError(
-            str(part.path),
+            part.label,
             f"has times in steps of {step:.4g} s, but the summary has bins of {dt:.4g} s",
             f"choose a network for frequencies below {0.5 / step:.3g} Hz, or data of a faster mode",
         )
@@ -329,7 +287,7 @@ def _observation(
 
 
 def _refuse_rate(part: EventFile, rate: float, dead_time: float) -> None:
-    path = str(part.path)
+    path = part.label
     if rate == 0:
         raise UserError(
             path,

@@ -7,15 +7,15 @@ from typing import Any
 
 from livetime.config import check
 from livetime.errors import UserError
-from livetime.files.events import Selection
+from livetime.files.events import selection_of
 from livetime.files.finding import Finding
 from livetime.files.fits import local_file, open_fits
 from livetime.files.observation import Observation, read_events
-from livetime.files.pha import has_spectrum
 from livetime.files.spectrum import read_spectrum
+from livetime.files.spectrum_table import has_spectrum
 from livetime.settings import ObservationFiles
 
-SPECTRUM_OPTIONS = ("arf", "rmf", "background_spectrum")
+SPECTRUM_OPTIONS = ("arf", "rmf", "background_spectrum", "row")
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,9 +97,9 @@ def open_observation(files: ObservationFiles, modules: int | None = None) -> Obs
         UserError: if a file cannot be read.
     """
     if files.spectrum:
-        return read_spectrum(files.spectrum, files.arf, files.rmf, files.background_spectrum)
-    selection = Selection(files.band, files.gti, files.start, files.stop)
-    return read_events(files.path, selection, modules)
+        companions = (files.arf, files.rmf, files.background_spectrum)
+        return read_spectrum(files.spectrum, *companions, row=files.row)
+    return read_events(files.path, selection_of(files), modules)
 
 
 def _is_spectrum(path: str, options: Mapping[str, Any]) -> bool:

@@ -4,18 +4,22 @@ Source: Arnaud, George & Tennant (1992), OGIP memo 92-007.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.finding import plural
-from livetime.files.fits import Table, fits_tables, open_fits
-from livetime.files.keywords import refuse_words
+from livetime.files.fits import open_fits
+from livetime.files.spectrum_table import (
+    SpectrumRow,
+    has_background,
+    refuse_kind,
+    refuse_rates,
+    spectrum_table,
+)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -32,8 +36,6 @@ NOT_SCALED = "give the counts as they were read, not scaled or subtracted"
 _WORDS = ("TELESCOP", "INSTRUME", "OBJECT", "TIMEDEL", "ANCRFILE", "RESPFILE", "BACKFILE")
 """Keywords that describe a spectrum."""
 
-ONE_SPECTRUM = "write one of them into a file of its own (CIAO dmtype2split, or cmppha)"
-
 
 @dataclass(frozen=True)
 class PhaFile:
@@ -48,6 +50,7 @@ class PhaFile:
         exposure: in s.
         backscal: size of the region, a number or one for each channel; None if missing.
         areascal: share of the effective area, likewise.
+        background_beside: whether the same file contains a background (HDUCLAS2 = BKG).
 
     Examples:
         >>> channels = np.arange(1, 4)
@@ -65,6 +68,7 @@ class PhaFile:
     exposure: float
     backscal: Floats | None = None
     areascal: Floats = field(default_factory=lambda: np.array(1.0))
+    background_beside: bool = False
 
     def word(self, key: str) -> str:
         """Give a keyword as text; empty if missing."""
@@ -81,21 +85,25 @@ class PhaFile:
         return np.asarray(self.backscal * self.areascal)
 
 
-def read_pha(path: Path) -> PhaFile:
+def read_pha(path: Path, row: int | None = None, background: bool = False) -> PhaFile:
     """Read the counts of one spectrum.
 
-    EXPOSURE, BACKSCAL, AREASCAL, QUALITY and SYS_ERR may be keywords or columns. A file of
-    type II, whose rows are spectra, is read if it has one row.
+    EXPOSURE, BACKSCAL, AREASCAL, QUALITY and SYS_ERR may be keywords or columns.
+
+    Arguments:
+        path: the file, perhaps with a table in brackets.
+        row: of a file of type II, whose rows are spectra, from 1; None for its only one.
+        background: whether the spectrum is that of the background.
 
     Raises:
         UserError: for rates, several spectra, counts that are no counts, merged channels, and
             what is not supported.
     """
     with open_fits(path) as hdus:
-        table = _spectrum_table(hdus, path)
-        _refuse_rates(table)
-        _refuse_kind(table)
-        spectrum = _Spectrum(table)
+        table = spectrum_table(hdus, path, background)
+        refuse_rates(table)
+        refuse_kind(table)
+        spectrum = SpectrumRow(table, row)
         channel = spectrum.column("CHANNEL")
         counts = spectrum.column("COUNTS")
         quality = spectrum.quantity("QUALITY", 0.0)
@@ -103,9 +111,10 @@ def read_pha(path: Path) -> PhaFile:
         backscal = spectrum.quantity("BACKSCAL", None)
         areascal = spectrum.quantity("AREASCAL", 1.0)
         systematic = spectrum.quantity("SYS_ERR", 0.0)
-        values = {key: table.header.get(key) for key in _WORDS}
+        values = {key: spectrum.keyword(key) for key in _WORDS}
         header = {key: value for key, value in values.items() if value is not None}
         declared = table.header.get("DETCHANS")
+        beside = not background and has_background(hdus, path)
 
     _refuse_counts(counts, path)
     _refuse_merged(channel, declared, path)
@@ -119,78 +128,8 @@ def read_pha(path: Path) -> PhaFile:
         _one_exposure(_positive("EXPOSURE", exposure, path), path),
         None if backscal is None else _positive("BACKSCAL", backscal, path),
         _positive("AREASCAL", areascal, path),
+        beside,
     )
-
-
-@dataclass(frozen=True)
-class _Spectrum:
-    """A table of one spectrum, of type I (a row for each channel) or II (one row)."""
-
-    table: Table
-
-    @cached_property
-    def is_type_two(self) -> bool:
-        """Say whether rows are spectra, by the shape of the counts."""
-        return self.table.raw("COUNTS").ndim == 2
-
-    def column(self, name: str) -> Floats:
-        """Read a column: (C,), or a number of a file of type II."""
-        if not self.is_type_two:
-            return self.table.numbers(name)
-        rows = len(self.table.hdu.data)
-        if rows != 1:
-            problem = f"contains {rows} spectra, one in each row (type II)"
-            raise UserError(str(self.table.path), problem, ONE_SPECTRUM)
-        return np.asarray(self.table.raw(name)[0], dtype=np.float64)
-
-    def quantity(self, name: str, default: float | None) -> Floats | None:
-        """Read what OGIP allows as a column or as a keyword."""
-        if self.table.has(name):
-            return self.column(name)
-        refuse_words(self.table.header, (name,), self.table.path)
-        value = self.table.header.get(name)
-        number = default if value is None else value
-        return None if number is None else np.array(float(number))
-
-
-def has_spectrum(hdus: fits.HDUList, path: Path) -> bool:
-    """Say whether a file has a table of a spectrum."""
-    return any(_is_spectrum(table) for table in fits_tables(hdus, path))
-
-
-def _is_spectrum(table: Table) -> bool:
-    return table.name.upper() == "SPECTRUM" or table.kind == "SPECTRUM"
-
-
-def _spectrum_table(hdus: fits.HDUList, path: Path) -> Table:
-    for table in fits_tables(hdus, path):
-        if _is_spectrum(table):
-            return table
-    others = ", ".join(hdu.name for hdu in hdus[1:]) or "no table"
-    raise UserError(
-        str(path),
-        f"has no table SPECTRUM (it has {others})",
-        "give the spectrum that was extracted, a PHA or PI file",
-    )
-
-
-def _refuse_rates(table: Table) -> None:
-    if table.has("CHANNEL", "COUNTS") and "/" not in table.unit("COUNTS"):
-        return
-    problem = "lacks the column CHANNEL or COUNTS"
-    if table.has("RATE") or table.has("COUNTS"):
-        problem = "contains rates, not counts"
-    raise UserError(str(table.path), problem, "extract the spectrum as counts, which pile-up needs")
-
-
-def _refuse_kind(table: Table) -> None:
-    """Refuse what HDUCLAS2 and HDUCLAS3 say is no plain spectrum of counts."""
-    if table.declared(2) == "NET":
-        problem = "had its background subtracted (HDUCLAS2 = NET)"
-        raise UserError(str(table.path), problem, "give the counts of source and background")
-    if table.declared(3) == "RATE":
-        problem = "contains rates, not counts (HDUCLAS3 = RATE)"
-        raise UserError(str(table.path), problem, "extract the spectrum as counts")
 
 
 def _positive(name: str, values: Floats | None, path: Path) -> Floats:

@@ -58,6 +58,39 @@ def choose_part(gti: Floats, start: float | None, stop: float | None, names: str
     return chosen
 
 
+def trim(gti: Floats, margin: float, names: str, findings: list[Finding]) -> Floats:
+    """Leave out both ends of each interval (G, 2) in s.
+
+    Arguments:
+        gti: in s.
+        margin: in s at each end; 0 for none.
+        names: of the files, for messages.
+        findings: to which one on what is lost is added.
+
+    Raises:
+        UserError: for a margin that leaves no time.
+    """
+    if margin == 0:
+        return gti
+    shorter = gti + np.array([margin, -margin])
+    left: Floats = shorter[shorter[:, 0] < shorter[:, 1]]
+    if len(left) == 0:
+        longest = float((gti[:, 1] - gti[:, 0]).max())
+        raise UserError(
+            "observation.margin",
+            f"is {margin:g} s, but the longest good time interval of {names} has {longest:.6g} s",
+            f"choose less than {longest / 2:.6g} s",
+        )
+    lost = exposure_of(gti) - exposure_of(left)
+    text = (
+        f"a margin of {margin:g} s at both ends of {plural(len(gti), 'good time interval')}, "
+        f"{len(gti) - len(left)} too short for it"
+    )
+    action = f"{lost:.6g} of {exposure_of(gti):.6g} s are lost"
+    findings.append(Finding("margin", "note", text, action))
+    return left
+
+
 def whole_segments(gti: Floats, segment_size: float, names: str, findings: list[Finding]) -> Floats:
     """Select the intervals (G, 2) in s that are at least one segment long.
 

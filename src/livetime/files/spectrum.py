@@ -181,6 +181,7 @@ def read_spectrum(
     arf: str | None = None,
     rmf: str | None = None,
     background: str | None = None,
+    row: int | None = None,
 ) -> SpectrumObservation:
     """Read a spectrum with its response and background.
 
@@ -188,12 +189,13 @@ def read_spectrum(
         path: OGIP spectrum (PHA or PI file) of counts, not binned; grouping flags are ignored.
         arf: file of the effective area; None for the one that the header names.
         rmf: file of the redistribution; likewise.
-        background: file of the background's spectrum; likewise.
+        background: file of the background's spectrum; likewise. `none` stands for no file.
+        row: of a file of type II, whose rows are spectra, from 1; None for its only one.
 
     Raises:
         UserError: for files that are not what they should be, or do not belong together.
     """
-    spectrum = read_pha(local_file(path))
+    spectrum = read_pha(local_file(path), row)
     response = find_response(spectrum, arf, rmf)
     refuse_other_channels(spectrum, response)
     exposure = spectrum.exposure
@@ -208,7 +210,7 @@ def read_spectrum(
         Finding("response_corrected", "note", note, "used so", _OUTSIDE) for note in response.notes
     ]
     exposure *= area_share(spectrum, findings)
-    rate = find_background(spectrum, response, background, exposure)
+    rate = find_background(spectrum, response, background, exposure, findings)
     if rate is None:
         text = "no background is named"
         findings.append(Finding("no_background", "note", text, "taken to be zero"))

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.files.events import Selection
+from livetime.files.events import selection_of
 from livetime.files.finding import Finding, plural
+from livetime.files.mission import similar_dead_time
 from livetime.files.modules import refuse_number
 from livetime.files.observation import EventObservation, Observation, read_events
+from livetime.files.observed import SPECTRUM_OPTIONS
 from livetime.files.spectrum import SpectrumObservation
 from livetime.settings import ObservationFiles
 from livetime.simulate.dead_time_detector import COVARIATES, DeadTime
@@ -24,6 +26,8 @@ MIN_SCREENED = 0.02
 """Dead share of the time, beyond what a file's rows explain, above which events were screened."""
 OF_EVENTS = (
     "gti",
+    "margin",
+    "exclude",
     "start",
     "stop",
     "band",
@@ -66,16 +70,15 @@ def _prepare_events(
     simulator: TimingSimulator, observation: EventObservation, files: ObservationFiles
 ) -> Prepared:
     """Cut events into the segments of a summary."""
-    for name in ("arf", "rmf", "background_spectrum"):
+    for name in SPECTRUM_OPTIONS:
         if getattr(files, name):
             problem = "is of spectra, but the run is of events"
             raise UserError(f"observation.{name}", problem, "leave it out")
     given = len(observation.files)
     modules = count_files(simulator, files, given)
-    refuse_number([file.path for file in observation.files], modules)
+    refuse_number(len(files.path) or given, given, modules)
     if "hardness" in simulator.summary.parameters and observation.events.energies is None:
-        everything = Selection(files.band, files.gti, files.start, files.stop, energies=True)
-        observation = read_events(files.path, everything)
+        observation = read_events(files.path, selection_of(files, energies=True))
     simulator = _with_threshold(simulator, observation, files)
     summary = simulator.summary
     detector = simulator.detector
@@ -153,6 +156,9 @@ def count_files(simulator: TimingSimulator, files: ObservationFiles, given: int)
         UserError: for an option of the detector that the run does not take.
     """
     for option, name in COVARIATES.items():
+        is_stated = option == "dead_time" and _is_own_dead_time(simulator, files.dead_time)
+        if is_stated:
+            continue
         if getattr(files, option) is not None and name not in simulator.detector_covariates:
             own = getattr(simulator.detector, option, "none")
             problem = f"is given, but the run was trained for {option} {own} alone"
@@ -160,6 +166,14 @@ def count_files(simulator: TimingSimulator, files: ObservationFiles, given: int)
     own = simulator.detector.modules
     merges = own == 1 and "detectors" in simulator.detector_covariates
     return max(1, given) if merges else own
+
+
+def _is_own_dead_time(simulator: TimingSimulator, given: float | None) -> bool:
+    """Say whether a dead time in s is that of the run, so that giving it states a fact."""
+    if given is None or "dead_time" in simulator.detector_covariates:
+        return False
+    assumed = simulator.detector.mean_dead_time
+    return given == assumed or similar_dead_time(given, assumed)
 
 
 def with_detector(
@@ -187,7 +201,9 @@ def with_detector(
         UserError: for what is neither given nor known, and for numbers that are not possible.
     """
     if not simulator.detector_covariates:
-        return observation
+        if files.dead_time is None:
+            return observation
+        return replace(observation, info={**observation.info, "dead_time": files.dead_time})
     info = observation.info
     if len(observation.events.times) > simulator.detector.modules:
         merged = np.sort(np.concatenate(observation.events.times))
@@ -253,7 +269,7 @@ def _dead_time(files: ObservationFiles, info: dict[str, Any], least: float) -> f
 
 def _frames(info: dict[str, Any]) -> bool:
     """Say whether the instrument reads out frames."""
-    return info["mission"] is not None and info["dead_time"] is None
+    return bool(info["reads_frames"]) and info["dead_time"] is None
 
 
 def _detectors(files: ObservationFiles, info: dict[str, Any]) -> int:
@@ -261,7 +277,7 @@ def _detectors(files: ObservationFiles, info: dict[str, Any]) -> int:
     if files.detectors:
         return files.detectors
     if None in info["detectors"]:
-        silent = info["files"][info["detectors"].index(None)]
+        silent = info["modules"][info["detectors"].index(None)]
         problem = f"is missing, and {silent} does not name the detector of an event"
         raise UserError("observation.detectors", problem, "give the number of detectors in it")
     return int(sum(info["detectors"]))

@@ -70,7 +70,7 @@ class PileUp:
         upper_threshold: keV, above which an event is lost; None for the end of the response's
             energies, which is always a threshold.
         g0: probability that a single photon has a good grade.
-        arf: path of the effective area; None for `analytic_response`.
+        arf: path of the effective area; None for one inside the RMF, and without an RMF.
         rmf: path of the redistribution; None for `analytic_response`.
 
     Raises: ValueError for a number out of its range, one response file without the other, or what
@@ -108,9 +108,8 @@ class PileUp:
             raise ValueError(
                 f"upper_threshold is {self.upper_threshold}, but must be positive, or null for none"
             )
-        if (self.arf is None) != (self.rmf is None):
-            missing = "arf" if self.arf is None else "rmf"
-            raise ValueError(f"{missing} is missing: an ARF and an RMF go together")
+        if self.arf is not None and self.rmf is None:
+            raise ValueError("rmf is missing: an ARF and an RMF go together")
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -152,7 +151,7 @@ class PileUp:
     @cached_property
     def response(self) -> Response:
         """Return effective area and redistribution, read from the files once."""
-        if self.arf is None or self.rmf is None:
+        if self.rmf is None:
             return analytic_response()
         return read_response(self.arf, self.rmf)
 

@@ -3,9 +3,6 @@
 Source: George, Arnaud, Pence & Ruamsuwan (1992), OGIP memos CAL/GEN/92-002 and 92-002a.
 """
 
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +11,23 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from livetime.errors import UserError
-from livetime.simulate.fits_units import unit_factor
+from livetime.simulate.area_inside import declares_area, split_area
 from livetime.simulate.response import Response
+from livetime.simulate.response_tables import (
+    DAMAGED,
+    MATRIX,
+    MATRIX_COLUMNS,
+    ResponseTable,
+    read_table,
+)
 from livetime.simulate.telescope import names_differ
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 AREA = ("SPECRESP",)
-MATRIX = ("MATRIX", "SPECRESP MATRIX", "RSP_MATRIX")
 BOUNDS = ("EBOUNDS",)
 """Values of HDUCLAS2, and names of the tables."""
-
-MATRIX_COLUMNS = ("ENERG_LO", "ENERG_HI", "N_GRP", "F_CHAN", "N_CHAN", "MATRIX")
 
 EDGE_MARGIN = 1e-3
 """Relative and absolute (keV) difference of energies that counts as rounding."""
@@ -35,146 +36,56 @@ MAX_NEGATIVE = 1e-3
 """Share of negative values, of a row's sum or the largest area, that is set to zero."""
 
 MADE_FOR_IT = "take an ARF that was made for this RMF"
-_DAMAGED = "copy it again, or take another file"
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A table of a file, in memory.
-
-    Arguments:
-        path: the file.
-        header: its keywords.
-        data: its rows.
-    """
-
-    path: str
-    header: Any
-    data: Any
-
-    def numbers(self, name: str, unit: str = "") -> Floats:
-        """Read a column of one finite number for each row, converted to a unit."""
-        try:
-            found = np.array(self.data[name], dtype=np.float64)
-        except ValueError:
-            found = np.full((1, 1), np.nan)
-        if found.ndim != 1 or not np.isfinite(found).all():
-            problem = f"has no single finite number per row in column {name}"
-            raise UserError(self.path, problem, _DAMAGED)
-        return found * self._factor(name, unit) if unit else found
-
-    def _factor(self, name: str, unit: str) -> float:
-        given = str(self.data.columns[name].unit or unit).strip()
-        factor = unit_factor(given, unit)
-        if factor is None:
-            raise UserError(self.path, f"gives column {name} in {given}", f"convert it to {unit}")
-        return factor
-
-    def lowest(self, name: str) -> int | None:
-        """Read TLMIN of a column, the lowest number that it may contain; None if missing."""
-        index = [column.upper() for column in self.data.names].index(name) + 1
-        key = f"TLMIN{index}"
-        value = self.header.get(key)
-        if value is None:
-            return None
-        if isinstance(value, (str, bool)) or not np.isfinite(value):
-            problem = f"has the keyword {key} = {value!r}, which is no number"
-            raise UserError(self.path, problem, "correct the header")
-        return int(value)
-
-
-def read_response(arf: str | Path, rmf: str | Path) -> Response:
+def read_response(arf: str | Path | None, rmf: str | Path) -> Response:
     """Read effective area and redistribution of an instrument.
 
     Tables are found by HDUCLAS2, and by their names if they have none. Energies are converted to
-    keV, areas to cm^2.
+    keV, areas to cm^2. A matrix M that contains the area is split into the area
+    `A(E) = sum_h M(E, h)` and the redistribution `M / A`.
 
     Arguments:
-        arf: effective area, table SPECRESP.
+        arf: effective area, table SPECRESP; None for a matrix that contains it (`.rsp`).
         rmf: redistribution, tables MATRIX (or SPECRESP MATRIX, RSP_MATRIX) and EBOUNDS.
 
     Raises:
         UserError: for a file that is missing or damaged, lacks a table or a column, is of another
-            instrument than the other file, or whose energies or channels do not match.
+            instrument than the other file, whose energies or channels do not match, or for an
+            area that is given twice or never.
     """
-    area = _read_table(arf, AREA, ("ENERG_LO", "ENERG_HI", "SPECRESP"))
-    rows = _read_table(rmf, MATRIX, MATRIX_COLUMNS)
-    bounds = _read_table(rmf, BOUNDS, ("CHANNEL", "E_MIN", "E_MAX"))
-    _compare(area, rows)
-
+    area = None if arf is None else read_table(arf, AREA, ("ENERG_LO", "ENERG_HI", "SPECRESP"))
+    rows = read_table(rmf, MATRIX, MATRIX_COLUMNS)
+    bounds = read_table(rmf, BOUNDS, ("CHANNEL", "E_MIN", "E_MAX"))
+    if area is not None:
+        _compare(area, rows)
     notes: list[str] = []
-    low, high = _energies(area, rows, notes)
-    specresp = _area(area, notes)
     first = _first_channel(bounds, notes)
     _compare_channels(rows, first)
-    matrix = _matrix(rows, first, len(bounds.data), notes)
+    if area is None:
+        edges = _edges(rows)
+        full = _matrix(rows, first, len(bounds.data), notes)
+        specresp, matrix = split_area(full, rows, notes)
+    else:
+        edges = _energies(area, rows, notes)
+        specresp = _area(area, notes)
+        matrix = _matrix(rows, first, len(bounds.data), notes)
+
     e_min = bounds.numbers("E_MIN", "keV")
     e_max = bounds.numbers("E_MAX", "keV")
     telescope = str(rows.header.get("TELESCOP") or "").strip()
     instrument = str(rows.header.get("INSTRUME") or "").strip()
-    content = (low, high, specresp, matrix, e_min, e_max, first)
+    content = (*edges, specresp, matrix, e_min, e_max, first)
     try:
         return Response(*content, telescope, instrument, tuple(notes))
     except ValueError as error:
         problem = f"cannot be used: {error}"
         remedy = "take the files that the mission's software made"
-        raise UserError(f"{arf} with {rmf}", problem, remedy) from None
+        both = f"{rmf}" if arf is None else f"{arf} with {rmf}"
+        raise UserError(both, problem, remedy) from None
 
 
-# Tables.
-
-
-def _read_table(path: str | Path, kinds: Sequence[str], columns: Sequence[str]) -> _Table:
-    """Read one table of a FITS file, and check that its columns are there."""
-    name = str(path)
-    table = _find_table(path, kinds)
-    if table is None:
-        raise UserError(
-            name, f"has no table {' or '.join(kinds)}", "check that it is an ARF or RMF, and whole"
-        )
-    present = [column.upper() for column in table.data.names]
-    missing = [column for column in columns if column not in present]
-    if missing:
-        problem = f"lacks the column {missing[0]} in its table {kinds[0]}"
-        raise UserError(name, problem, _DAMAGED)
-    if len(table.data) == 0:
-        raise UserError(name, f"has no rows in its table {kinds[0]}", _DAMAGED)
-    return table
-
-
-def _find_table(path: str | Path, kinds: Sequence[str]) -> _Table | None:
-    """Find a table by HDUCLAS2, or else by its name."""
-    from astropy.io import fits  # most simulations need no response
-
-    broken = (OSError, ValueError, TypeError, KeyError, fits.VerifyError)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(path, memmap=False) as hdus:
-                tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
-                for found in (_declared_kind, _extension_name):
-                    for hdu in tables:
-                        if found(hdu) in kinds:
-                            return _Table(str(path), hdu.header, hdu.data)
-                return None
-    except FileNotFoundError:
-        raise UserError(
-            str(path), "does not exist", "give the path of an ARF and of an RMF"
-        ) from None
-    except broken:
-        problem = "cannot be read as a FITS file"
-        raise UserError(str(path), problem, "copy or download it again") from None
-
-
-def _declared_kind(hdu: Any) -> str:
-    return str(hdu.header.get("HDUCLAS2") or "").strip().upper()
-
-
-def _extension_name(hdu: Any) -> str:
-    return str(hdu.name).upper()
-
-
-def _compare(area: _Table, rows: _Table) -> None:
+def _compare(area: ResponseTable, rows: ResponseTable) -> None:
     """Compare the instruments, and refuse an RMF that contains the area too."""
     for key in ("TELESCOP", "INSTRUME"):
         own = area.header.get(key)
@@ -182,21 +93,21 @@ def _compare(area: _Table, rows: _Table) -> None:
         if names_differ(own, other):
             problem = f"is of {key} {own}, but {rows.path} of {other}"
             raise UserError(area.path, problem, "take an ARF and an RMF of one observation")
-    if str(rows.header.get("HDUCLAS3") or "").strip().upper() == "FULL":
-        problem = "contains the effective area itself (HDUCLAS3 = FULL)"
-        raise UserError(rows.path, problem, "take an RMF of redistribution only")
+    if declares_area(rows):
+        problem = f"contains the effective area itself (HDUCLAS3 = FULL), as {area.path} does"
+        remedy = "leave the ARF out (arf=none), or take an RMF of redistribution only"
+        raise UserError(rows.path, problem, remedy)
 
 
 # Energies and areas.
 
 
-def _energies(area: _Table, rows: _Table, notes: list[str]) -> tuple[Floats, Floats]:
+def _energies(area: ResponseTable, rows: ResponseTable, notes: list[str]) -> tuple[Floats, Floats]:
     """Read the edges of the energy bins in keV, (E,) each, which both files must share.
 
     Where only the outermost edges differ, the narrower bin is taken.
     """
-    low = rows.numbers("ENERG_LO", "keV")
-    high = rows.numbers("ENERG_HI", "keV")
+    low, high = _edges(rows)
     if len(low) != len(area.data):
         problem = f"has {len(area.data)} energies, but {rows.path} has {len(low)}"
         raise UserError(area.path, problem, MADE_FOR_IT)
@@ -224,12 +135,19 @@ def _energies(area: _Table, rows: _Table, notes: list[str]) -> tuple[Floats, Flo
             f"that of {rows.path} at {seen:.6g} keV; {narrower:.6g} keV is used"
         )
 
+    return low, high
+
+
+def _edges(rows: ResponseTable) -> tuple[Floats, Floats]:
+    """Read the edges of the matrix's energy bins in keV, (E,) each."""
+    low = rows.numbers("ENERG_LO", "keV")
+    high = rows.numbers("ENERG_HI", "keV")
     if low[0] <= 0:  # a photon spectrum is not defined at zero
         low[0] = min(1e-5, high[0] / 100)
     return low, high
 
 
-def _area(table: _Table, notes: list[str]) -> Floats:
+def _area(table: ResponseTable, notes: list[str]) -> Floats:
     """Read the effective area in cm^2, (E,)."""
     area = table.numbers("SPECRESP", "cm2")
     lowest = float(area.min())
@@ -243,7 +161,7 @@ def _area(table: _Table, notes: list[str]) -> Floats:
 # Channels.
 
 
-def _first_channel(bounds: _Table, notes: list[str]) -> int:
+def _first_channel(bounds: ResponseTable, notes: list[str]) -> int:
     """Find the number of the first channel: of EBOUNDS, or of TLMIN if that is not consecutive."""
     numbers = bounds.numbers("CHANNEL").astype(np.int64)
     if (np.diff(numbers) == 1).all():
@@ -252,7 +170,7 @@ def _first_channel(bounds: _Table, notes: list[str]) -> int:
     declared = bounds.header.get("DETCHANS")
     if lowest is None or declared != len(numbers):
         problem = "has channels in EBOUNDS that are not consecutive"
-        raise UserError(bounds.path, problem, _DAMAGED)
+        raise UserError(bounds.path, problem, DAMAGED)
     notes.append(
         f"the channels in EBOUNDS of {bounds.path} are not consecutive; "
         f"TLMIN and DETCHANS are used: {lowest} to {lowest + len(numbers) - 1}"
@@ -260,7 +178,7 @@ def _first_channel(bounds: _Table, notes: list[str]) -> int:
     return lowest
 
 
-def _compare_channels(rows: _Table, first: int) -> None:
+def _compare_channels(rows: ResponseTable, first: int) -> None:
     """Refuse two numberings of channels, which differ in where each photon is read."""
     lowest = rows.lowest("F_CHAN")
     if lowest is not None and lowest != first:
@@ -271,7 +189,7 @@ def _compare_channels(rows: _Table, first: int) -> None:
         )
 
 
-def _matrix(table: _Table, first: int, channels: int, notes: list[str]) -> csr_array:
+def _matrix(table: ResponseTable, first: int, channels: int, notes: list[str]) -> csr_array:
     """Read groups of consecutive channels, variable in number and length, as a matrix (E, C)."""
     indices: list[Integers] = []
     values: list[Floats] = []
@@ -281,7 +199,7 @@ def _matrix(table: _Table, first: int, channels: int, notes: list[str]) -> csr_a
         index = _channels_of_row(table.path, (groups, starts, lengths), first, channels)
         probability = np.atleast_1d(row)[: len(index)].astype(np.float64)
         if len(probability) < len(index):
-            raise UserError(table.path, "has rows with fewer values than channels", _DAMAGED)
+            raise UserError(table.path, "has rows with fewer values than channels", DAMAGED)
         indices.append(index)
         values.append(_non_negative(probability, len(values) + 1, table.path, notes))
     pointer = np.concatenate([[0], np.cumsum([len(index) for index in indices])])
@@ -306,11 +224,11 @@ def _channels_of_row(
         length = np.atleast_1d(lengths)[: int(number)].astype(int)
     except (TypeError, ValueError):
         problem = "has groups of channels that are no numbers"
-        raise UserError(path, problem, _DAMAGED) from None
+        raise UserError(path, problem, DAMAGED) from None
     outside = (length > 0) & ((start < 0) | (start + length > channels))
     if (length < 0).any() or outside.any():
         problem = f"has groups of channels beyond the {channels} of its EBOUNDS"
-        raise UserError(path, problem, _DAMAGED)
+        raise UserError(path, problem, DAMAGED)
     runs = [np.arange(a, a + n) for a, n in zip(start, length, strict=True)]
     return np.concatenate([np.zeros(0, dtype=np.int64), *runs])
 
@@ -319,13 +237,13 @@ def _non_negative(row: Floats, number: int, path: str, notes: list[str]) -> Floa
     """Set slightly negative probabilities of one row to zero."""
     if not np.isfinite(row).all():
         problem = f"has redistribution probabilities that are not finite, in row {number}"
-        raise UserError(path, problem, _DAMAGED)
+        raise UserError(path, problem, DAMAGED)
     negative = float(-row[row < 0].sum())
     if negative == 0:
         return row
     total = float(row.sum())
     if negative > MAX_NEGATIVE * total:
         problem = f"has redistribution probabilities of {-negative:.3g} in row {number}"
-        raise UserError(path, problem, _DAMAGED)
+        raise UserError(path, problem, DAMAGED)
     notes.append(f"row {number} of {path} has probabilities of {-negative:.3g} in sum; 0 is used")
     return np.maximum(row, 0)
