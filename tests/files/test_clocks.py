@@ -109,7 +109,8 @@ def test_doctor_compares_what_an_answer_compares(tmp_path):
 def test_doctor_compares_no_files_of_other_times_or_telescopes(tmp_path):
     lists, gti = delayed_pair(100.0, 0.0, 5, span=64.0)
     first = make(tmp_path / "A.evt", lists[0], gti)
-    later = make(tmp_path / "later.evt", lists[1] + 1e5, gti + 1e5)
+    of_b = {"INSTRUME": "FPMB"}
+    later = make(tmp_path / "later.evt", lists[1] + 1e5, gti + 1e5, header=of_b)
     other = make(tmp_path / "other.evt", lists[1], gti, header={"TELESCOP": "XTE"})
     assert len(diagnose_files([str(first), str(later), str(other)])) == 3
     assert diagnose_files([str(first), str(first)])[-1].code == 2

@@ -36,6 +36,8 @@ def _rank(finding: Finding) -> int:
 def _headline(facts: dict[str, Any]) -> str:
     if not facts:
         return "unusable"
+    if "modules" in facts:
+        return f"successive files, {plural(len(facts['modules']), 'module')} in all"
     if "files" in facts:
         return f"modules of one observation, {facts['common_time']:.6g} s in common"
     mission = facts["mission"] or facts["telescop"] or "unknown mission"
