@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from livetime.check.arrays import Floats
 from livetime.check.truths import Truths
+from livetime.errors import UserError
 from livetime.infer.build import build_simulator
 from livetime.infer.run import Run
-from livetime.outputs import write_whole, writing
+from livetime.outputs import refuse_irregular, write_whole, writing
 from livetime.processes import process_pool
 from livetime.progress import Progress, progress, say
 from livetime.reference.base import Reference
@@ -79,9 +81,11 @@ class KeptFits:
             x: summaries (n, X).
             names: of the references.
             processes: their number; None for one a core.
+
+        Raises: UserError for a kept block that is damaged, before anything is fitted.
         """
         everything = [(name, block) for name in names for block in self.blocks()]
-        missing = [part for part in everything if not self.path(*part).exists()]
+        missing = [part for part in everything if self._read(*part) is None]
         left = sum(block.stop - block.start for _, block in missing)
         total = self.n * len(names)
 
@@ -113,14 +117,36 @@ class KeptFits:
         np.savez(data, quantiles=np.array(quantiles), lost=np.array(lost))
         write_whole(path, data.getvalue())
 
+    def _read(self, name: str, block: slice) -> tuple[Floats, int] | None:
+        """Read quantiles and chains that did not converge; None for a block that is not there.
+
+        Raises: UserError for a damaged file.
+        """
+        path = self.path(name, block)
+        if not path.exists():
+            return None
+        remedy = "delete it, and its fits are made again"
+        refuse_irregular(path, remedy)
+        try:
+            with np.load(path) as kept:  # it compares the checksums of a ZIP archive
+                quantiles = kept["quantiles"]
+                lost = int(kept["lost"].sum())
+            whole = quantiles.shape[:2] == (block.stop - block.start, len(QUANTILES))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            whole = False
+        if not (whole and np.isfinite(quantiles).all()):
+            raise UserError(str(path), "is damaged", remedy)
+        return quantiles, lost
+
     def load(self, name: str) -> Floats:
         """Read the quantiles of a reference, (n, 5, D), and count chains that did not converge."""
-        parts = [np.load(self.path(name, block)) for block in self.blocks()]
-        lost = sum(int(part["lost"].sum()) for part in parts)
+        found = [self._read(name, block) for block in self.blocks()]
+        parts = [part for part in found if part]
+        lost = sum(part[1] for part in parts)
         if lost:
             words = name.replace("_", " ")
             say(f"{lost} of {self.n} {words} chains did not converge in {MAX_STEPS} steps")
-        return np.concatenate([part["quantiles"] for part in parts])
+        return np.concatenate([part[0] for part in parts])
 
 
 _references: dict[str, Reference] = {}

@@ -145,7 +145,7 @@ def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) ->
             f"is {folder}, which is not a run folder: it has no {CONFIG}",
             "give the folder of a training that was stopped",
         )
-    changed = [o for o in overrides if not o.startswith(("resume=", "trainer."))]
+    changed = [o for o in overrides if not o.startswith(("resume=", "trainer.", "threads="))]
     if changed:
         raise UserError(
             changed[0].partition("=")[0],
