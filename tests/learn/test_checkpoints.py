@@ -185,6 +185,7 @@ def test_weights_that_no_training_leaves_are_named(copied, factor, words):
 def test_a_damaged_result_is_named(bank, copied, trained, content):
     (copied / DONE).write_text(content)
     assert str(copied / DONE) in refusal(train, member(bank, copied))
+    assert str(copied / DONE) in refusal(load, copied)
     (copied / DONE).unlink()
     assert_trained_again(bank, copied, trained)
 

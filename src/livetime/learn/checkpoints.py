@@ -22,6 +22,8 @@ BEST = "best.ckpt"
 LAST = "last.ckpt"
 CHECKSUM = "sha256"
 """Key of `done.json`: checksum of the best checkpoint. Runs of earlier versions have none."""
+_NUMBERS = ("val_loss", "epochs", "weights")
+"""Keys of `done.json` that every run has."""
 _TRAINING = "training"
 """Key of a checkpoint: name of the training that wrote it."""
 _TRAIN_AGAIN = "train again"
@@ -106,11 +108,17 @@ def finished(folder: Path) -> dict[str, float] | None:
     path = folder / DONE
     if not path.exists() or not (folder / CHECKPOINTS / BEST).exists():
         return None
-    result = read_json(path, _RESUME_WITHOUT)
-    numbers = {key: result.get(key, math.nan) for key in ("val_loss", "epochs", "weights")}
-    if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers.values()):
-        raise UserError(str(path), "is damaged", _RESUME_WITHOUT)
-    return numbers
+    result = _read_result(path, _RESUME_WITHOUT)
+    return {key: result[key] for key in _NUMBERS}
+
+
+def _read_result(path: Path, remedy: str) -> dict[str, Any]:
+    """Read the result of a training; UserError if it lacks a number."""
+    result = read_json(path, remedy)
+    numbers = [result.get(key) for key in _NUMBERS]
+    if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
+        raise UserError(str(path), "is damaged", remedy)
+    return result
 
 
 def checksum(folder: Path) -> str:
@@ -128,7 +136,7 @@ def load(member: Path) -> LitEstimator:
     _refuse_unfinished(path, member)
     checkpoint = _read(path, _TRAIN_AGAIN)
     _refuse_unfinished(member / DONE, member)
-    expected = read_json(member / DONE, _TRAIN_AGAIN).get(CHECKSUM)
+    expected = _read_result(member / DONE, _TRAIN_AGAIN).get(CHECKSUM)
     if expected and expected != checksum(member):
         raise UserError(str(path), f"is not the one that {DONE} describes", _TRAIN_AGAIN)
     try:
