@@ -171,7 +171,8 @@ def write_whole(path: Path, data: bytes, claim: bool = False) -> None:
             aside.write_bytes(data)
         if claim:
             path.touch(exist_ok=False)  # of two programs one makes it, on every file system
-        os.replace(aside, path)
+        with writing(path):
+            os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
 

@@ -3,11 +3,13 @@
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import CLASSIFIERS, EXPERIMENTS, SHORT, SMALL, SPECTRA, refused, run
+from filelock import FileLock
 
 from livetime.cli.main import main
 
@@ -129,6 +131,65 @@ def test_finished_and_foreign_runs_are_not_resumed(trained, capsys, tmp_path):
     assert "finished" in refused(capsys, "train", f"resume={run_folder}")
     assert "resume" in refused(capsys, "train", f"resume={tmp_path}")
     assert "training.lr" in refused(capsys, "train", f"resume={run_folder}", "training.lr=1")
+
+
+def flipped(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def test_a_damaged_bank_is_named_and_leaves_no_run(trained, capsys, tmp_path):
+    outputs = trained("demo").parents[1]
+    shutil.copytree(outputs / "banks", tmp_path / "banks")
+    bank = json.loads((trained("demo") / "run.json").read_text())["bank"]
+    shard = next((tmp_path / "banks" / bank).glob("*.npz"))
+    flipped(shard)
+    words = ("experiment=demo", *SMALL, f"outputs={tmp_path}")
+    assert str(shard) in refused(capsys, "train", *words)
+    assert list(tmp_path.iterdir()) == [tmp_path / "banks"]
+
+
+def unfinished(run_folder, outputs):
+    """Copy a run and its bank, and take away what the end of a training writes."""
+    copy = shutil.copytree(run_folder, outputs / "demo" / "run")
+    shutil.copytree(run_folder.parents[1] / "banks", outputs / "banks")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "outputs": str(outputs)}))
+    (copy / "metrics.json").unlink()
+    return copy
+
+
+def test_a_resumed_training_makes_what_a_kill_left_out(trained, capsys, tmp_path):
+    """Earlier versions wrote `config.json` before `run.json`."""
+    copy = unfinished(trained("demo"), tmp_path)
+    made = ("run.json", "training_range.json", "inflation.json")
+    before = {name: json.loads((copy / name).read_text()) for name in made}
+    for name in (*made, "report.html"):
+        (copy / name).unlink()
+    assert run(capsys, "train", f"resume={copy}", "threads=1") == str(copy)
+    after = {name: json.loads((copy / name).read_text()) for name in made}
+    assert after["run.json"]["bank"] == before["run.json"]["bank"]
+    assert {**after, "run.json": 0} == {**before, "run.json": 0}
+    whole = json.loads((trained("demo") / "metrics.json").read_text())
+    again = json.loads((copy / "metrics.json").read_text())
+    assert {**again, "seconds": 0} == {**whole, "seconds": 0}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("threads", "a"), ("training", {"epochs": -1}), ("source", {})]
+)
+def test_a_damaged_config_is_not_resumed(trained, capsys, tmp_path, key, value):
+    copy = unfinished(trained("demo"), tmp_path)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, key: value}))
+    assert f"{copy / 'config.json'} is damaged" in refused(capsys, "train", f"resume={copy}")
+
+
+def test_of_two_trainings_of_a_run_one_is_refused(trained, capsys, tmp_path):
+    copy = unfinished(trained("demo"), tmp_path)
+    with FileLock(copy / ".lock"):
+        assert "another process" in refused(capsys, "train", f"resume={copy}")
 
 
 def test_sweep_makes_one_bank_and_a_run_for_each_value(capsys, tmp_path):

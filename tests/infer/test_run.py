@@ -1,6 +1,7 @@
 """A run opens without side effects, and says what is missing or damaged."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -84,6 +85,7 @@ def read_everything(folder):
         (RANGE, "{}", "is damaged"),
         (RANGE, '{"low": [1.0], "high": [2.0]}', "does not fit"),
         (METRICS, "{}", "is damaged"),
+        (METRICS, '{"good": ' + "[" * 10**5, "is damaged"),
     ],
 )
 def test_a_damaged_file_is_named(copied, file, content, words):
@@ -91,6 +93,50 @@ def test_a_damaged_file_is_named(copied, file, content, words):
     with pytest.raises(UserError, match=words) as caught:
         read_everything(copied)
     assert file in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("detector", 5), ("outputs", 5), ("prior", []), ("seed", "1"), ("name", None)],
+)
+def test_a_config_with_a_wrong_value_is_named(copied, key, value):
+    config = json.loads((copied / CONFIG).read_text())
+    (copied / CONFIG).write_text(json.dumps({**config, key: value}))
+    with pytest.raises(UserError, match=rf"is damaged: {key} ") as caught:
+        _ = Run.open(copied).simulator
+    assert CONFIG in str(caught.value)
+
+
+@pytest.mark.parametrize("file", [CONFIG, INFLATION, RANGE, METRICS])
+def test_a_pipe_is_not_opened(copied, file):
+    (copied / file).unlink()
+    os.mkfifo(copied / file)
+    with pytest.raises(UserError, match="is not a regular file") as caught:
+        read_everything(copied)
+    assert file in str(caught.value)
+
+
+def test_a_network_that_answers_with_no_numbers_is_refused(demo_run, classifier_run, x):
+    run = Run.open(demo_run)
+    for parameter in run.members[0].parameters():
+        parameter.data *= 1e30
+    with pytest.raises(UserError, match="are not numbers"):
+        run.posterior(x).sample(10, seed=1)
+
+    classifier = Run.open(classifier_run)
+    summary = np.full((1, classifier.simulator.layout.size), np.nan)
+    with pytest.raises(UserError, match="are not numbers"):
+        classifier.probabilities(summary)
+
+
+def test_a_log_that_a_kill_cut_is_read_as_far_as_it_goes(copied):
+    log = copied / "member_0" / "metrics.csv"
+    whole = Run.open(copied).history()
+    (copied / "member_0" / "metrics_notes.csv").write_text("mine")
+    log.write_text(log.read_text() + "7,0.1")
+    assert Run.open(copied).history() == whole
+    log.write_text("")
+    assert Run.open(copied).history()[0]["epoch"] == []
 
 
 def test_a_missing_member_is_named(copied):

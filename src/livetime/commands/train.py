@@ -161,8 +161,11 @@ def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) ->
     known = [f.name for f in fields(TrainSettings) if f.name in run.config]
     try:
         kept = TrainSettings(**{name: run.config[name] for name in known})
+        check(Training, kept.training, "training")
     except (TypeError, ValueError) as error:
-        raise UserError(str(folder / CONFIG), f"is damaged: {error}", "train again") from None
+        wrong = str(error) if isinstance(error, UserError) else "a value is of another type"
+        raise UserError(str(folder / CONFIG), f"is damaged: {wrong}", "train again") from None
+    _ = run.simulator
     return replace(kept, trainer=settings.trainer, threads=settings.threads)
 
 

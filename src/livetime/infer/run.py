@@ -322,6 +322,8 @@ def _refuse_damaged(path: Path, config: dict[str, Any]) -> None:
         if not isinstance(config.get(key), dict):
             problem = f"is damaged: {key} is missing or is not a group of keys"
             raise UserError(str(path), problem, TRAIN_AGAIN)
+    if not isinstance(config.get("detector") or {}, dict):
+        raise UserError(str(path), "is damaged: detector is not a group of keys", TRAIN_AGAIN)
     for key in ("seed", "simulations"):
         if not isinstance(config.get(key), int):
             problem = f"is damaged: {key} is missing or is not a whole number"
