@@ -1,10 +1,14 @@
 """What a run folder must have before a training may go on in it."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from livetime.errors import UserError
+from livetime.outputs import writing
 
 if TYPE_CHECKING:
     from livetime.infer.run import Run
@@ -65,3 +69,27 @@ def is_whole(run: "Run") -> bool:
         return has(INFLATION) or not run.has_inflation
     kept = classifiers_for(run.simulator).items()
     return has(*(f"{name}.json" for name, classifier in kept if classifier.stored))
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Make a run folder, and keep other processes from training in it.
+
+    Arguments:
+        folder: of the run.
+
+    Raises:
+        UserError: while another process trains in it.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        problem = "is being trained by another process"
+        raise UserError(str(folder), problem, "wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,22 +1,20 @@
 """`livetime train`: simulate, train every member of an ensemble, and check the run."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from livetime.commands.run_folder import is_whole, refuse_other_run
+from livetime.commands.run_folder import alone, is_whole, refuse_other_run
 from livetime.commands.settings import TEST_SEED, ExperimentSettings, check_count
 from livetime.commands.simulate import build_bank, check_bank_size
 from livetime.commands.trainable import refuse_untrainable
 from livetime.config import check
 from livetime.errors import UserError
-from livetime.outputs import outputs_folder, provenance, read_json, stamp, write_json, writing
+from livetime.outputs import outputs_folder, provenance, read_json, stamp, write_json
 from livetime.progress import progress, say
 from livetime.settings import Trainer, Training
 
@@ -84,11 +82,7 @@ def train(
     from livetime.check.assessment import HeldOut
     from livetime.infer.build import build_simulator
 
-    if settings.resume:
-        folder = Path(settings.resume)
-        settings = _resumed(settings, folder, overrides)
-    elif folder:
-        refuse_other_run(folder, settings.plain)
+    settings, folder = _choose(settings, folder, overrides)
     training = check(Training, settings.training, "training")
     trainer = check(Trainer, settings.trainer, "trainer")
     simulator = build_simulator(settings.plain, settings.threads)
@@ -101,7 +95,7 @@ def train(
     simulated = time.time()
 
     folder = folder or root / settings.name / stamp()
-    with _alone(folder):
+    with alone(folder):
         known = _begin(folder, settings, overrides, bank, seen)
         results = _fit(folder, _members(folder, settings, simulator, bank))
         trained = time.time()
@@ -118,21 +112,16 @@ def train(
     return folder, assessment.loss
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Make a run folder, and keep other processes from training in it."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        problem = "is being trained by another process"
-        raise UserError(str(folder), problem, "wait for it, or stop it") from None
-    try:
-        yield
-    finally:
-        lock.release()
+def _choose(
+    settings: TrainSettings, folder: Path | None, overrides: Sequence[str]
+) -> tuple[TrainSettings, Path | None]:
+    """Choose the settings and the folder of a training: new, in a sweep, or resumed."""
+    if settings.resume:
+        folder = Path(settings.resume)
+        settings = _resumed(settings, folder, overrides)
+    elif folder:
+        refuse_other_run(folder, settings.plain)
+    return settings, folder
 
 
 def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) -> TrainSettings:
@@ -165,7 +154,6 @@ def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) ->
     except (TypeError, ValueError) as error:
         wrong = str(error) if isinstance(error, UserError) else "a value is of another type"
         raise UserError(str(folder / CONFIG), f"is damaged: {wrong}", "train again") from None
-    _ = run.simulator
     return replace(kept, trainer=settings.trainer, threads=settings.threads)
 
 

@@ -104,7 +104,7 @@ class Run:
     def wanted_members(self) -> int:
         """Count the networks that the config asks for: members, or folds."""
         training = self.config["training"]
-        return max(training["members"], training["folds"])
+        return int(max(training["members"], training["folds"]))
 
     @cached_property
     def members(self) -> tuple[LitEstimator, ...]:
@@ -324,15 +324,16 @@ def _refuse_damaged(path: Path, config: dict[str, Any]) -> None:
             raise UserError(str(path), problem, TRAIN_AGAIN)
     if not isinstance(config.get("detector") or {}, dict):
         raise UserError(str(path), "is damaged: detector is not a group of keys", TRAIN_AGAIN)
-    for key in ("seed", "simulations"):
-        if not isinstance(config.get(key), int):
-            problem = f"is damaged: {key} is missing or is not a whole number"
+    training = config["training"]
+    wanted: tuple[tuple[str, Any, Any, str], ...] = (
+        ("seed", config.get("seed"), int, "a whole number"),
+        ("simulations", config.get("simulations"), int, "a whole number"),
+        ("training.members", training.get("members"), int, "a whole number"),
+        ("training.folds", training.get("folds"), int, "a whole number"),
+        ("name", config.get("name"), str, "a text"),
+        ("outputs", config.get("outputs"), str | None, "a text"),
+    )
+    for key, value, kind, words in wanted:
+        if not isinstance(value, kind):
+            problem = f"is damaged: {key} is missing or is not {words}"
             raise UserError(str(path), problem, TRAIN_AGAIN)
-    for key in ("members", "folds"):
-        if not isinstance(config["training"].get(key), int):
-            problem = f"is damaged: training.{key} is missing or is not a whole number"
-            raise UserError(str(path), problem, TRAIN_AGAIN)
-    if not isinstance(config.get("name"), str):
-        raise UserError(str(path), "is damaged: name is missing or is not a text", TRAIN_AGAIN)
-    if not isinstance(config.get("outputs"), str | None):
-        raise UserError(str(path), "is damaged: outputs is not a text", TRAIN_AGAIN)
