@@ -108,11 +108,11 @@ def test_units_of_the_column_energy(tmp_path, unit, factor):
         ),
         (
             {"columns": [fits.Column("ENERGY", "E", array=np.full(640, np.nan))]},
-            "has events whose energy in keV is no finite number",
+            "has events whose energy in keV is not a finite number",
         ),
         (
             {"columns": [fits.Column("ENERGY", "D", unit="MeV", array=np.full(640, 1e307))]},
-            "has events whose energy in keV is no finite number",
+            "has events whose energy in keV is not a finite number",
         ),
         (
             {
@@ -143,7 +143,7 @@ def test_bounds_of_channels_that_are_no_numbers_are_refused(tmp_path):
         header=GBM,
         extra=[bounds],
     )
-    with pytest.raises(UserError, match="has events whose energy in keV is no finite number"):
+    with pytest.raises(UserError, match="has events whose energy in keV is not a finite number"):
         read_event_file(path, Selection((50.0, 300.0)))
 
 

@@ -121,7 +121,7 @@ def test_without_dead_time_nothing_is_lost():
 
 def test_a_list_cannot_be_made_brighter():
     source = bright(duration=16.0)
-    with pytest.raises(UserError, match="can only be thinned, to no more than"):
+    with pytest.raises(UserError, match="gives at most"):
         source.through(DeadTime(2, 0.0), 0.51 * source.rate, np.random.default_rng(0))
 
 
@@ -237,10 +237,10 @@ BAD = [
         ["without the columns TIME and RATE or COUNTS"],
     ),
     (lambda p: light_curve(p, FLAT, unit="erg/cm**2/s"), {}, ["erg/cm**2/s", "counts/s"]),
-    (lambda p: light_curve(p, FLAT * np.nan), {}, ["no finite rate"]),
-    (lambda p: light_curve(p, FLAT * 0), {}, ["a rate of zero"]),
+    (lambda p: light_curve(p, FLAT * np.nan), {}, ["no bin with a finite rate"]),
+    (lambda p: light_curve(p, FLAT * 0), {}, ["a rate of 0 counts/s"]),
     (lambda p: light_curve(p, FLAT - 101), {}, ["negative rates", "background"]),
-    (lambda p: light_curve(p, FLAT, 2.0), {}, ["bins of 2 s", "below 0.25 Hz", "summary.dt=2"]),
+    (lambda p: light_curve(p, FLAT, 2.0), {}, ["bins of 2 s", "summary.dt=2"]),
     (lambda p: light_curve(p, FLAT[:5]), {}, ["no good time interval as long as a segment of 8 s"]),
     (lambda p: light_curve(p, FLAT[:1]), {}, ["1 bins", "longer"]),
     (lambda p: light_curve(p, FLAT), {"band": (3.0, 10.0)}, ["inject.band", "without energies"]),
@@ -248,22 +248,22 @@ BAD = [
     (
         lambda p: light_curve(p, FLAT, gti=[[5000.0, 6000.0]]),
         {},
-        ["no finite rate within its good time", "inject.gti=full"],
+        ["no bin with a finite rate, full exposure and good time", "inject.gti=full"],
     ),
     (
         lambda p: light_curve(p, FLAT, keys={"TIMEDEL": "one"}),
         {},
-        ["the keyword TIMEDEL = 'one', which is no number"],
+        ["the keyword TIMEDEL = 'one', which is not a number"],
     ),
     (
         lambda p: light_curve(p, FLAT, keys={"TIMEPIXR": "start"}),
         {},
-        ["the keyword TIMEPIXR = 'start', which is no number"],
+        ["the keyword TIMEPIXR = 'start', which is not a number"],
     ),
     (
         lambda p: light_curve(p, FLAT, keys={"TIMEZERO": "now"}),
         {},
-        ["the keyword TIMEZERO = 'now', which is no number"],
+        ["the keyword TIMEZERO = 'now', which is not a number"],
     ),
     (
         lambda p: light_curve(p, FLAT, keys={"TIMEDEL": 1e-5}),
@@ -273,7 +273,7 @@ BAD = [
     (
         lambda p: light_curve(p, FLAT, columns=[fits.Column("FRACEXP", "D", array=0 * FLAT)]),
         {},
-        ["and exposed in full"],
+        ["full exposure and good time"],
     ),
     (
         lambda p: light_curve(

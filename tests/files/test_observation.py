@@ -460,7 +460,7 @@ FAULTS = {
     ),
     "TIMEZERO of the GTI": (
         lambda p: make(p, gti_header={"TIMEZERO": "x"}),
-        "the keyword TIMEZERO = 'x', which is no number",
+        "the keyword TIMEZERO = 'x', which is not a number",
     ),
     "GTI apart from events": (
         lambda p: make(p, gti=[(1000, 1064)]),
@@ -551,7 +551,7 @@ class TestRefusals:
 
     def test_no_events_in_the_part_used(self, tmp_path):
         path = make(tmp_path / "a.evt", gti=[(0, 200)])
-        assert "no events in the segments chosen" in refused(path, start=100.0)
+        assert "no events in the chosen segments" in refused(path, start=100.0)
 
 
 class TestMending:

@@ -72,8 +72,11 @@ class TestKeywordOrColumn:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"AREASCAL": 0.5}, "AREASCAL from 0.5 to 0.5"),
-            ({"columns": [column("AREASCAL", np.linspace(0.99, 1.01, CHANNELS))]}, "AREASCAL from"),
+            ({"AREASCAL": 0.5}, "AREASCAL 0.5 to 0.5"),
+            (
+                {"columns": [column("AREASCAL", np.linspace(0.99, 1.01, CHANNELS))]},
+                "AREASCAL 0.99 to 1.01",
+            ),
             ({"SYS_ERR": 0.02}, "SYS_ERR up to 0.02"),
             ({"columns": [column("SYS_ERR", 0.03)]}, "SYS_ERR up to 0.03"),
             ({"BACKSCAL": 0.0}, "BACKSCAL = 0.0"),

@@ -146,7 +146,7 @@ def test_other_frames_are_warned_of(folder):
         ),
         (
             lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, -1)),
-            "negative or no number",
+            "negative or not a number",
         ),
         (lambda p: replaced(p / "source.pha", "COUNTS", np.full(1024, 0.5)), "not whole numbers"),
         (
@@ -168,7 +168,7 @@ def test_other_frames_are_warned_of(folder):
         ),
         (
             lambda p: edit(p / "source.pha", QUALITY="good"),
-            "the keyword QUALITY = 'good', which is no number",
+            "the keyword QUALITY = 'good', which is not a number",
         ),
         (
             lambda p: edit(p / "arf.fits", TELESCOP="SWIFT"),

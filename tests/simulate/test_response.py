@@ -265,7 +265,7 @@ def replaced(path, table, name, values, kind):
             "N_GRP",
             np.full(40, np.nan),
             "D",
-            "a.rmf has groups of channels that are no numbers",
+            "a.rmf has groups of channels that are not numbers",
         ),
         (1, "MATRIX", "N_CHAN", np.full((40, 2), 2**31 - 1), "2J", "beyond the 64 of its EBOUNDS"),
     ],
@@ -279,7 +279,7 @@ def test_a_column_that_cannot_be_is_named(tmp_path, file, table, name, values, k
 def test_a_keyword_that_is_no_number_is_named(tmp_path):
     arf, rmf = write(tmp_path, dense(np.random.default_rng(2)))[:2]
     fits.setval(rmf, "TLMIN4", value="one", ext=1)
-    assert "a.rmf has the keyword TLMIN4 = 'one', which is no number" in sentence(arf, rmf)
+    assert "a.rmf has the keyword TLMIN4 = 'one', which is not a number" in sentence(arf, rmf)
 
 
 def test_a_response_must_fit_together():

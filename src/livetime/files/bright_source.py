@@ -41,7 +41,7 @@ class BrightSource(ABC):
     Arguments:
         path: the file.
         gti: intervals (G, 2) in s, at least one segment long each.
-        rate: counts/s in them.
+        rate: mean counts/s within `gti`.
         notes: what was done to the data, and what limits it.
     """
 
@@ -65,15 +65,15 @@ class BrightSource(ABC):
 
     @abstractmethod
     def ideal(self, summary: Periodogram, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Summarise all that is known of the source: one module without dead time, (X,)."""
+        """Summarise the undistorted source, as one module without dead time records it, (X,)."""
 
 
 @dataclass(frozen=True)
 class EventList(BrightSource):
     """Events of an instrument whose own dead time is negligible.
 
-    Random subsets of them have the same fractional variability. Those of two modules have no
-    event in common, and are independent given that variability.
+    Random subsets of the events have the same fractional variability. The subsets of two modules
+    have no event in common: apart from that variability they are independent.
 
     Arguments:
         times: in s, sorted, (N,).
@@ -95,9 +95,9 @@ class EventList(BrightSource):
             highest = self.rate * rate / (self.rate * share[-1])
             raise UserError(
                 "inject.rates",
-                f"has {rate:g} counts/s, but {self.path} can only be thinned, "
-                f"to no more than {highest:.6g} for each module",
-                "take lower ones, or a brighter source",
+                f"has {rate:g} counts/s, but {self.path} gives at most {highest:.6g} counts/s "
+                "to each module",
+                "give lower rates, or a brighter source",
             )
         module_of = np.searchsorted(share, rng.random(len(self.times)), side="right")
         times = tuple(
@@ -152,7 +152,8 @@ class Curve(BrightSource):
         return summary.from_counts([counts])
 
     def counts(self, starts: Floats, bins: int, dt: float) -> Floats:
-        """Expect counts (S, bins) in so many bins of dt s from each of `starts` (S,) in s."""
+        """Compute the expected counts (S, bins) in bins of dt s from each of `starts` (S,) in
+        s."""
         knots = np.stack([self.starts, self.starts + self.step], axis=1).ravel()
         in_bins = np.stack([np.zeros(len(self.values)), self.values * self.step], axis=1)
         total = in_bins.ravel().cumsum()
@@ -166,12 +167,12 @@ def open_bright_source(
     """Read the events or the light curve of a file, cut into the network's segments.
 
     Arguments:
-        settings: name the file and the part of it.
+        settings: the file, its band, and the part to use.
         summary: of the network.
-        max_segments: use the first so many.
+        max_segments: number of segments to use, from the first on.
 
     Raises:
-        UserError: for a file that is neither or contains nothing to use.
+        UserError: for a file that is neither, or has no usable segment.
     """
     path = local_file(settings.path or "")
     try:
@@ -252,7 +253,7 @@ def _refuse_rate(path: Path, rate: float) -> None:
     if rate <= 0:
         raise UserError(
             str(path),
-            "has a rate of zero in the segments chosen",
+            "has a rate of 0 counts/s in the chosen segments",
             "choose others with inject.start and inject.stop",
         )
     if not rate < MAX_RATE:
@@ -274,8 +275,8 @@ def _limits(
     highest = float(summary.axis.values[-1])
     lowered = np.sinc(highest * step) ** 2
     return (
-        f"events are drawn from a rate that is constant over bins of {step:.4g} s: its power "
-        f"falls by sinc^2(f {step:.4g} s), to {lowered:.2f} at the highest {highest:.3g} Hz",
+        f"the rate is constant over bins of {step:.4g} s: power is multiplied by "
+        f"sinc^2(f {step:.4g} s), which is {lowered:.2f} at {highest:.3g} Hz",
         f"the light curve's own photon noise, {noise:.2g} (fractional rms)^2/Hz, "
-        "is part of that rate, and so of the known answer",
+        "counts as variability of the source",
     )

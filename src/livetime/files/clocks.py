@@ -71,7 +71,7 @@ class CrossSpectrum(NamedTuple):
         return min(MAX_LAG, self.segment_size / 4)
 
     def lags(self) -> Floats:
-        """List the lags in s: zero, those above, and those below, in the order of a transform."""
+        """List the lags in s in the order of a Fourier transform: zero, positive, negative."""
         reach = int(self.max_lag / self.dt)
         return np.concatenate([np.arange(reach + 1), np.arange(-reach, 0)]) * self.dt
 
@@ -97,8 +97,8 @@ class Delay(NamedTuple):
         error: standard deviation in s.
         probability: that clocks which agree give a delay as significant as this one.
         frequency: Hz, mean of the common power that was compared.
-        highest: Hz, below which nine tenths of it lie.
-        max_lag: largest delay in s that was searched.
+        highest: frequency in Hz below which nine tenths of that common power lie.
+        max_lag: largest delay in s that the search covers.
 
     Examples:
         >>> Delay(3.0, 0.01, 1e-9, 5.0, 6.0, 10.0).suppression
@@ -114,7 +114,7 @@ class Delay(NamedTuple):
 
     @property
     def suppression(self) -> float:
-        """Give the share of the common power that is lost at its highest frequency, at most 1."""
+        """Give the share of the common power that the delay removes at `highest` Hz."""
         phase = 2 * np.pi * self.highest * abs(self.seconds)
         return float(1 - np.cos(min(phase, np.pi / 2)))
 
@@ -127,7 +127,7 @@ def cross_spectrum(
     Arguments:
         first: sorted times in s, (N,).
         second: likewise, (M,).
-        gti: good time intervals in s that both have, (G, 2).
+        gti: common good time intervals in s, (G, 2).
         dt: bins in s.
 
     Returns:
@@ -204,8 +204,8 @@ def common_power(found: CrossSpectrum) -> Floats | None:
     """Find the frequencies at which both modules vary together, at any lag.
 
     In each band the correlation is searched over all lags. Noise alone passes a level z with a
-    probability below sum_b 2 lag f_b exp(-z^2/2) (Rice 1944), which is `COMMON_ALPHA` here. Wider
-    bands add only what the narrower ones left.
+    probability below sum_b 2 lag f_b exp(-z^2/2) (Rice 1944), which is `COMMON_ALPHA` here. A
+    wider band adds only the power that narrower bands did not find.
 
     Returns:
         the common amplitude over the noise at each frequency, (F,), 0 where nothing is common; None
@@ -233,15 +233,15 @@ def common_power(found: CrossSpectrum) -> Floats | None:
 def measure_delay(found: CrossSpectrum) -> Delay | None:
     """Measure how much later the second list's times are than the first's.
 
-    A delay d turns the phase of the cross spectrum by 2 pi f d. With weights in proportion to the
-    common amplitude over the noise, the sum of Re(C exp(-2 pi i f d)) is the logarithm of the
-    likelihood of d. Its highest value is found on a grid of lags, and refined by the phases.
+    A delay d turns the phase of the cross spectrum by 2 pi f d. Weight w is proportional to the
+    common amplitude over the noise. Then the sum of w Re(C exp(-2 pi i f d)) is the log-likelihood
+    of d. Its maximum is found on a grid of lags, and refined by the phases.
 
     Arguments:
         found: cross spectrum over its noise.
 
     Returns:
-        the delay; None where the modules have no power in common that would show it.
+        the delay; None where the modules have too little common power to measure it.
     """
     snr = common_power(found)
     if snr is None:

@@ -74,9 +74,9 @@ def find_response(spectrum: PhaFile, arf: str | None, rmf: str | None) -> Respon
 
 
 def area_share(spectrum: PhaFile, findings: list[Finding]) -> float:
-    """Find the factor of the exposure that stands for an AREASCAL near 1.
+    """Find the factor by which the exposure is multiplied for an AREASCAL near 1.
 
-    Pile-up depends on photons in a frame, not on exposure alone: other areas are refused.
+    An AREASCAL far from 1 is refused: pile-up depends on the photons in a frame.
 
     Raises:
         UserError: for an AREASCAL that differs between channels, or by more than 2% from 1.
@@ -86,8 +86,8 @@ def area_share(spectrum: PhaFile, findings: list[Finding]) -> float:
     if high - low > 1e-6 * high or abs(low - 1) > AREA_MARGIN:
         raise UserError(
             str(spectrum.path),
-            f"has AREASCAL from {low:g} to {high:g}, but pile-up needs 1 within {AREA_MARGIN:g}",
-            "multiply the ARF by it, train with that, and set AREASCAL to 1",
+            f"has AREASCAL {low:g} to {high:g}, but pile-up needs 1 within {AREA_MARGIN:g}",
+            "train with an ARF times AREASCAL, then set AREASCAL to 1",
         )
     if low != 1:
         text = f"AREASCAL is {low:g}"

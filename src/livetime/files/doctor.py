@@ -1,4 +1,4 @@
-"""Diagnose an event file: every finding, what was done about it, and what it does to a result."""
+"""Diagnose an event file: every finding, the action taken, and its effect on a result."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ WORD_KEYS = ("TELESCOP", "INSTRUME", "OBJECT", "DATAMODE", "TIMESYS", "TIMEREF",
 
 
 def examine(part: EventFile, dead_time: float | None = None) -> list[Finding]:
-    """List all findings of a file: those on reading it, and those of its events.
+    """List all findings of a file: those made while reading it, and those on its events.
 
     Arguments:
         part: the file.
@@ -67,7 +67,7 @@ def examine(part: EventFile, dead_time: float | None = None) -> list[Finding]:
 
 
 def examine_dead_time(part: EventFile, dead_time: float) -> list[Finding]:
-    """List what a network's dead time, in s, adds for an instrument that is not known."""
+    """List the findings that need a dead time, for an instrument that livetime does not know."""
     if part.mission is not None or not dead_time:
         return []
     checks = (
@@ -79,7 +79,7 @@ def examine_dead_time(part: EventFile, dead_time: float) -> list[Finding]:
 
 
 def known_dead_time(part: EventFile, otherwise: float | None = None) -> float:
-    """Give the dead time in s with which a file is examined; 0 where nothing is known.
+    """Give the dead time in s that the examination of a file assumes; 0 if it is not known.
 
     Arguments:
         part: the file.
@@ -116,7 +116,7 @@ class Diagnosis:
         return max((EXIT_CODES[finding.severity] for finding in self.findings), default=0)
 
     def plain(self) -> dict[str, Any]:
-        """Give all of it in plain JSON types."""
+        """Give the whole diagnosis in plain JSON types."""
         findings = [asdict(finding) for finding in self.findings]
         return {"file": self.file, "code": self.code, "facts": self.facts, "findings": findings}
 
@@ -139,15 +139,15 @@ def diagnose_files(
 ) -> list[Diagnosis]:
     """Read and examine several files, and compare those that are of one observation.
 
-    Files of one instrument that follow each other are joined, and files of one telescope with
-    common good time are compared as modules, as an answer does.
+    Successive files of one instrument are joined. Files of one telescope with common good time are
+    compared as modules of one observation.
 
     Arguments:
         files: their paths.
         band: energies in keV, from the first up to but without the second; None for all.
 
     Returns:
-        one diagnosis a file, and one more of each group of files that were compared.
+        one diagnosis for each file, then one for each group of files that were compared.
     """
     read = [_diagnose(file, band) for file in files]
     alone = [part for _, part in read if part is not None]

@@ -1,4 +1,4 @@
-"""The energy of each event in keV, as far as a file and its mission give it."""
+"""Find the energy of each event in keV, from the file or its mission."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,8 +27,8 @@ def event_energies(
 ) -> Floats:
     """Read the energies in keV of the rows of a mask, (N,).
 
-    They are those of the column ENERGY. Without it they follow from the file's EBOUNDS, RXTE's
-    calibration, or the mission's relation of channel and energy, whichever applies.
+    The column ENERGY gives them. Without that column they follow from the table EBOUNDS, from
+    RXTE's calibration, or from the mission's relation between channel and energy.
 
     Arguments:
         hdus: the open file.
@@ -37,13 +37,13 @@ def event_energies(
         mission: None for an instrument that is not known.
 
     Raises:
-        UserError: where none of them serves, or gives an event no finite energy.
+        UserError: where no source of energies applies, or an energy is not finite.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         found = _energies(hdus, events, rows, mission)
     if not np.isfinite(found).all():
         raise UserError(
-            str(events.path), "has events whose energy in keV is no finite number", CALIBRATED
+            str(events.path), "has events whose energy in keV is not a finite number", CALIBRATED
         )
     return found
 

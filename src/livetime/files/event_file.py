@@ -133,7 +133,7 @@ class EventFile:
 
     @cached_property
     def measured_step(self) -> float | None:
-        """Measure the grid in s on which the times lie, if they do."""
+        """Measure the step in s of the grid on which the times lie; None without a grid."""
         step = timing_tests.time_step(self.times, self.precision, self.timedel)
         if step is not None:
             return step
@@ -184,16 +184,17 @@ class EventFile:
         return "SOLAR" in frame or is_tdb or self.header.get("BARYCORR") is True
 
     def word(self, key: str) -> str | None:
-        """Give a keyword as text; None if missing, empty, or a placeholder as NONE."""
+        """Give a keyword as text; None if it is missing, empty, or a placeholder such as NONE."""
         text = str(self.header.get(key, "")).strip()
         return None if text.upper() in PLACEHOLDERS else text
 
     def live_fraction(self, dead_time: float) -> tuple[float | None, str | None]:
-        """Find the live-time fraction over the whole file, and what gives it.
+        """Find the live-time fraction of the whole file, and the keyword or column that gives it.
 
-        The mean of PRIOR is the live time of each event, and each event costs one dead time,
-        whatever was screened away since. An EXPOSURE as long as ONTIME says nothing: most
-        missions leave the dead time in it. So does a DEADC of 1 in a bright file.
+        The mean of PRIOR is the live time before an event, and each event costs one dead time.
+        Events that were screened away later do not change this. An EXPOSURE as long as ONTIME is
+        ignored, since most missions do not subtract dead time from it. A DEADC of 1 in a bright
+        file is ignored too.
 
         Arguments:
             dead_time: of each event and detector in s.

@@ -39,10 +39,11 @@ def find_event_table(hdus: fits.HDUList, path: Path, findings: list[Finding]) ->
     Arguments:
         hdus: the open file.
         path: for messages.
-        findings: to which one on further, empty tables of events is added.
+        findings: gets a finding for further, empty tables of events.
 
     Raises:
-        UserError: where no table has events, several have, or one has more than the memory takes.
+        UserError: where no table or several tables have events, or the events do not fit in
+            memory.
     """
     tables = chosen_tables(hdus, path)
     ranks = [_rank(table) for table in tables]
@@ -126,7 +127,7 @@ def read_times(
     Arguments:
         table: of events.
         header: keywords.
-        findings: to which those on rows and times are added.
+        findings: gets the findings on rows and times.
 
     Returns:
         times (N,) in the order of the file, the mask (R,) of their rows, and the smallest
@@ -232,10 +233,10 @@ def _distinct(table: Table, times: Floats, rows: Mask, findings: list[Finding]) 
     # Without positions, two photons of one tick and one channel look the same.
     apart = len(first) - len(np.unique(times[tied]))
     has_positions = any(table.has(name) for name in POSITIONS)
-    effect = "photons that count twice raise the noise level by up to twice their share"
+    effect = "rows that count twice raise the noise level by up to twice their share"
     if apart > repeated and not has_positions:
         text = f"{plural(repeated, 'row')} like another in all columns"
-        action = f"kept since {apart} more share only the time"
+        action = f"kept, because {apart} different events also have equal times"
         findings.append(Finding("like_rows", "note", text, action, effect))
         return keep
 

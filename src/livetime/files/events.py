@@ -32,12 +32,12 @@ MAX_SECONDS = 1e9
 
 @dataclass(frozen=True)
 class Selection:
-    """Which events are used.
+    """Select the events of a file that are used.
 
     Arguments:
         band: energies in keV, from the first up to but without the second; None for all.
-        gti: `file` for the good time of the file, `full` for all from first to last event; else
-            a file of intervals, which are intersected with those of the file.
+        gti: `file` for the good time of the file; `full` for the time from first to last event;
+            else a file of intervals, which are intersected with those of the event file.
         start: s since the start of the first common good time interval; None for its start.
         stop: likewise; None for the end.
         energies: whether every event must have an energy.
@@ -82,7 +82,7 @@ def selection_of(files: ObservationFiles, energies: bool = False) -> Selection:
 
 
 def read_event_file(path: Path, selection: Selection | None = None) -> EventFile:
-    """Read one event file, and clean what can be cleaned.
+    """Read one event file, and correct the faults that can be corrected.
 
     Arguments:
         path: the file, perhaps with a table in brackets.
@@ -90,7 +90,7 @@ def read_event_file(path: Path, selection: Selection | None = None) -> EventFile
 
     Raises:
         UserError: for a file without usable events.
-        NoGoodTimeError: where `gti="full"` would help.
+        NoGoodTimeError: for good time intervals that are unusable; `gti="full"` ignores them.
     """
     chosen = selection or Selection()
     findings: list[Finding] = []
@@ -178,7 +178,7 @@ def _mission(header: Mapping[str, Any], findings: list[Finding]) -> Mission | No
     )
     if canonical_name(telescope):
         name = f"TELESCOP {telescope}" + (f", INSTRUME {instrument}" if instrument else "")
-        text = f"{name} is no instrument that livetime knows"
+        text = f"{name} is not an instrument that livetime knows"
         code = "unknown_mission"
     else:
         text = "the keyword TELESCOP is missing"

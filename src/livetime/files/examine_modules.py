@@ -57,8 +57,8 @@ def _delay(first: EventFile, second: EventFile) -> Delay | None:
 def _clocks(first: str, second: str, delay: Delay | None) -> Finding:
     """Word the comparison of two clocks."""
     if delay is None:
-        text = f"{first} and {second} vary too little together to compare their clocks"
-        effect = "a delay between them would lower rms and change a QPO, and would not be seen"
+        text = f"{first} and {second} have too little common variability to compare their clocks"
+        effect = "an unseen delay between them would lower the rms and distort a QPO"
         return Finding("clocks_not_compared", "note", text, "", effect)
     if delay.probability > CLOCK_ALPHA:
         text = (
@@ -66,7 +66,7 @@ def _clocks(first: str, second: str, delay: Delay | None) -> Finding:
             f"{delay.seconds:.2g} +- {delay.error:.2g} s"
         )
         seen = max(SIGMAS * delay.error, 0.0)
-        effect = f"none; a delay of {seen:.2g} s to {delay.max_lag:g} s would have been seen"
+        effect = f"none; the comparison detects delays of {seen:.2g} s to {delay.max_lag:g} s"
         return Finding("clocks_agree", "note", text, "", effect)
 
     late = "later" if delay.seconds > 0 else "earlier"
@@ -80,7 +80,7 @@ def _clocks(first: str, second: str, delay: Delay | None) -> Finding:
         f"{delay.frequency:.3g} Hz"
     )
     if delay.suppression < MIN_LOSS:
-        effect = f"{lowered}: less than {MIN_LOSS:g} is lost where both vary"
+        effect = f"{lowered}: the loss of common power is below {MIN_LOSS:.0%}"
         return Finding("small_delay", "note", text, "", effect)
-    effect = f"{lowered}: rms is too low, and a QPO is found at a wrong frequency, or not at all"
+    effect = f"{lowered}: rms is too low, and a QPO may be missed or have a wrong frequency"
     return Finding("clocks_differ", "warning", text, "", effect)

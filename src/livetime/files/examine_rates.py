@@ -54,7 +54,7 @@ def check_detectors(part: EventFile) -> Iterator[Finding]:
     hot = numbers[(counts > HOT * median) & (counts > median + scatter)]
     if len(numbers) >= MIN_DETECTORS and len(hot):
         text = f"{name} {', '.join(map(str, hot))} has over {HOT:g} times the events of the others"
-        effect = "noise of its own, which dilutes the rms and may flicker: leave it out"
+        effect = "electronic noise, which dilutes the rms and may vary: leave this detector out"
         yield Finding("hot_detector", "warning", text, "", effect)
 
 
@@ -114,7 +114,7 @@ def check_ontime(part: EventFile) -> Iterator[Finding]:
     if is_full or abs(ontime / part.exposure - 1) <= ONTIME_MARGIN:
         return
     text = f"ONTIME is {ontime:.6g} s, but the good time intervals last {part.exposure:.6g} s"
-    effect = "rates made with the keyword are wrong by the ratio, and so is the live time"
+    effect = "rates and live time from this keyword are wrong by the ratio of both"
     yield Finding("ontime_wrong", "warning", text, "", effect)
 
 
@@ -127,10 +127,10 @@ def check_live_time(part: EventFile, tau: float) -> Iterator[Finding]:
     expected = 1 - rate * tau
     if expected <= 0:
         text = (
-            f"{rate:.4g} counts/s{each} are more than a dead time of {tau:.3g} s lets through, "
-            f"{1 / tau:.4g}"
+            f"{rate:.4g} counts/s{each} exceed the limit of a dead time of {tau:.3g} s, "
+            f"{1 / tau:.4g} counts/s"
         )
-        effect = "several detectors are in one list: no dead-time model applies"
+        effect = "the list merges several detectors: no dead-time model applies"
         yield Finding("above_limit", "unusable", text, "", effect)
         return
 
@@ -140,8 +140,8 @@ def check_live_time(part: EventFile, tau: float) -> Iterator[Finding]:
     )
     if rate * tau > 1e-3:
         effect = (
-            f"slow variability shows a rms lower by {expected:.4g}, white noise is "
-            f"{2 * expected**2:.3g} instead of 2 at low frequencies"
+            f"at low frequencies the rms is multiplied by {expected:.4g}, and white noise is "
+            f"{2 * expected**2:.3g} instead of 2"
         )
         yield Finding("dead_time", "note", leave, "", effect)
     yield from _declared_live_time(part, tau, rate * tau, leave)
@@ -153,11 +153,11 @@ def _declared_live_time(
     fraction, source = part.live_fraction(tau)
     expected = 1 - dead_share
     if _declares_no_dead_time(part) and dead_share > BRIGHT:
-        text = f"DEADC or LIVETIME say that no time is dead, but {leave}"
+        text = f"DEADC or LIVETIME declare no dead time, but {leave}"
         action = "not used as live time"
         if source:
             action = f"{source} is used as live time instead"
-        effect = f"incident rates and fluxes would come out low by {expected:.4g} or more"
+        effect = f"incident rates and fluxes would be multiplied by {expected:.4g} or less"
         used = source is not None
         yield Finding("deadc_one", "warning", text, action, effect, corrected=used)
 
@@ -169,8 +169,8 @@ def _declared_live_time(
         yield Finding("live_time_wrong", "warning", text, "", effect)
         return
     effect = (
-        "what was screened away (background, grade, region) cost dead time, "
-        f"about {(1 - fraction) / tau:.3g} events/s in all"
+        "screened events (background, grade, region) also caused dead time: "
+        f"about {(1 - fraction) / tau:.3g} events/s triggered the detector"
     )
     text = f"{text}: events were screened away"
     yield Finding("screened", "note", text, f"incident rate taken from {source}", effect)
@@ -191,11 +191,11 @@ def check_background(part: EventFile) -> Iterator[Finding]:
     if share <= MIN_ABOVE:
         return
     text = (
-        f"{share:.1%} of the events are above {highest:g} keV, where the optics bring nothing: "
-        "background, at least that"
+        f"{share:.1%} of the events are above {highest:g} keV, where the optics collect none: "
+        "at least this share is background"
     )
     effect = (
-        f"rms of all events is that of the source times its share, {1 - share:.3g} at most; "
+        f"background dilutes the rms by the source's share of the events, {1 - share:.3g} at most; "
         "choose a band with observation.band"
     )
     severity: Severity = "warning" if share > MANY_ABOVE else "note"

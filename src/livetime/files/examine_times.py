@@ -30,7 +30,7 @@ def check_time_step(part: EventFile, measured: float | None) -> Iterator[Finding
         return
     if measured and declared and not 0.9 < measured / declared < 1.1:
         text = f"times are multiples of {measured:.4g} s, but the file declares {declared:.4g} s"
-        effect = "bins that are no multiple of the true step beat with it: false lines"
+        effect = "bins that are not a multiple of the true step beat with it: false lines"
         yield Finding("timedel_wrong", "warning", text, "", effect)
 
     # A grid of declared steps is visible where gaps are short enough to count them.
@@ -57,8 +57,8 @@ def _step_finding(step: float, is_measured: bool, few_short_gaps: bool) -> Findi
         return Finding("time_step", "note", text, "", effect)
     if is_measured or few_short_gaps:
         effect = (
-            f"bins that are no multiple of it make lines at {readout:.4g} Hz and its multiples; "
-            f"what varies with f above {half} appears at {readout:.4g} Hz - f; {lowered}"
+            f"bins that are not a multiple of it make lines at {readout:.4g} Hz and its multiples; "
+            f"frequencies f above {half} appear at {readout:.4g} Hz - f; {lowered}"
         )
         return Finding("time_step", "warning", text, "", effect)
     text = f"{text}, but are spread within them"

@@ -1,4 +1,4 @@
-"""Findings: what is remarkable in a file, what was done about it, and its effect on parameters."""
+"""Describe findings: what is unusual in a file, the action taken, the effect on a result."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,15 +14,15 @@ EXIT_CODES: dict[Severity, int] = {"note": 0, "warning": 1, "unusable": 2}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing about a file that a referee would remark on.
+    """Keep one fact about a file that a referee would question.
 
     Arguments:
         code: stable name, for scripts.
-        severity: `note` for what is normal but worth knowing, `warning` for what may bias an
-            answer, `unusable` for what no answer can be drawn from.
+        severity: `note` for a normal fact, `warning` for one that may bias an answer, `unusable`
+            for one that prevents any answer.
         text: what was found, with its numbers.
-        action: what was done about it; empty for nothing.
-        effect: what it does to a rms, a QPO, a rate or a power spectrum.
+        action: what was done about it; empty if nothing was done.
+        effect: its consequence for an rms, a QPO, a rate or a power spectrum.
         file: name of the file; empty for a finding on all files together.
         corrected: whether the action leaves no effect on the parameters.
 
@@ -42,12 +42,12 @@ class Finding:
 
     @property
     def doubtful(self) -> bool:
-        """Say whether it is a reason to distrust an answer: a warning that was not corrected."""
+        """Say whether the finding is a reason to distrust an answer: an uncorrected warning."""
         return self.severity != "note" and not self.corrected
 
     @property
     def noted(self) -> bool:
-        """Say whether an answer must mention it: something was done, or may be wrong."""
+        """Say whether an answer mentions the finding: it is a warning, or an action was taken."""
         return bool(self.action) or self.severity != "note"
 
     @property

@@ -1,4 +1,4 @@
-"""Open FITS files, and read the columns of their tables: the only place that does."""
+"""Open FITS files and read their columns; no other module does."""
 
 import gzip
 import io
@@ -54,7 +54,7 @@ def local_file(given: str | Path) -> Path:
     if not os.path.exists(path):  # unlike Path.exists, it accepts names that no file can have
         raise UserError(str(path), "does not exist", "check the path")
     if not path.is_file():
-        raise UserError(str(path), "is a folder or no plain file", "name the file itself")
+        raise UserError(str(path), "is a folder or another special file", "name the file itself")
     if path.stat().st_size == 0:
         raise UserError(str(path), "is empty (0 bytes)", COPY_AGAIN)
     table = f"[{chosen.table}]" if chosen.table else ""
@@ -70,7 +70,7 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
         path: the file, perhaps with a table in brackets.
 
     Raises:
-        UserError: for a file that is cut, and for all else that astropy cannot read.
+        UserError: for a truncated file, and for any other that astropy cannot read.
     """
     cut = UserError(str(path), "is truncated: its end is missing or damaged", COPY_AGAIN)
     caught: list[warnings.WarningMessage] = []
@@ -198,7 +198,7 @@ class Table:
         """Read a column of one number in each row, (N,), as it stands in the file.
 
         Raises:
-            UserError: for text, and for several values in a row.
+            UserError: for a column of text, or of several values per row.
         """
         data = self.hdu.data  # fails for a truncated file, which `open_fits` words
         try:
@@ -245,7 +245,7 @@ def seconds(table: Table, name: str, header: Mapping[str, Any]) -> Floats:
         header: the events' `keywords`, where the table has no TIMEZERO or TIMEUNIT of its own.
 
     Raises:
-        UserError: for a unit that is no time, and a TIMEZERO that is no number.
+        UserError: for a unit that is not a time, or a TIMEZERO that is not a number.
     """
     time_unit = str(table.header.get("TIMEUNIT") or header.get("TIMEUNIT") or "s").strip()
     times = table.quantity(name, "s", time_unit)

@@ -22,7 +22,7 @@ USE_FULL = "set observation.gti=full"
 
 
 def intersect(lists: Sequence[Floats]) -> Floats:
-    """Find the time that several lists of intervals have in common.
+    """Find the common time of several lists of intervals.
 
     Arguments:
         lists: each (G, 2) in s, sorted and free of overlaps.
@@ -44,7 +44,7 @@ def intersect(lists: Sequence[Floats]) -> Floats:
 
 
 def union(gti: Floats) -> Floats:
-    """Merge the intervals that overlap or touch, of a list sorted by start.
+    """Merge the overlapping or touching intervals of a list that is sorted by start.
 
     Examples:
         >>> union(np.array([[0.0, 4.0], [1.0, 2.0], [4.0, 5.0], [7.0, 8.0]])).tolist()
@@ -142,7 +142,7 @@ def read_gti(
     findings: list[Finding],
     exclude: Sequence[int] = (),
 ) -> Floats:
-    """Read the good time that all of a file's tables have in common, (G, 2) in s.
+    """Read the common good time of all tables of a file, (G, 2) in s.
 
     RXTE writes two tables; XMM and Chandra write one for each CCD.
 

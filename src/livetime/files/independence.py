@@ -1,4 +1,4 @@
-"""Test whether lists of events are independent: events that two share, or one repeats."""
+"""Test whether lists of events are independent: shared events, and repeated events."""
 
 from collections.abc import Sequence
 
@@ -23,13 +23,15 @@ MAX_CHANCE = 0.1
 """Share that chance explains, from which on common events cannot be recognised."""
 
 LOCAL = 1.0
-"""Time in s over which rates are compared, so that a variable source is no coincidence."""
+"""Time in s over which rates are compared, so that the variability of a source is not taken for
+coincidences."""
 
 
 def common_events(first: Floats, second: Floats, window: float) -> tuple[int, float]:
-    """Count events of one list that have one of another within a window, and expect by chance.
+    """Count the coincidences of two lists within a window, and those expected by chance.
 
-    Chance follows from the rates of both in bins of 1 s: a variable source makes more pairs.
+    The chance number uses the rates of both lists in bins of 1 s, since a variable source makes
+        more coincidences.
 
     Arguments:
         first: sorted times in s, (N,).
@@ -37,7 +39,7 @@ def common_events(first: Floats, second: Floats, window: float) -> tuple[int, fl
         window: in s.
 
     Returns:
-        the number of common events, and the number that chance explains.
+        the number of coincidences, and the number expected by chance.
 
     Examples:
         >>> common_events(np.array([0.5, 1.5, 2.5]), np.array([1.5, 3.5]), 1e-7)[0]
@@ -60,8 +62,8 @@ def common_events(first: Floats, second: Floats, window: float) -> tuple[int, fl
 def check_shared_events(parts: Sequence[EventFile]) -> list[Finding]:
     """Find pairs of files that contain the same photons.
 
-    Files are compared in the good time that they share. Clocks with coarse steps, by which chance
-    explains a tenth of the events, cannot be compared.
+    Files are compared in their common good time. They are not compared where clock steps are so
+    coarse that a tenth of the events coincide by chance.
     """
     found = []
     for i, first in enumerate(parts):
@@ -96,7 +98,7 @@ def _shared(first: EventFile, second: EventFile) -> Finding | None:
 
 
 def check_repeated_events(part: EventFile) -> list[Finding]:
-    """Find events of one list that repeat the time of another, beyond chance.
+    """Find events that repeat the time of the event before more often than by chance.
 
     A list with a time step is left out: its events share times anyway.
     """

@@ -1,4 +1,4 @@
-"""Read the keywords of event files: of a table, or else of the primary header; times in s."""
+"""Read the keywords of event files from a table or the primary header, with times in s."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ _GROUPS = (MJDREF, TIME_ZERO, *((key,) for key in (*_WORDS, *LIVE_KEYS, *STEP)))
 
 
 def keywords(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
-    """Read a table's keywords, and the primary header's where it has none; times in s.
+    """Read the keywords of a table, else of the primary header, with times in s.
 
     A quantity that may be split over keywords (MJDREFI + MJDREFF) is taken from one header.
     """
@@ -69,7 +69,7 @@ def refuse_words(header: Mapping[str, Any], keys: Iterable[str], path: Path) -> 
         if isinstance(header.get(key), (str, bool)):
             raise UserError(
                 str(path),
-                f"has the keyword {key} = {header[key]!r}, which is no number",
+                f"has the keyword {key} = {header[key]!r}, which is not a number",
                 "correct the header",
             )
 

@@ -89,7 +89,7 @@ def read_light_curve(
         max_step: largest width of a bin in s that is of use.
 
     Raises:
-        UserError: for bins too wide, of several widths, with gaps after each, or without a rate.
+        UserError: for bins that are too wide, unequal, separated by gaps, or without a rate.
     """
     header = keywords(hdus[0].header, table.header)
     refuse_words(header, STEP, table.path)
@@ -199,8 +199,7 @@ def _refuse_wide(step: float, max_step: float, path: Path) -> None:
         raise UserError(
             str(path),
             f"has bins of {step:.4g} s, but the summary has bins of {max_step:.4g} s",
-            f"choose a network for frequencies below {0.5 / step:.3g} Hz "
-            f"(summary.dt={step:.4g} or more), or a finer light curve",
+            f"choose a network of summary.dt={step:.4g} or more, or a finer light curve",
         )
 
 
@@ -209,7 +208,7 @@ def _refuse_bins(curve: LightCurveTable, path: Path) -> None:
     if len(curve.starts) == 0:
         raise UserError(
             str(path),
-            "has no finite rate within its good time intervals and exposed in full",
+            "has no bin with a finite rate, full exposure and good time",
             "give another file, or set inject.gti=full",
         )
     if (curve.values < 0).any():
@@ -225,6 +224,6 @@ def _refuse_bins(curve: LightCurveTable, path: Path) -> None:
         apart = f"{np.median(distances):.4g} s apart"
         raise UserError(
             str(path),
-            f"has bins of {step:.4g} s that are {apart}: there is a gap after each",
-            "correct TIMEDEL, which must be in s, or give a light curve without gaps",
+            f"has bins of {step:.4g} s that are {apart}, with gaps between them",
+            "correct TIMEDEL (in s), or give a light curve without gaps",
         )

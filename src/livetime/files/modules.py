@@ -1,4 +1,4 @@
-"""Compare the files of several modules: they must be independent, and of one observation."""
+"""Compare the files of modules, which must be independent and of one observation."""
 
 import os
 import re
@@ -24,7 +24,7 @@ MJD_MARGIN = 1e-10
 """Days by which MJDREF may differ."""
 
 OWN_FILES = "give each module's own file"
-ONE_OBSERVATION = "give two modules of one observation, treated alike"
+ONE_OBSERVATION = "give two modules of one observation, reduced in the same way"
 
 
 def one_file_a_module(given: Sequence[str | Path], modules: int | None) -> list[Path]:
@@ -81,11 +81,11 @@ def compare_modules(parts: Sequence[EventFile], measured: Sequence[bool]) -> lis
 
     Arguments:
         parts: one file for each module.
-        measured: for each but the first, whether its clock was compared with the first's by
-            events; a keyword that only one of the two has is then no reason for doubt.
+        measured: for each file after the first, whether its clock was compared with the first's by
+            events. Then a keyword that only one file has is no reason for doubt.
 
     Raises:
-        UserError: for what must be the same but differs, and the reverse.
+        UserError: for keywords that must agree but differ, or must differ but agree.
     """
     first = parts[0]
     found = []
@@ -151,8 +151,8 @@ def _missing_keywords(first: EventFile, part: EventFile, is_measured: bool) -> l
         effect = "none, if they are the same"
         if is_doubtful:
             effect = (
-                "unlike times differ by up to 500 s (TIMEREF) or 69 s (TIMESYS): the modules do "
-                "not vary together, and rms is too low"
+                "if they differ, times are off by up to 500 s (TIMEREF) or 69 s (TIMESYS), "
+                "and rms is too low"
             )
         severity: Severity = "warning" if is_doubtful else "note"
         found.append(Finding("missing_keyword", severity, text, "taken as the same", effect))

@@ -1,4 +1,4 @@
-"""Observations of event files: what the modules have in common, cut into what a summary takes."""
+"""Observe events: the common good time of modules, cut into the segments of a summary."""
 
 import math
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 
 class Observation(Protocol):
-    """What was observed, of whatever kind, and what was found on reading it."""
+    """Keep what was observed, events or a spectrum, and the findings on its files."""
 
     kind: ClassVar[str]
     """`events` or `spectrum`, as the simulator that describes it."""
@@ -88,8 +88,8 @@ class EventObservation:
         start_time: mission time in s, TIMEZERO applied, at which the events' times are zero.
         info: what the files say and what was used, in plain JSON types. `start` and `stop` count
             from `origin`, the mission time in s of the first common good time, as those of
-            `Selection` do. `live_time_fraction` and `incident_rate` describe all that a module
-            triggered on over the whole file; `recorded_rate` the rows in the intervals used.
+            `Selection` do. `live_time_fraction` and `incident_rate` are of all triggers in the
+            whole file; `recorded_rate` is of the rows in the intervals used.
         findings: on the files, and on what was cut.
         segments: number of whole segments in `events.gti`; None before `in_segments`.
         files: one for each module.
@@ -120,7 +120,8 @@ class EventObservation:
 
     @property
     def covariates(self) -> dict[str, float]:
-        """Give what is known: segments, recorded counts/s of each module, and the detector's."""
+        """Give the segments, the recorded counts/s of each module, and the detector's
+        covariates."""
         segments = {} if self.segments is None else {"segments": float(self.segments)}
         rate = float(np.mean(self.info["recorded_rate"]))
         return {**segments, "rate": rate, **self.info.get("detector", {})}
@@ -134,7 +135,7 @@ class EventObservation:
 
     @property
     def reference_options(self) -> dict[str, Any]:
-        """Give what the references need beside the summary: nothing."""
+        """Give the options of the references: none, since the summary suffices."""
         return {}
 
     def in_segments(
@@ -150,12 +151,12 @@ class EventObservation:
         Arguments:
             segment_size: in s.
             max_segments: use the first so many; None for all.
-            dt: bin width in s of the summary; files that resolve less are refused.
+            dt: bin width in s of the summary; files with coarser time steps are refused.
             dead_time: of each event in s that the network assumes, for checks; 0 for none.
 
         Raises:
-            UserError: for times too coarse, no interval as long as a segment, or a rate that the
-                dead time does not let through.
+            UserError: for time steps that are too coarse, intervals shorter than a segment, or a
+                rate above the limit of the dead time.
         """
         for part in self.files:
             _refuse_coarse(part, dt)
@@ -243,7 +244,7 @@ def _refuse_coarse(part: EventFile, dt: float) -> None:
         raise UserError(
             part.label,
             f"has times in steps of {step:.4g} s, but the summary has bins of {dt:.4g} s",
-            f"choose a network for frequencies below {0.5 / step:.3g} Hz, or data of a faster mode",
+            f"choose a network of summary.dt={step:.4g} or more, or data of a faster mode",
         )
 
 
@@ -291,7 +292,7 @@ def _refuse_rate(part: EventFile, rate: float, dead_time: float) -> None:
     if rate == 0:
         raise UserError(
             path,
-            "has no events in the segments chosen",
+            "has no events in the chosen segments",
             "choose others with observation.start and observation.stop",
         )
     if rate * dead_time > 1:

@@ -39,7 +39,7 @@ _WORDS = ("TELESCOP", "INSTRUME", "OBJECT", "TIMEDEL", "ANCRFILE", "RESPFILE", "
 
 @dataclass(frozen=True)
 class PhaFile:
-    """A spectrum as its file has it.
+    """Keep a spectrum as its file gives it.
 
     Arguments:
         path: the file.
@@ -75,7 +75,7 @@ class PhaFile:
         return str(self.header.get(key, "")).strip()
 
     def region(self) -> Floats:
-        """Give the size of the region times the share of the area, to which background scales.
+        """Give BACKSCAL times AREASCAL, by which the background is scaled.
 
         Raises:
             UserError: for a file without BACKSCAL.
@@ -96,8 +96,8 @@ def read_pha(path: Path, row: int | None = None, background: bool = False) -> Ph
         background: whether the spectrum is that of the background.
 
     Raises:
-        UserError: for rates, several spectra, counts that are no counts, merged channels, and
-            what is not supported.
+        UserError: for rates, several spectra, counts that are not whole numbers, merged channels,
+            and other unsupported contents.
     """
     with open_fits(path) as hdus:
         table = spectrum_table(hdus, path, background)
@@ -158,7 +158,7 @@ def _refuse_counts(counts: Floats, path: Path) -> None:
     wrong = ~(np.isfinite(counts) & (counts >= 0))
     if wrong.any():
         channels = plural(int(wrong.sum()), "channel")
-        problem = f"has {channels} with counts that are negative or no number"
+        problem = f"has {channels} with counts that are negative or not a number"
         raise UserError(str(path), problem, "give counts, background not subtracted")
     if (counts % 1 != 0).any():
         raise UserError(str(path), "has counts that are not whole numbers", NOT_SCALED)
@@ -178,5 +178,5 @@ def _refuse_merged(channel: Floats, declared: Any, path: Path) -> None:
         raise UserError(
             str(path),
             f"has {rows} rows for {expected} channels: its channels were merged",
-            "give the spectrum with all its channels (flags in a column GROUPING do no harm)",
+            "give the spectrum with all its channels; a column GROUPING is ignored",
         )

@@ -1,4 +1,4 @@
-"""Test what a file's rates reveal of its detectors; a false alarm is rarer than ALPHA in a file."""
+"""Test the rates of a file for faults; the false-alarm probability of a file is below ALPHA."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class Absence(NamedTuple):
 
     Arguments:
         detector: its number.
-        start: index of the first event of other detectors meanwhile.
+        start: index of the first event of other detectors during the absence.
         stop: index of the last one.
         expected: number of its events that are missing.
 
@@ -76,7 +76,7 @@ class Silence(NamedTuple):
 
 
 def good_times(times: Floats, gti: Floats) -> Floats:
-    """Measure the good time in s that has passed at each event: gaps are taken out.
+    """Measure the good time in s before each event, without the gaps.
 
     Arguments:
         times: in s, (N,).
@@ -126,10 +126,10 @@ def absences(detectors: Integers) -> list[Absence]:
 def rate_steps(times: Floats, gti: Floats) -> list[Step]:
     """Find jumps of the rate, as a detector makes them and red noise does not.
 
-    Between the 16 bins before and after, the mean differs by 15% and by 8 standard deviations
-    (observed, at least Poisson), 70% of it within 4 bins. The relative difference is 6 times what
-    is usual in the file (1.48 times the median modulus). Bins contain 50 events or more, and last
-    1 s or more.
+    The means of the 16 bins before and the 16 bins after a jump differ by 15% and by 8 standard
+    deviations. The standard deviation is the observed one, or Poisson's if that is larger. At
+    least 70% of the difference arises within 4 bins. Its size is 6 times 1.48 times the median
+    difference of the file. Bins contain 50 events or more, and last 1 s or more.
 
     Arguments:
         times: sorted, in s, (N,).
@@ -186,9 +186,9 @@ def _step_significance(before: Floats, after: Floats) -> Floats:
 def silences(times: Floats, gti: Floats, run: int = 32) -> list[Silence]:
     """Find stretches of good time without an event that the rate around them does not explain.
 
-    After `run` events in a time T, a Poisson process whose rate is not known better is silent for
-    longer than G with probability (1 + G/T)^-run. T is the longest of the runs before and after a
-    stretch and the median of all: a source that fades is no silence.
+    A Poisson process of unknown rate that had `run` events in a time T stays silent for longer
+    than G with probability (1 + G/T)^-run. T is the longest of three times: that of the run
+    before, that of the run after, and the median. So a source that fades is not a silence.
 
     Arguments:
         times: sorted, in s, (N,).

@@ -29,7 +29,7 @@ def choose_part(gti: Floats, start: float | None, stop: float | None, names: str
         names: of the files, for messages.
 
     Raises:
-        UserError: for a start or stop outside the intervals' span, or between which there are none.
+        UserError: for a start or stop outside the intervals, or no good time between them.
     """
     end = float(gti[-1, 1])
     for key, value in (("start", start), ("stop", stop)):
@@ -98,10 +98,10 @@ def whole_segments(gti: Floats, segment_size: float, names: str, findings: list[
         gti: in s.
         segment_size: in s.
         names: of the files, for messages.
-        findings: to which one on shorter intervals is added.
+        findings: gets a finding on intervals that are too short.
 
     Raises:
-        UserError: for no such interval, or more segments than there can be.
+        UserError: for no such interval, or more than `MAX_SEGMENTS` segments.
     """
     fitting = np.floor((gti[:, 1] - gti[:, 0] + ROUNDING) / segment_size)
     stops = np.maximum(gti[:, 1], gti[:, 0] + fitting * segment_size)
@@ -141,7 +141,7 @@ def first_segments(
         gti: in s.
         segment_size: in s.
         max_segments: None for all.
-        findings: to which one on the segments left out is added.
+        findings: gets a finding on the segments that are left out.
     """
     starts = segment_starts(gti, segment_size)
     if max_segments is None or len(starts) <= max_segments:
@@ -160,7 +160,7 @@ def first_segments(
 
 
 def common_time(lists: list[Floats], names: list[str], findings: list[Finding]) -> Floats:
-    """Find the good time (G, 2) that all modules have in common, in mission s.
+    """Find the common good time (G, 2) of all modules, in mission s.
 
     Raises:
         UserError: for modules without common time.

@@ -44,8 +44,8 @@ class SpectrumObservation:
     Arguments:
         counts: in each channel, (C,); after `in_groups` in each group, (G,).
         exposure: in s.
-        background: counts/s expected in each of them within the source's region; None where no
-            background is known.
+        background: expected counts/s of background in each channel or group, within the region of
+            the source; None if unknown.
         quality: OGIP flag of each channel, (C,).
         response: of the spectrum.
         info: what the files say and what was used, in plain JSON types.
@@ -86,7 +86,7 @@ class SpectrumObservation:
 
     @property
     def reference_options(self) -> dict[str, Any]:
-        """Give what the references need beside the summary: the background in counts/s."""
+        """Give the options of the references: the background in counts/s."""
         return {"background": self.background}
 
     @property
@@ -107,8 +107,8 @@ class SpectrumObservation:
         """Sum channels into the groups of a simulator's summary.
 
         Raises:
-            UserError: for a spectrum that the simulator does not describe: another response, no
-                frame in the exposure, bad channels, no counts, or a summary of more than counts.
+            UserError: for another response, an exposure below one frame, bad channels, no counts,
+                or a summary with other entries than counts.
         """
         summary = simulator.summary
         path = self.info["files"][0]
@@ -122,7 +122,7 @@ class SpectrumObservation:
             raise UserError(
                 path,
                 f"has no counts from {summary.low:g} to {summary.high:g} keV, "
-                "where the network looks",
+                "the band of the network",
                 "give another spectrum",
             )
         background = None
@@ -193,7 +193,7 @@ def read_spectrum(
         row: of a file of type II, whose rows are spectra, from 1; None for its only one.
 
     Raises:
-        UserError: for files that are not what they should be, or do not belong together.
+        UserError: for files of another kind, or files that do not belong together.
     """
     spectrum = read_pha(local_file(path), row)
     response = find_response(spectrum, arf, rmf)
@@ -266,5 +266,5 @@ def _refuse_bad_channels(spectrum: SpectrumObservation, summary: EnergySpectrum)
             spectrum.info["files"][0],
             f"marks {plural(int(bad.sum()), 'channel')} from {summary.low:g} to "
             f"{summary.high:g} keV as bad (QUALITY)",
-            "train a network with summary.low and summary.high between which there are none",
+            "train a network with summary.low and summary.high on a band without bad channels",
         )

@@ -1,4 +1,4 @@
-"""Test what event times reveal of their clock; a false alarm is rarer than ALPHA in a file."""
+"""Test the clock of event times; the false-alarm probability of a file is below ALPHA."""
 
 from typing import NamedTuple
 
@@ -49,14 +49,14 @@ class Line(NamedTuple):
 
 
 def time_step(times: Floats, precision: float, declared: float | None = None) -> float | None:
-    """Find the grid in s on which event times lie, from their differences, or None.
+    """Find the step in s of the grid on which event times lie; None without a grid.
 
     A grid that barycentring stretches is still found.
 
     Arguments:
         times: sorted, in s, (N,).
         precision: smallest difference in s that the file can store.
-        declared: what the file says; other grids are searched where events do not lie on it.
+        declared: time step in s of the header; other steps are tried where events do not fit it.
     """
     gaps = np.diff(times)
     gaps = gaps[gaps > 8 * precision]
@@ -117,8 +117,8 @@ def close_pairs(times: Floats, detectors: Integers | None, gap: float) -> int:
 def bursts(times: Floats, window: float) -> list[tuple[float, int]]:
     """Find groups of events within `window` s that Poisson noise does not make.
 
-    k events in a window are a burst where N P(at least k - 1 more | rate window) < ALPHA, at the
-    file's highest rate.
+    In a file of N events, k events in a window are a burst if N P(>= k - 1 | rate window) < ALPHA.
+    The rate is the highest of the file.
 
     Arguments:
         times: sorted, in s, (N,).
@@ -154,10 +154,10 @@ def bursts(times: Floats, window: float) -> list[tuple[float, int]]:
 def lines(times: Floats, gti: Floats, step: float | None = None) -> list[Line]:
     """Find coherent signals, strongest first: single bins that stand out of a periodogram.
 
-    The noise is measured by the median of 128 bins around (the highest of three blocks). Power
-    above 40 times the noise has a probability below 1e-11 a bin for noise of any shape that is
-    smooth over as many bins, so also for a QPO. Bins are 1/2048 s wide, or wider where more than
-    2^23 would be needed; they are multiples of a time step, which then makes no lines.
+    The noise is the median of 128 bins around, the highest of three blocks. Noise that is smooth
+    over 128 bins, also a QPO, exceeds 40 times that level with a probability below 1e-11 a bin.
+    Time bins are 1/2048 s wide, or wider where more than 2^23 would be needed. They are multiples
+    of the time step, which then makes no lines.
 
     Arguments:
         times: sorted, in s, (N,).

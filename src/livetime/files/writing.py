@@ -61,14 +61,14 @@ def write_events(
         paths: one for each module; a name that ends with .gz is compressed.
         dead_time: of each event in s; LIVETIME is ONTIME less that for each event.
         instruments: value of INSTRUME of each module.
-        keywords: further ones, or other values for those written, as TELESCOP and OBJECT. Names
-            of more than 8 characters become HIERARCH cards.
+        keywords: further keywords, or other values for keywords such as TELESCOP. Names of more
+            than 8 characters become HIERARCH cards.
         start_time: mission time in s at which the times of `events` are zero.
         overwrite: whether files that exist are replaced.
 
     Raises:
         UserError: for a file that exists, unless it may be replaced.
-        ValueError: for a wrong number of paths, or more dead time than time.
+        ValueError: for a wrong number of paths, or more dead time than good time.
     """
     if not len(paths) == len(events.times) <= len(instruments):
         raise ValueError(
@@ -180,10 +180,10 @@ def write_spectrum(
     """Write `source.pha`, and the detector's response as `arf.fits` and `rmf.fits` beside it.
 
     Arguments:
-        events: those of good grades are counted.
+        events: events of good grades, which are counted.
         exposure: in s.
         detector: whose response is written.
-        folder: where to.
+        folder: folder of the three files.
         telescope: value of TELESCOP, where the response has none.
     """
     response = detector.response
