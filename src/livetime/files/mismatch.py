@@ -13,8 +13,8 @@ FRAME_MARGIN = 0.02
 def instrument_mismatches(info: Mapping[str, Any], detector: Any) -> tuple[Finding, ...]:
     """List where a network's detector differs from the instrument.
 
-    A frame time differs from 2% on, a dead time or a number of detectors from a quarter on. A
-    network that takes any dead time has no mismatch.
+    A frame time may differ by 2%, a dead time or a number of detectors by a quarter. A network
+    that takes any dead time has no mismatch.
 
     Arguments:
         info: of the observation, as `describe_instrument` collects it.

@@ -21,7 +21,8 @@ class Mission:
         reads_frames: whether frames take the place of a dead time.
         frame_key: keyword of the readout mode.
         frames: frame time of each mode in s, for files that do not give it.
-        kev: energy in keV of PI channel 0, and of one channel; None where the file must give it.
+        kev: energy of PI channel 0 and width of a channel, in keV; None where the file must give
+            them.
         calibration: name of a calibration in `energy.py`; empty for none.
         max_energy: keV; no photon above it comes from the optics. None if that is not known.
         optics: whether mirrors concentrate the source. Without them a file is never free of

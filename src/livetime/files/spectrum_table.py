@@ -94,7 +94,7 @@ def refuse_rates(table: Table) -> None:
 
 
 def refuse_kind(table: Table) -> None:
-    """Refuse what HDUCLAS2 and HDUCLAS3 say is no plain spectrum of counts.
+    """Refuse a spectrum that HDUCLAS2 or HDUCLAS3 declare as rates or as subtracted.
 
     Raises:
         UserError: for a subtracted background, and for rates.

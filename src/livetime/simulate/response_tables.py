@@ -63,7 +63,7 @@ class ResponseTable:
         if value is None:
             return None
         if isinstance(value, (str, bool)) or not np.isfinite(value):
-            problem = f"has the keyword {key} = {value!r}, which is no number"
+            problem = f"has the keyword {key} = {value!r}, which is not a number"
             raise UserError(self.path, problem, "correct the header")
         return int(value)
 
