@@ -1,11 +1,15 @@
 """Pages have words with units, not JSON, and a verdict whose look gives its kind."""
 
+import os
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from livetime.report.facts import fact_rows
 from livetime.report.page import Banner, HtmlTable, Page, bullets, facts
+from livetime.report.result import TRUTH, known_truth
+from livetime.simulate.prior import Prior, Range
 
 INFO = {
     "files": ["A.evt", "B.evt"],
@@ -58,3 +62,13 @@ def test_verdicts_differ_in_words_sign_class_and_style():
 def test_words_are_escaped(banner):
     assert "<b>" not in page(banner)
     assert "&lt;b&gt;" in page(banner)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.write_text("[" * 10**5)])
+def test_a_truth_that_is_no_file_of_numbers_is_left_out(tmp_path, make):
+    """A pipe beside the event files would be waited for without end."""
+    make(tmp_path / TRUTH)
+    prior = Prior({"rate": Range(1.0, 10.0)})
+    run = SimpleNamespace(simulator=SimpleNamespace(prior=prior))
+    observation = SimpleNamespace(info={"files": [str(tmp_path / "A.evt")]})
+    assert known_truth(SimpleNamespace(run=run, observation=observation)) is None

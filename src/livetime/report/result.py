@@ -1,6 +1,5 @@
 """Show a person an answer: printed words, figures, tables and a page."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.table import Table as Grid
 
 from livetime.infer.ask_class import ClassResult
 from livetime.infer.ask_posterior import PosteriorResult
-from livetime.outputs import write_json
+from livetime.outputs import read_json, write_json
 from livetime.progress import progress, say
 from livetime.report import words
 from livetime.report.export import export
@@ -111,9 +110,9 @@ def known_truth(result: PosteriorResult) -> dict[str, float] | None:
     first = Path(result.observation.info["files"][0])
     path = first.parent / TRUTH
     try:
-        values = json.loads(path.read_text())
+        values = read_json(path, "take another folder")
         truth = {name: float(values[name]) for name in names}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     known = all(map(math.isfinite, truth.values()))
     return truth if known else None

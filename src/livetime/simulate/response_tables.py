@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
+from livetime.outputs import refuse_irregular
 from livetime.simulate.fits_names import fits_name
 from livetime.simulate.fits_units import unit_factor
 
@@ -100,10 +101,13 @@ def _find_table(path: str | Path, kinds: Sequence[str]) -> ResponseTable | None:
     from astropy.io import fits  # most simulations need no response
 
     broken = (OSError, ValueError, TypeError, KeyError, fits.VerifyError)
+    file = fits_name(path).file
+    if file.exists():
+        refuse_irregular(file, "give the path of an ARF and of an RMF")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with fits.open(fits_name(path).file, memmap=False) as hdus:
+            with fits.open(file, memmap=False) as hdus:
                 numbered = [
                     (number, hdu)
                     for number, hdu in enumerate(hdus)
