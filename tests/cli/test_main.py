@@ -161,6 +161,7 @@ OBSERVE = [
     (["truth.rate=1e300", "outside_prior=true"], ["1e+300 counts/s gives", "1 to 1e+08"]),
     (["truth.rate=1e-9", "outside_prior=true"], ["1e-09 counts/s gives", "events in"]),
     (["truth.qpo_frequency=1e6", "outside_prior=true"], ["is 1e+06 Hz", "end at 128 Hz"]),
+    (["prior.parameters.qpo_rms.high=50"], ["prior.parameters reaches", "log rate is 50"]),
     (["truth.segments=1e9", "outside_prior=true"], ["steps of a light curve", "fewer segments"]),
     (
         [

@@ -157,3 +157,29 @@ def test_unlike_times_are_refused(tmp_path, key, value):
     lists, gti = delayed_pair(20.0, 0.0, 9, span=64.0)
     with pytest.raises(UserError, match=f"differ in {key[:6]}"):
         read_events(written(tmp_path, lists, gti, **{key: value}))
+
+
+@pytest.mark.parametrize("frame", [0.0057, 0.1])
+def test_clocks_with_time_steps_are_compared(tmp_path, frame):
+    """Bins are multiples of the step, so that frames make no common power."""
+    for delay, code in ((0.0, {"clocks_agree", "clocks_not_compared"}), (3.0, {"clocks_differ"})):
+        lists, gti = delayed_pair(400.0, delay, 10, qpo_frequency=1.0, qpo_rms=0.2)
+        framed = [(np.floor(times / frame) + 0.5) * frame for times in lists]
+        inside = [times[times < SPAN] for times in framed]
+        found = read_events(written(tmp_path, inside, gti, TIMEDEL=frame)).findings
+        assert {finding.code for finding in found if "clocks" in finding.code} <= code
+
+
+@pytest.mark.parametrize("length", [20.0, 40.0])
+def test_clocks_are_compared_in_short_good_time(length):
+    starts = np.arange(0, SPAN, length + 5)
+    (first, second), _ = delayed_pair(600.0, 0.1, 11, qpo_rms=0.2)
+    gti = np.stack([starts, starts + length], axis=1)[:-1]
+    inside = [
+        times[((times[:, None] >= gti[:, 0]) & (times[:, None] <= gti[:, 1])).any(axis=1)]
+        for times in (first, second)
+    ]
+    found = measure_delay(cross_spectrum(*inside, gti, FAST))
+    assert found.seconds == pytest.approx(0.1, abs=4 * found.error)
+    assert found.max_lag == (4.0 if length < 32 else 8.0)
+    assert cross_spectrum(*inside, np.array([[0.0, 10.0]]), FAST) is None

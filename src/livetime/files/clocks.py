@@ -152,7 +152,7 @@ def cross_spectrum(
     mean_powers = [_smoothed(power / len(starts)) for power in powers]
     noise = np.sqrt(mean_powers[0] * mean_powers[1] / (2 * len(starts)))
     frequency = np.arange(1, highest + 1) / segment_size
-    ratio = cross / len(starts) / np.maximum(noise, 1e-300)
+    ratio: Complex = np.asarray(cross / len(starts) / np.maximum(noise, 1e-300), dtype=complex)
     return CrossSpectrum(frequency, ratio, len(starts), segment_size, dt)
 
 

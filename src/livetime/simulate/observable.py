@@ -55,7 +55,7 @@ def check_light_curve(
                 f"{name} is {params[name]:g} Hz, but steps of {source.dt:g} s end at "
                 f"{highest:g} Hz; lower it, or choose a smaller source.dt"
             )
-    _check_rms(source, params, duration)
+    check_rms(source, params, duration)
 
     incident = (params["rate"] + background) * duration
     if not 1 <= incident <= MAX_INCIDENT:
@@ -65,8 +65,17 @@ def check_light_curve(
         )
 
 
-def _check_rms(source: LightCurve, params: Mapping[str, float], duration: float) -> None:
-    """Refuse variability with which a light curve does not reach its mean rate."""
+def check_rms(source: LightCurve, params: Mapping[str, float], duration: float) -> None:
+    """Refuse variability with which a light curve does not reach its mean rate.
+
+    Arguments:
+        source: the light curve.
+        params: physical values of the parameters of its power spectrum.
+        duration: of the observation in s.
+
+    Raises:
+        ValueError: that names the rms, the limit and the largest component.
+    """
     shares = _variances(source, params, duration)
     rms = float(np.sqrt(sum(shares.values())))
     limit = MAX_LOG_RMS if source.log_normal else 1.0

@@ -12,7 +12,7 @@ from livetime.simulate.binned_dead_time import MAX_EVENTS_PER_DEAD_TIME, MIN_EVE
 from livetime.simulate.detector import Detector, Events, OperatingPoint
 from livetime.simulate.layout import OF_SCALE, Block, Layout
 from livetime.simulate.light_curve import LightCurve, Rate
-from livetime.simulate.observable import check_light_curve
+from livetime.simulate.observable import check_light_curve, check_rms
 from livetime.simulate.prior import Prior
 from livetime.simulate.simulator import DrawOne, Kind, Simulator, check_kinds
 from livetime.simulate.summary import Summary
@@ -89,6 +89,21 @@ class TimingSimulator(Simulator):
         self._check_names(wanted, ("segments", *self.detector.covariates))
         self.detector.check(self.prior, self.summary)
         check_times(self.prior, self.source, self.summary)
+        self._check_variability()
+
+    def _check_variability(self) -> None:
+        """Refuse a prior whose upper edges are more variable than a log-normal rate can be."""
+        if not self.source.log_normal:
+            return  # where a linear rate is negative depends on the realisation
+        highest = {name: r.high for name, r in self.prior.ranges.items()}
+        duration = highest["segments"] * self.summary.segment_size
+        try:
+            check_rms(self.source, highest, duration)
+        except ValueError as error:
+            statement, _, remedy = str(error).partition("; ")
+            raise ValueError(
+                f"prior.parameters reaches what cannot be simulated: {statement}; {remedy}"
+            ) from None
 
     @property
     def detector_covariates(self) -> tuple[str, ...]:
