@@ -421,6 +421,7 @@ def event_files(tmp_path_factory):
     write_events(Events((times,), np.array([[0.0, 2.0]])), [folder / "clean.evt"], dead_time=2.5e-3)
     with fits.open(folder / "clean.evt") as hdus:
         hdus["EVENTS"].data = hdus["EVENTS"].data[np.arange(100)[::-1]]
+        hdus["EVENTS"].data["TIME"] -= 0.004  # as another module's
         hdus.writeto(folder / "un=sorted [1].evt")
     (folder / "text.evt").write_text("no FITS")
     return folder
@@ -472,6 +473,9 @@ def test_doctor_writes_all_that_it_tells(capsys, elsewhere, event_files):
         "corrected",
     }
     assert told["files"][0]["facts"]["events"] == 100
+    (compared,) = told["together"]
+    assert compared["facts"]["files"] == ["clean.evt", "un=sorted [1].evt"]
+    assert compared["code"] == 0
     assert told["versions"]["livetime"]
     refused(
         capsys,

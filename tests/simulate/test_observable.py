@@ -77,7 +77,7 @@ def simulator(source=LINEAR, **ranges):
 
 def test_a_prior_beyond_the_light_curve_is_refused():
     source = LightCurve({"noise": "noise"}, dt=1 / 64)
-    with pytest.raises(ValueError, match="prior.parameters reaches what .* is 50"):
+    with pytest.raises(ValueError, match=r"prior\.parameters reaches what .* is 50"):
         simulator(source, noise_rms=Range(0.1, 50.0))
     assert simulator(source, noise_rms=Range(0.1, 3.9)).source == source
 

@@ -73,8 +73,9 @@ def doctor(settings: DoctorSettings) -> int:
     from livetime.files.doctor import diagnose_files
     from livetime.report.doctor import diagnosis_table
 
-    diagnoses = diagnose_files(settings.files, settings.band)
-    for diagnosis in diagnoses:
+    diagnoses, together = diagnose_files(settings.files, settings.band)
+    every = [*diagnoses, *together]
+    for diagnosis in every:
         if diagnosis.facts:
             Console(width=140).print(diagnosis_table(diagnosis))
         for finding in diagnosis.findings:
@@ -82,10 +83,14 @@ def doctor(settings: DoctorSettings) -> int:
                 print(f"error: {finding.text}", file=sys.stderr, flush=True)
     if settings.output is not None:
         target = Path(settings.output)
-        record = {"files": [diagnosis.plain() for diagnosis in diagnoses], **provenance()}
+        record = {
+            "files": [diagnosis.plain() for diagnosis in diagnoses],
+            "together": [diagnosis.plain() for diagnosis in together],
+            **provenance(),
+        }
         _write_record(target, record, settings)
         print(target)
-    return max(diagnosis.code for diagnosis in diagnoses)
+    return max(diagnosis.code for diagnosis in every)
 
 
 def _write_record(target: Path, record: dict[str, Any], settings: DoctorSettings) -> None:

@@ -136,7 +136,7 @@ def diagnose(file: str, band: tuple[float, float] | None = None) -> Diagnosis:
 
 def diagnose_files(
     files: Sequence[str], band: tuple[float, float] | None = None
-) -> list[Diagnosis]:
+) -> tuple[list[Diagnosis], list[Diagnosis]]:
     """Read and examine several files, and compare those that are of one observation.
 
     Successive files of one instrument are joined. Files of one telescope with common good time are
@@ -147,7 +147,7 @@ def diagnose_files(
         band: energies in keV, from the first up to but without the second; None for all.
 
     Returns:
-        one diagnosis for each file, then one for each group of files that were compared.
+        one diagnosis for each file, and one for each group of files that were compared.
     """
     read = [_diagnose(file, band) for file in files]
     alone = [part for _, part in read if part is not None]
@@ -158,7 +158,7 @@ def diagnose_files(
         parts = [part for part in parts if not any(part is own for own in group)]
         if len(group) > 1:
             together.append(_compare(group))
-    return [diagnosis for diagnosis, _ in read] + together
+    return [diagnosis for diagnosis, _ in read], together
 
 
 def _diagnose(file: str, band: tuple[float, float] | None) -> tuple[Diagnosis, EventFile | None]:

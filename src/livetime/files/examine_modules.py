@@ -59,7 +59,7 @@ def _clocks(first: str, second: str, delay: Delay | None) -> Finding:
     if delay is None:
         text = f"{first} and {second} have too little common variability to compare their clocks"
         effect = "an unseen delay between them would lower the rms and distort a QPO"
-        return Finding("clocks_not_compared", "note", text, "", effect)
+        return Finding("clocks_not_compared", "note", text, "taken to agree", effect)
     if delay.probability > CLOCK_ALPHA:
         text = (
             f"the clocks of {first} and {second} agree: they differ by "
