@@ -1,4 +1,4 @@
-"""Compare posteriors of an injected source with its own posterior, that without dead time."""
+"""Compare posteriors behind dead time with the posterior of the same source without it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Variability:
 
     Arguments:
         values: in physical units, (n,).
-        logarithmic: whether it is compared by its logarithm.
+        logarithmic: whether its logarithm is compared rather than its value.
 
     Examples:
         >>> Variability(np.array([1.0, 2.0, 3.0]), logarithmic=False).scaled
@@ -42,19 +42,19 @@ class Variability:
 
     @property
     def quantiles(self) -> Floats:
-        """The 68% interval and the median: low, median, high."""
+        """Find the 16%, 50% and 84% quantiles, in physical units."""
         return np.quantile(self.values, [0.16, 0.5, 0.84])
 
     @property
     def scaled(self) -> Floats:
-        """The quantiles, of the logarithm where that is compared."""
+        """Find the same quantiles on the scale of the comparison, which may be logarithmic."""
         if self.logarithmic:
             return np.log(self.quantiles)
         return self.quantiles
 
     @property
     def half_width(self) -> float:
-        """Half of the 68% interval, on the scale of the comparison."""
+        """Find half the width of the 68% interval, on the scale of the comparison."""
         low, _, high = self.scaled
         return float(high - low) / 2
 
@@ -62,8 +62,7 @@ class Variability:
 def variability(simulator: TimingSimulator, samples: Samples) -> dict[str, Variability]:
     """Find rms and frequency of every component of the power spectrum.
 
-    Of a power law, whose norm is an extrapolation to 1 Hz, they are the fractional rms in the
-    summary's band, and the index.
+    For a power law they are its fractional rms in the band of the summary, and its index.
 
     Arguments:
         simulator: names the components.
@@ -89,9 +88,9 @@ def injection_rows(
 ) -> list[Row]:
     """Compare every method with the bright source's own posterior, quantity by quantity.
 
-    The bright source's posterior knows more than what dead time leaves. If that is all that
-    differs, the median of another exact posterior scatters about its median with the difference
-    of both variances (Hausman 1978, doi:10.2307/1913827).
+    The bright source has more information, since no dead time removed any. An exact posterior
+    behind dead time has a median that scatters about the bright source's. The variance of that
+    scatter is the difference of both variances (Hausman 1978, doi:10.2307/1913827).
 
     Arguments:
         simulator: of the run.
@@ -100,9 +99,9 @@ def injection_rows(
 
     Returns:
         rows with median and 68% interval. Methods other than `BRIGHT_SOURCE` also have the
-        difference of the medians and whether the median lies inside the bright source's 68%
-        interval; except for the naive fit, the scatter `sigma` and the probability `expected`
-        of lying inside.
+        difference of the medians, and whether the median lies inside the bright source's 68%
+        interval. All but the naive fit have the scatter `sigma` and the probability `expected` of
+        lying inside.
     """
     truth = variability(simulator, samples[BRIGHT_SOURCE])
     rows = []
@@ -154,7 +153,7 @@ def contradicts(rows: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Judge the network, and the naive fit if there is one, in a sentence each."""
+    """Judge the network in one sentence, and the naive fit, if any, in another."""
     network = [row for row in rows if row["method"] == "network"]
     naive = [row for row in rows if row["method"] == "naive"]
     sentences = [_network_sentence(network)]

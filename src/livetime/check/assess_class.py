@@ -1,4 +1,4 @@
-"""Assess a classifier: its scores, and those of every classifier without a network that applies."""
+"""Assess a classifier by its scores, beside those of every applicable reference classifier."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -39,12 +39,12 @@ WITHIN = "within a 95% paired bootstrap."
 
 @dataclass(frozen=True)
 class Rival:
-    """What a classifier without a network makes of N summaries.
+    """Keep how a classifier without a network classifies N summaries.
 
     Arguments:
         probabilities: p(class | x), (N, K).
         parameters: number of fitted parameters.
-        seconds: its cost.
+        seconds: time that fit and classification took.
     """
 
     probabilities: NDArray[np.floating[Any]]
@@ -86,17 +86,18 @@ class ClassAssessment(Assessment):
 
     @property
     def network(self) -> Classification:
-        """The run's own classification."""
+        """Give the run's own classification."""
         return self.results["network"]
 
     @property
     def loss(self) -> float:
-        """Cross entropy of the network."""
+        """Give the cross entropy of the network."""
         return self.network.scores["cross_entropy"]
 
     @cached_property
     def differences(self) -> dict[str, dict[str, tuple[float, float, float]]]:
-        """Reference -> score -> network minus reference, and the 95% interval of that."""
+        """Compare network and references: reference -> score -> difference and its 95%
+        interval."""
         return {
             name: {score: self.network.difference(result, score) for score in COMPARED}
             for name, result in self.results.items()
@@ -145,8 +146,8 @@ def assess_class(
     Arguments:
         run: of a classifier.
         held_out: simulations of known class.
-        bank: gives the simulations that the network was trained on, and the references are.
-        others: is empty, since other sources are for posteriors.
+        bank: gives the simulations on which network and references are trained.
+        others: must be empty, since other sources are for posteriors.
     """
     classes = list(held_out.simulator.prior.classes)
     label = held_out.theta[:, -1].astype(int)
@@ -173,7 +174,7 @@ def fit_rivals(held_out: HeldOut, trained: ClassSample) -> tuple[dict[str, Rival
         trained: simulations to learn from.
 
     Returns:
-        the rivals by name, and what a run folder keeps of them for later inferences.
+        the rivals by name, and their parameters, which a run folder keeps for later inferences.
     """
     rivals: dict[str, Rival] = {}
     files: dict[str, Any] = {}

@@ -37,12 +37,12 @@ class LossAssessment(Assessment):
 
     @property
     def loss(self) -> float:
-        """The mean held-out loss."""
+        """Give the mean held-out loss."""
         return float(self.losses.mean())
 
     @property
     def rise(self) -> tuple[float, float]:
-        """Mean and standard error of the rise of the loss when the data are shuffled."""
+        """Find by how much shuffled data raise the mean loss, and the standard error."""
         rises = self.shuffled - self.losses
         return float(rises.mean()), float(rises.std() / np.sqrt(len(rises)))
 

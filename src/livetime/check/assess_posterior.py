@@ -1,4 +1,5 @@
-"""Assess a posterior estimator: calibration overall, in terciles, in cells, on other sources."""
+"""Assess a posterior estimator: calibration overall, in terciles, in cells and on other
+sources."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -46,7 +47,7 @@ class PosteriorAssessment(Assessment):
 
     @property
     def loss(self) -> float:
-        """Mean negative log probability of the truth."""
+        """Give the mean negative log probability of the truth."""
         return -float(self._numbers["log_prob"])
 
     @cached_property

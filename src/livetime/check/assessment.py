@@ -20,11 +20,11 @@ Bank = Callable[[], tuple[Floats, NDArray[Any]]]
 
 @dataclass(frozen=True)
 class RunVerdict:
-    """Judge a run in one sentence.
+    """Keep the verdict on a run in one sentence.
 
     Arguments:
-        level: `good`; `caution` for a network that works, but that a method without a network
-            equals; `bad` for one that must not be used.
+        level: `good`; `caution` if a method without a network does as well; `bad` if the network
+            must not be used.
         sentence: the reason with its numbers, and the remedy.
 
     Examples:
@@ -37,7 +37,7 @@ class RunVerdict:
 
     @property
     def good(self) -> bool:
-        """Whether the answers of the run can be used."""
+        """Say whether the answers of the run can be used."""
         return self.level != "bad"
 
 
@@ -49,7 +49,7 @@ class HeldOut:
         simulator: of the run, with the threads to use.
         theta: parameters and covariates, and the class where there are classes, (N, D + C).
         x: summaries (N, X).
-        seed: of whatever is drawn for their assessment.
+        seed: of all random draws of the assessment.
     """
 
     simulator: Simulator
@@ -69,7 +69,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Assessment(ABC):
-    """Numbers and a verdict on one run; a question of networks is one subclass.
+    """Keep numbers and a verdict on one run; each question has a subclass.
 
     Arguments:
         interpretation: the course of the training and what the network looks at; None where the
@@ -89,7 +89,7 @@ class Assessment(ABC):
     @property
     @abstractmethod
     def loss(self) -> float:
-        """The number that a sweep over runs minimises."""
+        """Give the number that a sweep over runs minimises."""
 
     @abstractmethod
     def metrics(self) -> dict[str, float]:

@@ -64,7 +64,7 @@ class Calibration:
 
     @property
     def names(self) -> list[str]:
-        """Names of the parameters."""
+        """Name the parameters."""
         return self.prior.names
 
     def part(self, rows: NDArray[Any]) -> "Calibration":
@@ -90,15 +90,15 @@ class Calibration:
         return shares
 
     def coverages(self) -> dict[str, dict[str, float]]:
-        """Find the coverage at each of `LEVELS`, by the level as text."""
+        """Find the coverage at each level of `LEVELS`; the keys are the levels as text."""
         return {f"{level:g}": self.coverage(level) for level in LEVELS}
 
     def terciles(self) -> dict[str, list[dict[str, Any]]]:
         """Find the coverage in terciles of the simulations.
 
-        Terciles are those of each parameter's posterior mean and of each covariate that varies.
-        They are not those of the true parameters: a calibrated posterior covers wherever its
-        own data say that it is, since the observer does not know the truth.
+        Simulations are divided into three by each parameter's posterior mean, and by each
+        covariate that varies. They are not divided by the true parameters: given the truth, even a
+        calibrated posterior may cover too little.
 
         Returns:
             name -> three rows with the range in physical units, the number n and the coverage.
@@ -126,7 +126,7 @@ class Calibration:
 
     @cached_property
     def parameters(self) -> dict[str, dict[str, float]]:
-        """Name of each parameter -> SBC p-value, mean z, mean contraction, and R^2 of the means."""
+        """Find SBC p-value, mean z, mean contraction and R^2 of the means of each parameter."""
         return {name: self._parameter(i) for i, name in enumerate(self.names)}
 
     def _parameter(self, i: int) -> dict[str, float]:

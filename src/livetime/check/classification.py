@@ -41,19 +41,20 @@ class Classification:
 
     @property
     def predicted(self) -> Integers:
-        """Number of the most probable class, (N,)."""
+        """Find the number of the most probable class, (N,)."""
         return np.asarray(self.probability.argmax(axis=1))
 
     @cached_property
     def scores(self) -> dict[str, float]:
-        """Score -> its value, see `weighted_scores`; the calibration error is debiased."""
+        """Find the value of each score, see `weighted_scores`; the calibration error is
+        debiased."""
         every = weighted_scores(np.ones((1, len(self.label))), self.label, self.probability)
         scores = {name: float(values[0]) for name, values in every.items()}
         return {**scores, CALIBRATION_ERROR: self.calibration_error.value}
 
     @cached_property
     def calibration_error(self) -> CalibrationError:
-        """Expected calibration error: of the second of two classes, or of the predicted of more."""
+        """Find the calibration error of the second of two classes, or of the predicted class."""
         if len(self.classes) == 2:
             return CalibrationError.measure(self.probability[:, 1], self.label == 1)
         correct = self.predicted == self.label
@@ -68,7 +69,7 @@ class Classification:
 
     @cached_property
     def resampled(self) -> dict[str, Floats]:
-        """Name of each score -> its values in bootstrap samples, (RESAMPLES,).
+        """Find the values of each score in bootstrap samples, (RESAMPLES,).
 
         The samples are the same for every classifier of the same N simulations.
         """

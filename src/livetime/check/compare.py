@@ -19,7 +19,7 @@ NETWORK_DRAWS = 4000
 
 @dataclass(frozen=True)
 class Comparison:
-    """Keep how a network and references compare.
+    """Keep the comparison of a network with references.
 
     Arguments:
         rows: one for each cell and method, see `comparison_rows`.
@@ -43,12 +43,12 @@ class Comparison:
 
     @property
     def grid(self) -> list[str]:
-        """Names of what varies over the cells."""
+        """Name the parameters and covariates that vary over the cells."""
         return list(self.truths.varied)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Fixed values, simulations in a cell, seed and run, in plain types."""
+        """List fixed values, simulations in a cell, seed and run, in plain types."""
         truths = self.truths
         first = truths.cells[0]
         return {
@@ -60,7 +60,7 @@ class Comparison:
 
     @property
     def methods(self) -> list[str]:
-        """The network and the references, in the order of the rows."""
+        """List the network and the references, in the order of the rows."""
         return list(dict.fromkeys(row["method"] for row in self.rows))
 
     def pooled(self) -> dict[str, dict[str, float]]:
@@ -108,7 +108,8 @@ def compare_methods(
 
 
 def compared_quantity(prior: Prior, target: str) -> str:
-    """Name what a bias is measured in: the logarithm of a parameter on a log scale, else itself."""
+    """Name the compared quantity: the logarithm of a parameter on a log scale, else the
+    parameter."""
     return f"ln {target}" if prior.parameters[target].scale == "log" else target
 
 
@@ -124,8 +125,8 @@ def comparison_rows(
         target: the parameter that is compared.
 
     Returns:
-        rows with the bias of the median and its standard error, the scatter of the median, the
-        mean half-width of the 68% interval, and the coverage of the 68% and 95% intervals.
+        rows with bias of the median and its standard error, scatter of the median, mean half-width
+        of the 68% interval, and coverage of both intervals.
     """
     column = prior.names.index(target)
     scale = prior.parameters[target]

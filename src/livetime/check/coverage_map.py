@@ -50,10 +50,10 @@ def powerlaw_rms(simulator: TimingSimulator, name: str, params: Mapping[str, Any
 def map_quantities(calibration: Calibration, simulator: Simulator) -> dict[str, Floats]:
     """Find the quantities that may matter for calibration, of each of N simulations.
 
-    Parameters count by their posterior means, as in `Calibration.terciles`.
+    A parameter is represented by its posterior mean, as in `Calibration.terciles`.
 
     Returns:
-        `BLIND`, `RMS` and `SEGMENTS` -> physical values (N,), of those that vary.
+        physical values (N,) of `BLIND`, `RMS` and `SEGMENTS`, as far as they vary.
     """
     if simulator.kind == "spectrum":
         return {}

@@ -25,7 +25,7 @@ SALIENCY_BATCH = 250
 
 @dataclass(frozen=True)
 class Interpretation:
-    """Keep how a network was trained, and what it looks at.
+    """Keep the losses of a training, and the entries that the network uses.
 
     Arguments:
         history: losses of each member by epoch, see `Run.history`.

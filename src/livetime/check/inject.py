@@ -1,7 +1,8 @@
 """Inject a bright source, whose variability is known, into the detector of a run.
 
-The source's own posterior comes from Whittle's likelihood without dead time, on the same
-intervals and segments: of all its photons or, for a light curve, of those of an ideal detector.
+The source's own posterior comes from Whittle's likelihood without dead time. It uses the same
+intervals and segments, and all photons. For a light curve it uses the photons of an ideal
+detector.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,7 @@ class Injected:
         samples: incident counts/s per module -> method -> posterior; the source's own posterior,
             without dead time, is `bright_source`.
         warnings: reasons for doubt.
-        notes: what was done.
+        notes: what was done to the data.
     """
 
     run: Run
@@ -57,7 +58,7 @@ class Injected:
 
     @property
     def rows(self) -> list[Row]:
-        """One for each rate, method and quantity, see `injection_rows`."""
+        """List one row for each rate, method and quantity, see `injection_rows`."""
         simulator = _timing(self.run)
         rows = []
         for rate, samples in self.samples.items():
@@ -66,7 +67,7 @@ class Injected:
 
     @property
     def verdict(self) -> str:
-        """A sentence on the network, and one on the naive fit."""
+        """Judge the network in one sentence, and the naive fit in another."""
         return agreement_sentence(self.rows)
 
     def numbers(self) -> dict[str, Any]:
@@ -124,11 +125,11 @@ def check_injection(run: Run, plan: InjectionPlan) -> tuple[Periodogram, int]:
         plan: rates and detectors.
 
     Returns:
-        the run's summary, and the most segments that it knows.
+        the summary of the run, and the largest number of segments in its prior.
 
     Raises:
         UserError: for a run without events, a rate or covariate outside of its prior, or a
-            covariate that is missing or not one.
+            covariate that is missing or unknown.
     """
     simulator = _timing(run)
     check_values(simulator.prior, "inject.rates", "rate", plan.rates)
@@ -250,7 +251,7 @@ def _record(
 def bright_source_posterior(simulator: TimingSimulator, source: BrightSource, seed: int) -> Samples:
     """Find the posterior of the source without dead time, under the prior of a run.
 
-    The rate is the exception: its prior surrounds the source's own rate.
+    Only the prior of the rate differs: it is centred on the rate of the source.
 
     Arguments:
         simulator: of the run.

@@ -22,7 +22,7 @@ def bias_corrected_interval(
 ) -> tuple[float, float]:
     """Find a bias-corrected bootstrap interval, which contains the estimate.
 
-    Where a share Phi(z0) of the bootstrap values lies below the estimate, the quantiles are taken
+    A share Phi(z0) of the bootstrap values lies below the estimate. The limits are the quantiles
     at Phi(2 z0 + z) instead of Phi(z) (Efron 1987, BCa with an acceleration of zero).
 
     Arguments:
@@ -51,7 +51,7 @@ def bias_corrected_interval(
 
 @dataclass(frozen=True)
 class CalibrationError:
-    """The expected calibration error without the share that finite bins add, and its interval.
+    """Keep the expected calibration error, free of the bias of finite bins, and its interval.
 
     Arguments:
         value: median-unbiased estimate.

@@ -39,7 +39,7 @@ LIMIT_BATCH = 40
 
 @dataclass(frozen=True)
 class Drifting(LightCurve):
-    """A light curve whose rate rises evenly by `DRIFT`; its mean is that of the steady one.
+    """Simulate a light curve whose rate rises evenly by a factor `DRIFT`, with the same mean.
 
     Examples:
         >>> source = Drifting({"noise": "noise"})
@@ -59,7 +59,7 @@ class Drifting(LightCurve):
 
 
 def check_sources(run: Run, names: Sequence[str]) -> None:
-    """Refuse other sources that a run cannot be tested on.
+    """Refuse names of sources on which a run cannot be tested.
 
     Arguments:
         run: a finished run.
@@ -141,13 +141,13 @@ def assess_source(
 
     Arguments:
         run: of a posterior estimator.
-        held_out: N simulations of the source of the training.
+        held_out: N simulations of the source on which the run was trained.
         name: of `SOURCES`.
         calibration: of the held-out simulations.
 
     Returns:
-        plain types: for `no_qpo` those of `qpo_detections` of each QPO, else coverage and mean z
-        beside those on the source of the training.
+        plain types. For `no_qpo`: the result of `qpo_detections` for each QPO. Else: coverage and
+            mean z on this source, and on that of the training.
     """
     simulator = cast(TimingSimulator, held_out.simulator)
     theta = held_out.theta
@@ -206,7 +206,7 @@ def one_sided_limits(run: Run, name: str, x: NDArray[Any], seed: int) -> Floats:
 def qpo_detections(
     run: Run, theta: Floats, absent: NDArray[Any], present: NDArray[Any], seed: int
 ) -> dict[str, Any]:
-    """Count false and true detections of each QPO, and find upper limits on its rms.
+    """Count false and true detections of a QPO, and find upper limits on its rms.
 
     Arguments:
         run: of a posterior estimator.

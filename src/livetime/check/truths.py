@@ -47,7 +47,7 @@ class Truths:
         n: int = 100,
         seed: int = 2,
     ) -> "Truths":
-        """Take every combination of the values of a grid.
+        """Make a cell of every combination of the values of a grid.
 
         Arguments:
             prior: of the run; grid and fixed together give all its names.
@@ -65,7 +65,7 @@ class Truths:
         return cls(cells, tuple(grid), n, seed)
 
     def plain(self) -> dict[str, Any]:
-        """List what shapes the simulations in plain types."""
+        """List all that determines the simulations, in plain types."""
         return {"cells": [dict(cell) for cell in self.cells], "n": self.n, "seed": self.seed}
 
 
@@ -85,7 +85,7 @@ def check_grid(prior: Prior, grid: Mapping[str, Sequence[float]], fixed: Cell) -
     for name, value in fixed.items():
         check_values(prior, f"fixed.{name}", name, [value])
         if name in grid:
-            raise UserError(f"fixed.{name}", "stands both in grid and in fixed", "remove one")
+            raise UserError(f"fixed.{name}", "is both in grid and in fixed", "remove one")
 
     missing = [name for name in prior.ranges if name not in grid and name not in fixed]
     if missing:

@@ -1,4 +1,4 @@
-"""Answer an observation with the probability of each class, and those of classical classifiers."""
+"""Find the class probabilities of an observation by the network and by reference classifiers."""
 
 import json
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class ClassResult:
-    """The probability of each class for one observation, by the network and by others.
+    """Keep the probability of each class for one observation, by network and references.
 
     Arguments:
-        run: the network's.
-        observation: what was read.
+        run: the run of the network.
+        observation: the observation, as it was read.
         x: its summary (X,).
         probabilities: class -> probability, for `network`, `logistic_regression`, and
             `likelihood_ratio` if it applies.
@@ -52,7 +52,7 @@ class ClassResult:
         return spectrum_table(self.run.simulator, self.x, self.observation.covariates)
 
     def to_arviz(self) -> arviz.InferenceData:
-        """Give the observed data, with their units, and the probabilities, as arviz's groups."""
+        """Give the observed data with units, and the probabilities, as groups of arviz."""
         layout = self.run.simulator.layout
         observed = physical_values(self.run.simulator, self.x)
         dims = {name: [layout.axis.name] for name in layout.spectra}
@@ -78,7 +78,7 @@ class ClassResult:
 
 
 class ClassQuestion:
-    """Ask for the probability of each class, if each is as probable beforehand.
+    """Ask for the probability of each class; a priori all classes are equally probable.
 
     Examples:
         >>> ClassQuestion().target(np.zeros((10, 5)), dim=3).shape

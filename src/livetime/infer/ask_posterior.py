@@ -1,4 +1,4 @@
-"""Answer an observation with posteriors: the network's, and those of the references beside it."""
+"""Find the posteriors of an observation by the network and by the references."""
 
 import json
 from collections.abc import Mapping
@@ -32,17 +32,17 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class PosteriorResult:
-    """The posteriors of one observation, what they predict, and whether to trust the network's.
+    """Keep the posteriors of one observation, their predictions, and the verdict.
 
     Arguments:
-        run: the network's.
-        observation: what was read.
+        run: the run of the network.
+        observation: the observation, as it was read.
         x: its summary (X,).
         settings: draws and seed.
         samples: draws of `network` and of each reference, by name.
         references: answers without a network, by name.
         predicted: summaries (P, X) simulated with draws of the network's posterior.
-        predictive_p_value: how often one of them is as far off as x.
+        predictive_p_value: share of `predicted` that is at least as far from their mean as x.
         verdict: on the network's posterior.
         notes: what was done to the data, and chains that did not converge.
     """
@@ -72,9 +72,9 @@ class PosteriorResult:
         """Give all draws and the data as arviz's groups.
 
         Returns:
-            groups `posterior` (the network's), one more for each reference by its name, `prior`,
-            `posterior_predictive` and `observed_data`; each variable has its `units`, and the
-            attributes have verdict, reasons and provenance.
+            groups `posterior` (of the network), `prior`, `posterior_predictive`, `observed_data`,
+            and one named after each reference. Each variable has `units`; the attributes have
+            verdict, reasons and provenance.
         """
         simulator = self.run.simulator
         prior = simulator.prior
@@ -133,7 +133,7 @@ class PosteriorResult:
 
 
 class PosteriorQuestion:
-    """Ask for the posterior of the parameters, with the references that apply beside it.
+    """Ask for the posterior of the parameters, by the network and by references.
 
     Examples:
         >>> PosteriorQuestion().target(np.zeros((10, 4)), dim=3).shape

@@ -1,4 +1,4 @@
-"""From plain types to a simulator, the shapes of its data, and the truth of one observation."""
+"""Build a simulator from plain types; find the shapes of its data, and the truth of a draw."""
 
 import inspect
 import math
@@ -14,7 +14,7 @@ from livetime.simulate.simulator import WHOLE, Simulator, check_kinds, stream
 def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator:
     """Build the simulator that a resolved config describes.
 
-    The class of the group `simulator` says which of the other groups are needed.
+    The class of the group `simulator` determines which of the other groups are needed.
 
     Arguments:
         config: has the groups `simulator`, `prior`, `source`, `summary` and, where the simulator
@@ -43,7 +43,7 @@ def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Si
 
 
 def shapes(simulator: Simulator) -> dict[str, Any]:
-    """Find what an estimator must know of a simulator's data: arguments of `learn.nets.Shapes`.
+    """Describe the data of a simulator for an estimator: the arguments of `learn.nets.Shapes`.
 
     Arguments:
         simulator: gives the prior box, the layout of a summary, and the classes.
@@ -88,8 +88,8 @@ def check_values(
         outside_prior: whether any positive value is taken.
 
     Raises:
-        UserError: for a name that the prior does not have, and for a value that is no number,
-            outside of the range, or not whole where it must be.
+        UserError: for an unknown name, and for a value that is not a number, outside of the range,
+            or not whole where it must be.
     """
     if name not in prior.ranges:
         raise UserError(key, "is not in the prior", hint(name, prior.ranges))
@@ -119,7 +119,7 @@ def draw_truth(
     """Complete physical values with a draw from the prior.
 
     Arguments:
-        simulator: whose prior is drawn from.
+        simulator: its prior gives the draw.
         given: name -> physical value; the others are drawn.
         seed: of the draw.
 

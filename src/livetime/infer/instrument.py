@@ -1,4 +1,4 @@
-"""Read an observation, and cut it to a run, with what is known of its instrument."""
+"""Cut an observation to the segments or groups of a run, and add facts of its instrument."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,12 +48,12 @@ def prepare(simulator: Simulator, observation: Observation, files: ObservationFi
     """Cut an observation to what a simulator describes, and summarise it.
 
     Arguments:
-        simulator: of the run that is to be asked.
+        simulator: of the run that answers.
         observation: as it was read.
         files: have what is known of the detector.
 
     Returns:
-        the observation with what was used of it, and its summary (X,).
+        the part of the observation that was used, and its summary (X,).
 
     Raises:
         UserError: if the observation does not fit the simulator.
@@ -143,14 +143,14 @@ def _with_threshold(
 
 
 def count_files(simulator: TimingSimulator, files: ObservationFiles, given: int) -> int:
-    """Count the files that there must be, one for each module.
+    """Count the files that the run needs, one for each module.
 
-    A run that takes any number of detectors merges any number of files into its one list.
+    A run that takes any number of detectors merges all files into one list.
 
     Arguments:
         simulator: of the run.
         files: have what is known of the detector.
-        given: number of files that there are.
+        given: number of files that were given.
 
     Raises:
         UserError: for an option of the detector that the run does not take.
@@ -179,15 +179,15 @@ def _is_own_dead_time(simulator: TimingSimulator, given: float | None) -> bool:
 def with_detector(
     simulator: TimingSimulator, files: ObservationFiles, observation: EventObservation
 ) -> EventObservation:
-    """Find what is known of the detector of an observation, if the run takes any detector.
+    """Find the known properties of the detector, for a run that takes any detector.
 
-    - `dead_time`: as given, else that of the file or its mission; none for frames;
-    - `detectors`: as given, else those that the files name, one for a file that names none;
-    - `background_share`: recorded background over recorded counts/s; dead time and screening take
-      the same share of both;
+    - `dead_time`: as given, else that of the file or its mission; none for detectors with frames;
+    - `detectors`: as given, else the number that the files name, or 1 if they name none;
+    - `background_share`: recorded background over recorded counts/s, both lowered alike by dead
+      time and screening;
     - `kept_fraction`: as given, else the share of the file's events in the band, times the share
-      that screening left. With a live-time fraction L a detector recorded (1 - L)/tau events/s; of
-      frames the share is L, since the other events came during the readout.
+      that screening left. With a live-time fraction L a detector recorded (1 - L)/tau events/s.
+      For frames the share is L, since the other events arrived during the readout.
 
     Arguments:
         simulator: of the run; its detector covariates say what is needed.
@@ -198,7 +198,7 @@ def with_detector(
         the observation with one list of events a module, and `info["detector"]` in physical units.
 
     Raises:
-        UserError: for what is neither given nor known, and for numbers that are not possible.
+        UserError: for a property that is neither given nor known, or has an impossible value.
     """
     if not simulator.detector_covariates:
         if files.dead_time is None:

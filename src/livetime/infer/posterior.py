@@ -1,4 +1,4 @@
-"""Posteriors of one or many summaries: what gives draws, and a density at any theta."""
+"""Define posteriors of one or many summaries, which give draws and a density at any theta."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Posterior(ABC):
     """The posterior p(theta | x) of B summaries x, in sampling coordinates.
 
     A density network gives both methods directly; a likelihood or ratio network needs MCMC to
-    sample. Whatever has these two methods can be calibrated, compared and reported.
+    sample. An object with these two methods can be calibrated, compared and reported.
 
     Examples:
         >>> from livetime.simulate.prior import Range
@@ -73,7 +73,7 @@ class Posterior(ABC):
 
 @dataclass(frozen=True)
 class FlowPosterior(Posterior):
-    """The equal mixture of the densities that an ensemble of networks gives.
+    """Average the densities of an ensemble of networks.
 
     With K members q_k the density is `q(theta | x) = (1/K) sum_k q_k(theta | x)`.
 
@@ -134,13 +134,13 @@ class FlowPosterior(Posterior):
 
 
 def refuse_no_number(found: torch.Tensor) -> None:
-    """Refuse what a network with damaged weights, or far from its training, answers.
+    """Refuse an answer that is not finite, as of damaged weights or far from the training.
 
     Arguments:
         found: draws or probabilities.
 
     Raises:
-        UserError: for a value that is no number.
+        UserError: for a value that is not a number.
     """
     if torch.isnan(found).any():
         problem = "answers with values that are not numbers"

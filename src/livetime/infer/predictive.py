@@ -1,4 +1,4 @@
-"""Compare an observation with simulations: of the training, and of its own posterior."""
+"""Compare an observation with the simulations of the training, and with posterior predictions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def predict(
     seed: int,
     progress: Callable[[int], object] | None = None,
 ) -> Floats:
-    """Simulate what a posterior predicts for another observation under the same conditions.
+    """Simulate further observations with draws of a posterior, under the same conditions.
 
     Arguments:
         simulator: of the observation.
@@ -53,8 +53,8 @@ def predict(
 def predictive_p_value(x: Floats, predicted: Floats) -> float:
     """Find how often a predicted summary is at least as far from the predicted mean as x.
 
-    The distance is the mean square of the standardised entries, of those that vary. A value below
-    0.01 means that the model does not describe the observation, or that the posterior is wrong.
+    The distance is the mean square of the standardised entries that vary. A value below 0.01 means
+    that the model does not describe the observation, or that the posterior is wrong.
 
     Arguments:
         x: observed summary (X,).
@@ -135,7 +135,7 @@ def _in_words(block: Block, at: int, outside: int) -> tuple[str, str]:
 
 
 def physical_values(simulator: Simulator, x: Floats) -> dict[str, Floats]:
-    """Undo what a summary did to the physical quantities of an observation.
+    """Convert a summary back to physical quantities.
 
     Arguments:
         simulator: gives the layout.
@@ -159,8 +159,8 @@ def spectrum_table(
 ) -> dict[str, Floats]:
     """Tabulate the power spectrum, or the spectrum of counts, of an observation.
 
-    A power averaged over M segments and W frequencies has the error `P/sqrt(M W)`; the difference
-    of two modules A - B has noise alone, and their cospectrum no noise in the mean.
+    A power averaged over M segments and W frequencies has the error `P/sqrt(M W)`. The difference
+    of two modules A - B contains only noise. Their cospectrum has no noise in the mean.
 
     Arguments:
         simulator: of the run.
@@ -168,9 +168,9 @@ def spectrum_table(
         covariates: what is known of the observation, in physical units.
 
     Returns:
-        column name -> (F,): for powers `freq` and `half_width` in Hz, `power`, `power_err` and
-        `noise_level` in Leahy units (nan where it is not known), and `segments`; for counts
-        `energy` and `half_width` in keV, `counts` and `counts_err`. Empty for other summaries.
+        column name -> (F,). For powers: `freq` and `half_width` in Hz, `power`, `power_err` and
+        `noise_level` in Leahy units (nan if unknown), and `segments`. For counts: `energy` and
+        `half_width` in keV, `counts` and `counts_err`. Empty for other summaries.
     """
     return _TABLES[simulator.kind](simulator, x, covariates)
 

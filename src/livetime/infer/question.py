@@ -1,4 +1,4 @@
-"""What a network can be asked: the protocol, the verdict on an answer, and the registry."""
+"""Define the questions of networks: the protocol, the verdict on an answer, the registry."""
 
 import importlib
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Verdict:
     Arguments:
         trust: False if there is any reason to doubt the answer.
         reasons: one clause for each doubt; empty if there are no doubts.
-        sentence: what a person reads first.
+        sentence: the verdict, which a person reads first.
 
     Examples:
         >>> Verdict.of((), "Calibrated where it was tested.").trust
@@ -56,7 +56,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """How an observation is answered.
+    """Set how an observation is answered.
 
     Arguments:
         draws: number of draws from the network's posterior.
@@ -80,11 +80,11 @@ class Result(Protocol):
 
     @property
     def run(self) -> "Run":
-        """The run that answered."""
+        """Give the run that answered."""
 
     @property
     def observation(self) -> "Observation":
-        """What was read."""
+        """Give the observation, as it was read."""
 
     @property
     def verdict(self) -> Verdict:
@@ -92,7 +92,7 @@ class Result(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was done to the data."""
+        """List what was done to the data."""
 
     def summary(self) -> dict[str, Any]:
         """List all numbers and sentences in plain types, for summary.json."""
@@ -117,7 +117,7 @@ def judgement(result: Result) -> dict[str, Any]:
 
 
 class Question(Protocol):
-    """What a network is asked: a posterior, a class; later a ratio or an anomaly score."""
+    """Define what a network learns and answers: a posterior, or the probability of classes."""
 
     name: ClassVar[str]
     """As estimators give it in their own `question`."""

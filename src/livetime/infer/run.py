@@ -1,4 +1,4 @@
-"""A finished run: its config, its networks, and what training saw and found."""
+"""Read a finished run: its config, its networks, and the results of its training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,10 +43,11 @@ DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError)
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder: the resolved config, the members' weights, and what training saw.
+    """Read a run folder: the resolved config, the weights of the members, the training range.
 
-    Nothing is read before it is needed, and no global state is set: numbers are the same for any
-    number of torch threads up to rounding; commands use one thread, so that they are the same bits.
+    Nothing is read before it is needed, and no global state is set. Numbers do not depend on the
+        number of torch threads, except for rounding. Commands use one thread, so that not even
+        rounding differs.
 
     Arguments:
         folder: as training made it.
@@ -177,7 +178,7 @@ class Run:
         return self.inflated(self.inflation)(x)
 
     def inflated(self, factor: float) -> Callable[[Floats], Posterior]:
-        """Make `posterior` with another inflation.
+        """Return a function like `posterior`, but with another inflation.
 
         Arguments:
             factor: by which each member's density is spread.
@@ -271,7 +272,7 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Read what the test at the end of the training found.
+        """Read the numbers that the test at the end of the training found.
 
         Raises:
             UserError: if the training is not finished, or the file is damaged.

@@ -1,4 +1,4 @@
-"""Checkpoints: written beside their target, and read if they are whole and of one training."""
+"""Write checkpoints in one step, and read those that are complete and of the same training."""
 
 import hashlib
 import io
@@ -33,11 +33,11 @@ _RESUME_WITHOUT = "delete it and resume the training"
 class TrainingCheckpoints(TorchCheckpointIO):
     """Write and read the checkpoints of one training.
 
-    Lightning writes into the folder for temporary files and then copies to another file system, so
-    that a kill leaves half a file.
+    Lightning writes a temporary file and copies it to another file system. A process that is
+    killed meanwhile leaves half a file; this class does not.
 
     Arguments:
-        training: name of the training, of all that shapes its result.
+        training: name of the training, a hash of all that determines its result.
 
     Examples:
         >>> TrainingCheckpoints("1a2b").training
@@ -51,7 +51,7 @@ class TrainingCheckpoints(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint as a whole, with the name of its training."""
+        """Write a checkpoint in one step, with the name of its training."""
         data = io.BytesIO()
         torch.save({**checkpoint, _TRAINING: self.training}, data)
         target = Path(path)
@@ -61,7 +61,7 @@ class TrainingCheckpoints(TorchCheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read the checkpoint with which a training goes on.
+        """Read the checkpoint from which a training continues.
 
         Raises: UserError for one that is damaged, or that another training wrote.
         """
@@ -85,9 +85,9 @@ def _name_folder(checkpoint: dict[str, Any], folder: Path) -> None:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Find the checkpoint with which a member goes on; None to start at the first epoch.
+    """Find the checkpoint from which a member continues; None to start at the first epoch.
 
-    The best weights are written first: without them the last checkpoint is of no use.
+    The last checkpoint is ignored where the best weights, which are written first, are missing.
 
     Arguments:
         folder: of the member.
@@ -98,7 +98,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def finished(folder: Path) -> dict[str, float] | None:
-    """Read the result of a member whose training finished; None if there is more to train.
+    """Read the result of a member whose training is finished; None if it is not.
 
     Arguments:
         folder: of the member.

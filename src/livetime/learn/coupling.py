@@ -1,6 +1,6 @@
-"""zuko's coupling splines with fewer operations.
+"""Compute zuko's coupling splines with fewer operations.
 
-For many theta of one x, what follows from x alone is computed once, not once a draw.
+For many theta of one x, all that depends on x alone is computed once, not once a draw.
 """
 
 import math
@@ -22,7 +22,7 @@ BOUND = 5.0
 
 
 def splines(transform: nn.Module) -> list[MaskedAutoregressiveTransform] | None:
-    """Return the parts of a flow's transform if all of them are couplings of splines, else None.
+    """Return the parts of a flow's transform if each is a coupling of splines, else None.
 
     Arguments:
         transform: zuko's lazy transform theta -> z.
@@ -42,13 +42,12 @@ def _is_spline(part: nn.Module) -> bool:
 
 
 class Couplings:
-    """Map theta to z as a flow of coupling splines does, and back, at contexts (B, F).
+    """Map theta to z by a flow of coupling splines, and back, at contexts (B, F).
 
-    A coupling transforms the first half of theta by what its network makes of the context, the
-    second half by what it makes of the context and the first half. zuko's network keeps the hidden
-    units that see the context alone apart from those that see the first half too; only the latter
-    are computed for every theta. Within, theta and units come first and all draws last, (D, n, B),
-    so that every operation runs along memory.
+    The spline of the first half of theta depends on the context. That of the second half depends
+    on the context and on the first half. In zuko's network some hidden units depend on the context
+    alone. They are computed once, the others for every theta. Arrays have the order (D, n, B), so
+    that operations run along memory.
 
     Arguments:
         parts: of the flow's transform; see `splines`.

@@ -1,4 +1,4 @@
-"""Simulations that are resident in memory, split by simulation and sliced into batches."""
+"""Keep simulations in memory, split them by simulation, and cut them into batches."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ MIN_VALIDATION_BATCH = 1000
 class Batches(Sampler[Tensor]):
     """Yield batches of indices, shuffled by (seed, epoch) alone.
 
-    A resumed training thus sees what an uninterrupted one would.
+    A resumed training thus has the same batches as an uninterrupted one.
 
     Arguments:
         n: size of the data.
@@ -71,7 +71,7 @@ def split(
     overfit: bool = False,
     classes: Sequence[str] = (),
 ) -> Parts:
-    """Choose the training and the validation simulations; each is in one of them alone.
+    """Divide the simulations between training and validation.
 
     The choice depends on n, the settings and the labels, not on the member. The first
     `training.validation` of the simulations are held out; with `training.folds`, one fold of them.
@@ -79,7 +79,7 @@ def split(
     Arguments:
         n: number of simulations.
         training: gives the size of the validation split, or the number of folds.
-        fold: number of the fold that validates.
+        fold: number of the fold used for validation.
         labels: numbers of the classes (n,), by which folds are stratified; None without classes.
         overfit: train and validate on all simulations, as a test of the code.
         classes: names, for messages.
@@ -144,8 +144,8 @@ class BankDataModule(lightning.LightningDataModule):
         batch_size: simulations a step; None for all.
         seed: of the shuffling.
 
-    Raises: UserError if the simulations would take more than half of the machine's memory, or a
-        batch more than there are.
+    Raises: UserError if the simulations need more than half of the memory, or a batch is larger
+        than the training split.
 
     Examples:
         >>> x = np.zeros((10, 3), dtype=np.float32)

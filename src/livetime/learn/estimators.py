@@ -1,6 +1,6 @@
-"""The contract of everything that is trained, and the estimators that need no sbi.
+"""Define the contract of all that is trained, and the estimators that do not need sbi.
 
-They are the classifier and the mixture density network; `flows` has the normalizing flows.
+These are the classifier and the mixture density network; `flows` has the normalizing flows.
 """
 
 import math
@@ -58,8 +58,8 @@ class Estimator(nn.Module, ABC):
 class PosteriorEstimator(Estimator):
     """Estimate the density of theta given x; the loss is -log q(theta | x).
 
-    An estimator works on a function of theta's place in the prior box that has no bounds, so that
-    no draw falls outside and none is rejected.
+    The prior box is mapped to a space without bounds, such as logits. So no draw falls outside of
+    the box, and none is rejected.
 
     Arguments:
         shapes: of the data; gives the box.
@@ -110,13 +110,13 @@ class PosteriorEstimator(Estimator):
 class MixtureDensity(PosteriorEstimator):
     """Estimate q(theta | x) by a mixture of Gaussians in the probit u of theta's place in the box.
 
-    In u the prior is a Gaussian, and where an edge of the box cuts a posterior it has a Gaussian
-    tail, not a logit's exponential one. A shift and a scale, functions of x, are common to all
-    components, which have only the posterior's shape left to learn.
+    In u the prior is a Gaussian. A posterior that an edge of the box cuts has a Gaussian tail in
+    u; in the logit its tail would be exponential. All components share a shift and a scale,
+    functions of x. The components thus learn the shape of the posterior only.
 
-    With one component it is regression: heteroscedastic with a `full` or `diagonal` covariance
-    that depends on x, homoscedastic with a `constant` one, whose loss is that of weighted least
-    squares.
+    With one component it is a regression. With a `full` or `diagonal` covariance, which depends on
+        x, it is heteroscedastic. With a `constant` covariance it is homoscedastic, and the loss is
+        that of weighted least squares.
 
     Arguments:
         shapes: of the data.
@@ -193,7 +193,8 @@ class MixtureDensity(PosteriorEstimator):
         return self.theta(place)
 
     def mixture(self, x: Tensor, inflation: float = 1.0) -> MixtureSameFamily:
-        """Return the distribution of u for each x (B, X), each component wider by a factor."""
+        """Return the distribution of u for each x (B, X), with each component inflated by a
+        factor."""
         features = self.net(x)
         own = features[:, self.shared :].unflatten(-1, (self.components, sum(self.sizes)))
         weight, mean, *factors = own.split(self.sizes, dim=-1)
@@ -235,7 +236,7 @@ class MixtureDensity(PosteriorEstimator):
 class Classifier(Estimator):
     """Estimate p(class | x) by the softmax of a net's logits; its loss is the cross entropy.
 
-    Of two classes the first one's logit is zero. With a `Perceptron` it is logistic regression.
+    With two classes the logit of the first is zero. With a `Perceptron` it is logistic regression.
 
     Arguments:
         shapes: of the data; gives the classes.

@@ -42,8 +42,10 @@ class Flow(PosteriorEstimator):
 
         z = (u - mean(x)) exp(-log_scale(x)),
 
-    and the flow learns what is left: posteriors much narrower than the prior need no steep spline.
-    A `zuko` flow is inflated by the scale of its base distribution; others cannot be inflated.
+    and the flow learns the distribution of z. So even a posterior much narrower than the prior
+        needs no steep spline.
+    Flows named `zuko_...` are inflated by the scale of their base distribution; others cannot be
+    inflated.
 
     Arguments:
         shapes: of the data.

@@ -1,4 +1,4 @@
-"""The course of a training, from the logs in a member's folder."""
+"""Read the course of a training from the logs in a member's folder."""
 
 import csv
 from collections.abc import Iterator

@@ -28,7 +28,8 @@ class LitEstimator(lightning.LightningModule):
         training: keyword arguments of `Training`.
         schema: version of what a checkpoint contains.
 
-    Raises: UserError for more principal components than entries, or an estimator that cannot be.
+    Raises: UserError for more principal components than entries, or an estimator that cannot be
+        built.
 
     Examples:
         >>> net = {"_target_": "livetime.learn.nets.Perceptron"}
@@ -64,11 +65,12 @@ class LitEstimator(lightning.LightningModule):
 
     @property
     def normalises_batches(self) -> bool:
-        """Say whether a layer takes the variance over a batch."""
+        """Say whether a layer normalises over a batch, which must then contain two or more."""
         return any(isinstance(part, torch.nn.BatchNorm1d) for part in self.modules())
 
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
-        """Return the loss (B,) for target (B, D) and x (B, X) as it comes from the summary."""
+        """Return the loss (B,) for target (B, D) and x (B, X), a summary before
+        standardisation."""
         out: Tensor = self.estimator.loss(target, self.standardise(x))
         return out
 

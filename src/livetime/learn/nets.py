@@ -1,7 +1,7 @@
-"""Networks: a standardised summary (B, X) becomes features (B, out); the last layer is linear.
+"""Define networks that map standardised summaries (B, X) to features (B, out).
 
-The estimator decides what the features are: the logit of a class, a regression, the condition of
-a flow. `Perceptron` under a classifier is logistic regression.
+The last layer is linear. The estimator decides what the features are: the logit of a class, a
+    regression, the condition of a flow. `Perceptron` under a classifier is logistic regression.
 """
 
 import math
@@ -29,13 +29,13 @@ Normalisation = Literal["layer", "batch"]
 
 @dataclass(frozen=True)
 class Shapes:
-    """List what a model must know of its data, in plain types.
+    """List the shapes of the data that a model must know, in plain types.
 
     Arguments:
         low, high: edges of the prior box in sampling coordinates, (D,).
         x_dim: length X of a summary.
-        channels, bins: the first `channels * bins` entries of a summary are spectra on one axis
-            of so many bins; the rest are single numbers.
+        channels, bins: number of spectra, and of bins of each. The first `channels * bins` entries
+            of a summary are these spectra; the rest are single numbers.
         classes: names, where the prior has classes.
 
     Examples:
@@ -57,14 +57,14 @@ class Shapes:
 
     @property
     def numbers(self) -> int:
-        """Return the number of entries that are no part of a spectrum."""
+        """Return the number of entries that are not part of a spectrum."""
         return self.x_dim - self.channels * self.bins
 
 
 def build_net(node: dict[str, Any], shapes: Shapes, out: int) -> nn.Module:
     """Return the net that an estimator's node `net` describes, with `out` features.
 
-    Raises: UserError for a key or value that the net refuses.
+    Raises: UserError for an unknown key, or a value out of range.
     """
     net = build(node, "estimator.net", shapes=shapes, out=out)
     assert isinstance(net, nn.Module)
@@ -100,7 +100,7 @@ class MLP(nn.Sequential):
         dropout: share of the hidden units that a training step leaves out.
         normalisation: `layer` or `batch` before each activation; None for none.
 
-    Raises: ValueError for no hidden layer, or a dropout that is no share.
+    Raises: ValueError for no hidden layer, or a dropout outside 0 to 1.
 
     Sources: Srivastava et al. 2014 (dropout); Ba et al. 2016 (https://arxiv.org/abs/1607.06450);
         Ioffe & Szegedy 2015 (https://arxiv.org/abs/1502.03167).
@@ -174,11 +174,11 @@ class _Residual(nn.Module):
 class PeriodogramCNN(nn.Module):
     """Map periodograms to features by 1D residual convolutions over their rebinned frequencies.
 
-    The frequencies are logarithmic, except for the lowest. Each position also sees the numbers
-    beside the periodograms (rates, segments). Each stage halves the number of positions and
-    doubles the width. The rest is pooled to at most `positions`, so that any length of periodogram
-    goes through weights of the same shape and a line's place is kept; a linear map of the numbers
-    is added. No weight sees a single power: such weights learn the noise by heart.
+    The frequencies are logarithmic, except for the lowest. The single numbers (rates, segments)
+    are given to each position too. Each stage halves the number of positions and doubles the
+    width. Pooling leaves at most `positions` of them, which keeps the place of a line. So the
+    shape of the weights does not depend on the length of the periodogram. A linear map of the
+    numbers is added. No weight belongs to a single power, since such weights overfit the noise.
 
     Arguments:
         shapes: of the data.

@@ -1,4 +1,4 @@
-"""Standardisation of summaries, found on the training split."""
+"""Standardise summaries by mean and spread of the training split."""
 
 from collections.abc import Callable
 
@@ -19,22 +19,22 @@ RIDGE = 1e-6
 
 
 class Standardise(nn.Module):
-    """Map x (B, X) to z (B, Z) of zero mean and unit variance, by buffers found in training.
+    """Map x (B, X) to z (B, Z) of zero mean and unit variance, as found on the training split.
 
-    The white noise of a dead-time detector depends on the count rate alone, and its scatter on the
-    number of averaged segments; both differ far more between observations than a source's
-    variability shows in a bright one. So each power P of a spectrum is standardised by the mean
-    and the spread that are expected from the numbers u of the summary (rates, segments):
+    Behind dead time, white noise depends on the count rate, and its scatter on the number of
+    averaged segments. Both differ far more between observations than the variability of a source
+    changes a power. So each power P is standardised by its expected mean and spread, functions of
+    the numbers u of the summary (rates, segments):
 
         z = (P - T(u)) exp(-S(u)/2),
 
-    where T, a polynomial of third order, is the regression of P, and S, linear, that of the
-    logarithm of the squared residual; without products of different numbers. The numbers
-    themselves are standardised plainly.
+    where the polynomial T of third order is the regression of P. The linear S is that of the
+    logarithm of the squared residual. Neither has products of different numbers. The numbers u are
+    standardised by their mean and standard deviation.
 
     Arguments:
         x_dim: length X of a summary.
-        spectral: so many of its first entries are powers; the rest are numbers.
+        spectral: number of its first entries that are powers; the rest are numbers.
         components: number Z of principal components on which z is projected; None for none,
             then Z = X.
 

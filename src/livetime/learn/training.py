@@ -1,4 +1,4 @@
-"""Training of one member, or of an ensemble in one-thread processes of their own."""
+"""Train one member, or an ensemble in one-thread processes of their own."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ Report = Callable[[int, float], object]
 
 @dataclass(frozen=True)
 class Member:
-    """List all that one member's training depends on, in plain types for another process.
+    """List all on which the training of one member depends, in plain types.
 
     Arguments:
         folder: where its checkpoints and logs go.
@@ -54,7 +54,7 @@ class Member:
         bank: folder of the bank.
         simulations: how many of the bank to use.
         seed: of weights and shuffling.
-        fold: number of the fold that validates, where `training.folds` is above 1.
+        fold: number of the fold used for validation, where `training.folds` is above 1.
         overfit: train and validate on the same simulations, as a test of the code.
 
     Examples:
@@ -76,7 +76,7 @@ class Member:
 
     @property
     def name(self) -> str:
-        """Name the training by all that shapes its result, the machine left out."""
+        """Name the training by a hash of all that determines its result, without the machine."""
         shaping = {
             "estimator": self.estimator,
             "training": asdict(self.training),
@@ -128,13 +128,13 @@ class _Course(Callback):
 
 
 def on_machine(machine: Trainer, **science: Any) -> lightning.Trainer:
-    """Return Lightning's trainer on the accelerator that is asked for, without its advertisements.
+    """Return Lightning's trainer on the chosen accelerator, with its advertisements suppressed.
 
     Arguments:
         machine: accelerator and precision.
         science: further arguments of `lightning.Trainer`.
 
-    Raises: UserError if the accelerator is not there, or does not support the precision.
+    Raises: UserError if the accelerator is missing, or does not support the precision.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     try:
@@ -147,18 +147,18 @@ def on_machine(machine: Trainer, **science: Any) -> lightning.Trainer:
             **science,
         )
     except (RuntimeError, ValueError, MisconfigurationException) as error:
-        words = str(error).splitlines()[0].rstrip(".")
         raise UserError(
             "trainer.accelerator",
-            f"is {machine.accelerator} with precision={machine.precision}: {words}",
+            f"is {machine.accelerator} with precision={machine.precision}, "
+            "which this machine does not support",
             "take trainer.accelerator=auto, or another precision",
-        ) from None
+        ) from error
 
 
 def fit(member: Member, report: Report) -> dict[str, float]:
-    """Train one member from its last checkpoint, if it has one, and leave `checkpoints/best.ckpt`.
+    """Train one member, from its last checkpoint if any, and write `checkpoints/best.ckpt`.
 
-    The result is also left in the member's folder; such a member is not trained again.
+    The result is also written to the member's folder; a finished member is not trained again.
 
     Arguments:
         member: what to train.
@@ -166,7 +166,7 @@ def fit(member: Member, report: Report) -> dict[str, float]:
 
     Returns: best validation loss `val_loss`, number of `epochs` and number of `weights`.
 
-    Raises: UserError if the device is not there, or the loss is not finite.
+    Raises: UserError if the device is missing, or the loss is not finite.
     """
     epochs = member.training.epochs
     result = finished(member.folder)

@@ -1,4 +1,4 @@
-"""Sequential Monte Carlo from the prior to the posterior: a start for chains, and an evidence."""
+"""Run sequential Monte Carlo from prior to posterior, for start points and for an evidence."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ def anneal(
     sweeps: int = 3,
     last: int = 15,
 ) -> tuple[Floats, float]:
-    """Carry draws from the prior to the posterior so that no mode is missed; find the evidence.
+    """Move draws from the prior to the posterior without missing a mode; find the evidence.
 
-    The power of the likelihood grows from 0 to 1. Each step is as large as leaves an effective
-    third of the draws; these are resampled and moved by differential evolution.
+    The likelihood is raised to a power that grows from 0 to 1. Each step lowers the effective
+    number of draws to a third. The draws are then resampled, and moved by differential evolution.
 
     Arguments:
         log_likelihood, log_prior: (n, D) -> (n,), finite everywhere.

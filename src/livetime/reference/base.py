@@ -1,4 +1,4 @@
-"""The protocol of a reference, an answer without a network, and the base of those that sample."""
+"""Define references, which answer without a network: the protocol, and a base with sampling."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -35,9 +35,9 @@ def as_floats(values: ArrayLike) -> Floats:
 
 
 class Reference(Protocol):
-    """An answer without a network: the same summary, the same prior, the same kind of result.
+    """Answer without a network, from the same summary, with the same prior and type of result.
 
-    A class is a reference once it has these members and stands in `registry.REFERENCES`.
+    A class with these members becomes a reference by its entry in `registry.REFERENCES`.
     """
 
     name: ClassVar[str]
@@ -77,7 +77,7 @@ class Reference(Protocol):
 
 @dataclass(frozen=True)
 class SampledReference(ABC):
-    """A reference whose posterior an emcee chain samples; a subclass gives `likelihood`.
+    """Sample the posterior by an emcee chain; a subclass defines `likelihood`.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -151,9 +151,9 @@ class SampledReference(ABC):
 
 
 class ReferenceClassifier(ABC):
-    """A classifier without a network: the same summaries, and classes of equal probability.
+    """Classify without a network, from the same summaries, with equally probable classes.
 
-    An object is a classifier that has been fitted; `fit` and `from_plain` make one.
+    An instance is a fitted classifier, made by `fit` or `from_plain`.
     """
 
     name: ClassVar[str]
@@ -170,7 +170,7 @@ class ReferenceClassifier(ABC):
 
     @classmethod
     def slow_steps(cls, n_train: int, n: int) -> int:
-        """Return how many observations are reported as progress; 0 if all takes a second.
+        """Return the number of observations that progress counts; 0 if the work takes a second.
 
         Arguments:
             n_train: number of simulations in `fit`.
@@ -200,7 +200,7 @@ class ReferenceClassifier(ABC):
 
         Arguments:
             x: summaries (B, X).
-            seed: of Monte Carlo, where there is any.
+            seed: of Monte Carlo draws, if the classifier makes any.
             progress: receives the number of summaries done since its last call.
         """
 
@@ -214,13 +214,13 @@ class ReferenceClassifier(ABC):
         return {}
 
     def plain(self) -> dict[str, Any]:
-        """Return what `from_plain` needs, in plain types; empty unless `stored`."""
+        """Return the state that `from_plain` restores, in plain types; empty unless `stored`."""
         return {}
 
     @classmethod
     def from_plain(cls, simulator: Simulator, plain: Mapping[str, Any]) -> Self:
-        """Restore a classifier from what `plain` gave.
+        """Restore a classifier from the result of `plain`.
 
-        Raises: ValueError for what cannot be one.
+        Raises: ValueError for a state that does not describe a classifier.
         """
         raise ValueError(f"{cls.name} is not stored; fit it again")

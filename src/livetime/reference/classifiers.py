@@ -1,4 +1,4 @@
-"""Classifiers without a network, and the registry of them all."""
+"""Define classifiers without a network, and list all of them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Majority(ReferenceClassifier):
-    """Give every summary the shares of the classes in the simulations, whatever it shows.
+    """Give every summary the same probabilities: the shares of the classes in the simulations.
 
     Arguments:
         shares: (K,), their sum is 1.
@@ -59,8 +59,8 @@ class Majority(ReferenceClassifier):
 class Logistic(ReferenceClassifier):
     """Classify by logistic regression on standardised summaries, kept as plain numbers.
 
-    p(class | x) is the softmax of `(x - mean)/scale @ weights + bias`. It is scikit-learn's fit,
-    with its default ridge penalty; of two classes the first has zero weights.
+    p(class | x) is the softmax of `(x - mean)/scale @ weights + bias`. scikit-learn fits it, with
+    its default ridge penalty. With two classes the weights of the first are zero.
 
     Arguments:
         mean, scale: of the simulations' summaries, (X,).
@@ -181,7 +181,7 @@ class BoostedTrees(ReferenceClassifier):
 
 @dataclass(frozen=True)
 class ExactClassifier(ReferenceClassifier):
-    """Classify by the exact evidence of each class: no classifier can do better on average.
+    """Classify by the exact evidence of each class; on average no classifier is better.
 
     Arguments:
         exact: the reference whose likelihood is known.
@@ -199,14 +199,14 @@ class ExactClassifier(ReferenceClassifier):
 
     @classmethod
     def slow_steps(cls, n_train: int, n: int) -> int:
-        """Return n: each summary takes a Monte Carlo."""
+        """Return n, since each summary needs a Monte Carlo run."""
         return n
 
     @classmethod
     def fit(
         cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
     ) -> Self:
-        """Take the simulator alone: nothing is fitted."""
+        """Keep the simulator; nothing is fitted."""
         periodograms = cast(PeriodogramSimulator, simulator)
         return cls(Exact(periodograms))
 

@@ -1,4 +1,4 @@
-"""The dead-time model: exact white noise and response, at the mean rate or averaged over it."""
+"""Define the dead-time model: exact white noise and response, at or around the mean rate."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,13 +24,15 @@ VARIANCES = 17
 class DeadTimeModel(WhittleReference):
     """Fit a periodogram with the exact white noise and response |H|^2 of the detector's dead time.
 
-    Both are taken at the mean rate: first order in the variability, good to an rms of about 0.2.
-    With Phi(f) = E[exp(-2 pi i f tau)] and r the incident rate, H = 1/[1 + r (1 - Phi)/(2 pi i f)]
-    and the noise is 2 (1 - |phi|^2)/|1 - phi|^2, phi = Phi r/(r + 2 pi i f).
+    Both are taken at the mean rate. This is first order in the variability, and accurate up to an
+        rms of about 0.2.
+    With the incident rate r and `Phi(f) = E[exp(-2 pi i f tau)]`, the response is `H = 1/[1 + r (1
+    - Phi)/(2 pi i f)]`. With `phi = Phi r/(r + 2 pi i f)` the white noise is `2 (1 - |phi|^2)/|1 -
+    phi|^2`.
 
-    It takes any `DeadTime` detector with three exceptions: paralyzable ones, where two incident
-    rates give the same recorded one; those with frames; and modules of unequal areas, whose sum
-    and difference are not independent.
+    It applies to `DeadTime` detectors, with three exceptions. A paralyzable detector has two
+    incident rates for one recorded rate. A detector with frames has other noise. Modules of
+    unequal areas have a sum and a difference that are not independent.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -55,8 +57,8 @@ class DeadTimeModel(WhittleReference):
 class AveragedDeadTimeModel(DeadTimeModel):
     """Average the dead-time model over the rate's own distribution.
 
-    It serves any log-normal variability that is slow against the dead time; of a rate that is
-    not log-normal it is the plain dead-time model.
+    It is valid for log-normal variability that is slow compared with the dead time. For a rate
+    that is not log-normal it equals `DeadTimeModel`.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -79,13 +81,15 @@ class AveragedDeadTimeModel(DeadTimeModel):
         return np.linspace(0, MAX_VARIANCE, VARIANCES)
 
     def noise_and_gains(self, log_rate: Floats, variance: Floats) -> tuple[Floats, Floats]:
-        """Return white noise (m, F), and the power gain (m, order) of each order over a weak one's.
+        """Return white noise (m, F), and the gain (m, order) in the power of each order.
 
-        The noise N is E[R N]/E[R] over the rate's distribution, R being the recorded rate. R is a
-        memoryless function of the Gaussian log rate g, so that the k-th power of g's
-        autocovariance comes through with E[d^k R/dg^k]^2. R is in proportion to the blind fraction
-        u = q/(1 + q) of the time, q incident events per detector and dead time. With the source's
-        share s of the events, u' = u (1 - u) s and s' = s (1 - s), and so on.
+        The noise is E[R N]/E[R] over the distribution of the rate, with the noise N and the
+        recorded rate R at each rate. R is a memoryless function of the Gaussian log rate g. So the
+        k-th power of g's autocovariance is multiplied by E[d^k R/dg^k]^2. R is proportional to the
+        share of the time in which a detector is blind, u = q/(1 + q). Here q is the number of
+        incident events per detector and dead time. With the source's share s of the events, u' = u
+        (1 - u) s and s' = s (1 - s), which gives all higher derivatives. The gains are relative to
+        those of a weak modulation.
 
         Arguments:
             log_rate: ln of the source's mean incident counts/s, (m,).

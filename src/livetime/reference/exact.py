@@ -1,4 +1,4 @@
-"""The best possible answers, where the likelihood is known: simulated periodograms."""
+"""Find the best possible answers for simulated periodograms, whose likelihood is known."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,11 +53,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Exact(SampledReference):
-    """Use the likelihood from which the periodograms were drawn: no network can do better.
+    """Use the likelihood from which the periodograms were drawn; no network can be better.
 
-    Up to three parameters by quadrature: a grid over the prior box that shrinks to where the
-    posterior is, its last cells a fraction of a standard deviation wide. More by emcee, without a
-    density.
+    With up to three parameters the posterior comes from a grid over the prior box. The grid
+        shrinks to the posterior, until its cells are a fraction of a standard deviation wide. With
+        more parameters emcee draws from it, and its density is not available.
 
     Arguments:
         simulator: one that draws periodograms.
@@ -100,10 +100,10 @@ class Exact(SampledReference):
         return power, shape, float(10 ** part["rate_a"].item())
 
     def expected(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-        """Return the expected Leahy power (n, F) of the one channel, `power`.
+        """Return the expected Leahy power (n, F) of the only channel, `power`.
 
         Arguments:
-            params: physical, each a number or (n,); the rate one number among them.
+            params: physical, each a number or (n,); the rate must be one number.
         """
         values = as_arrays(params)
         return {"power": self._expected(values, float(values["rate"][0]))}
@@ -181,10 +181,10 @@ class Exact(SampledReference):
     def class_probabilities(
         self, x: ArrayLike, seed: int = 0, progress: Progress | None = None
     ) -> Floats:
-        """Return p(class | x) for equally probable classes: no classifier can do better on average.
+        """Return p(class | x) for equally probable classes; on average no classifier is better.
 
-        The evidence of each class comes from sequential Monte Carlo, good to about 0.2 in its
-        logarithm.
+        The evidence of each class comes from sequential Monte Carlo. The error of its logarithm is
+        about 0.2.
 
         Arguments:
             x: summaries (B, X).

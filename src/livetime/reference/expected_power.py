@@ -1,4 +1,4 @@
-"""The mean power of a source as a segment of finite length shows it."""
+"""Compute the mean power of a source in segments of finite length."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _BLOCK_SIZE = 50_000
 
 @dataclass(frozen=True)
 class Lines:
-    """List the Lorentzian lines that QPOs and band-limited noises are made of.
+    """List the Lorentzian lines of QPOs and band-limited noise.
 
     Arguments:
         variance: of each line, in (fractional rms)^2, (n, L).
@@ -49,18 +49,18 @@ class Lines:
 class ExpectedPower:
     """Compute the mean periodogram of a source in segments of a finite length, without noise.
 
-    One-sided, in (fractional rms of the rate)^2/Hz. A segment's expected periodogram is the
-    spectrum convolved with the Fejer kernel of width 1/T: at T = 16 s a QPO of 0.5 Hz and Q = 20
-    loses half of its peak. The autocovariance of a Lorentzian is a damped cosine, so that with
-    `z = 2 pi (w + i (f - nu))` its power is
+    It is one-sided, in (fractional rms of the rate)^2/Hz. A segment's expected periodogram is the
+    spectrum convolved with the Fejer kernel of width 1/T. At T = 16 s a QPO of 0.5 Hz and Q = 20
+    loses half of its peak. The autocovariance of a Lorentzian is a damped cosine. With `z = 2 pi
+    (w + i (f - nu))` its power is
 
         Re[1/z - (1 - exp(-z T))/(z^2 T)]    in place of    Re[1/z].
 
-    Where w T is large that is a Lorentzian of half width w + 1/(2 pi T), which is used for all
-    lines except the QPOs themselves. A power law is left as it is.
+    For large w T this is a Lorentzian of half width w + 1/(2 pi T). It is used for all lines
+    except the QPOs themselves. A power law is not convolved.
 
-    For a log-normal rate the series of `power_spectrum.log_normal_power` is summed, here for any
-    number of components.
+    For a log-normal rate the series of `power_spectrum.log_normal_power` is summed, for any number
+    of components.
 
     Arguments:
         spectrum: of the log rate, or of the rate for `log_normal=False`.
@@ -90,7 +90,8 @@ class ExpectedPower:
         return [[_column(params[f"{name}_{key}"]) for key in keys] for name in names]
 
     def lines(self, params: Mapping[str, ArrayLike]) -> Lines:
-        """Return the lines of all QPOs and noises; a QPO is two, at its frequency and at minus it.
+        """Return the lines of all QPOs and noises; a QPO has two, at plus and minus its
+        frequency.
 
         Arguments:
             params: physical, each a number or (n,).

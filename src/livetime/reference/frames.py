@@ -1,4 +1,4 @@
-"""The frame model: exact white noise and response of pile-up in frames, averaged over the rate."""
+"""Define the frame model: exact white noise and response of pile-up, averaged over the rate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RecordedFrames:
-    """What a detector with frames is expected to record of n parameters.
+    """Keep what a detector with frames is expected to record, for n sets of parameters.
 
     Arguments:
         rate: recorded counts/s, (n,).
@@ -45,12 +45,12 @@ class RecordedFrames:
 class FrameModel(PeriodogramReference):
     """Fit a periodogram with pile-up frame by frame: white noise and response of `FramePileUp`.
 
-    Counts of a frame depend on the rate in that frame alone, so that for a log-normal source the
-    average over the rate is exact up to the order of the series. With C(g) the mean counts at a
-    log rate g, the k-th power of g's autocovariance comes through with `E[d^k C/dg^k]^2`, and the
-    noise is `2 E[variance]/E[C]`. The recorded rate scatters about its mean by noise and by the
-    variability at less than 1/duration. Counts are not monotonic in the rate: the posterior may
-    have two modes.
+    The counts of a frame depend on the rate in that frame alone. So for a log-normal source the
+    average over the rate is exact up to the order of the series. Let C(g) be the mean counts at a
+    log rate g. The k-th power of g's autocovariance is multiplied by `E[d^k C/dg^k]^2`, and the
+    noise is `2 E[variance]/E[C]`. The recorded rate scatters about its mean by noise and by
+    variability below the frequency 1/duration. Counts are not monotonic in the rate: the posterior
+    may have two modes.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -68,7 +68,7 @@ class FrameModel(PeriodogramReference):
         return analytic_law(simulator) == "frames"
 
     def expected(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-        """Return the expected Leahy power (n, F) of the one channel, `power`.
+        """Return the expected Leahy power (n, F) of the only channel, `power`.
 
         Arguments:
             params: physical, each a number or (n,).

@@ -1,4 +1,4 @@
-"""The likelihood-ratio test for a QPO, and the classifier that simulations make of it."""
+"""Define the likelihood-ratio test for a QPO, and a classifier calibrated on simulations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Threshold:
 
     Arguments:
         statistic: of the simulations, (N,).
-        label: 1 where there is what the test looks for, else 0, (N,).
+        label: 1 for a simulation with the QPO, else 0, (N,).
 
     Examples:
         >>> threshold = Threshold(np.array([0.0, 1.0, 20.0, 30.0]), np.array([0, 0, 1, 1]))
@@ -58,7 +58,7 @@ class Threshold:
         return np.asarray(model.predict_proba(_feature(statistic)))
 
     def false_alarm(self, statistic: float) -> float:
-        """Return the p-value: how often the statistic is as large without what is looked for."""
+        """Return the p-value: the probability of such a large statistic without the QPO."""
         absent = self.label == 0
         without = self.statistic[absent]
         larger = (without >= statistic).sum()
@@ -118,19 +118,19 @@ class _Model:
 
 @dataclass(frozen=True)
 class LikelihoodRatio:
-    """Test for a QPO: twice the gain in the greatest Whittle log-likelihood that a QPO brings.
+    """Test for a QPO: twice the increase of the maximum Whittle log-likelihood by a QPO.
 
-    White noise and response are the exact ones of the detector's dead time at the observation's
-    rate, to first order in the variability; those of simulated periodograms are as simulated. The
-    maxima lie within the prior box. A grid over QPOs beside the best continuum gives the places
-    from which Adam starts, several at once. The statistic has no chi-square distribution, since a
-    QPO's frequency has no meaning without one: see `Threshold`.
+    White noise and response are exact at the rate of the observation, to first order in the
+    variability. For simulated periodograms they are those of the simulator. The maxima lie within
+    the prior box. The optimiser Adam starts from several points of a grid over QPOs, with the best
+    continuum. The statistic has no chi-square distribution, since the frequency is undefined
+    without a QPO; see `Threshold`.
 
     Arguments:
         simulator: whose prior has the classes `continuum` and `qpo`, and whose source is a QPO and
             band-limited noise.
-        starts: frequencies of the grid over QPOs; at each the best of QUALITIES and AMPLITUDES
-            starts the optimiser.
+        starts: number of frequencies of the grid over QPOs. At each, the best of QUALITIES and
+            AMPLITUDES is a starting point.
         steps: of the optimiser.
         batch: observations at a time.
 
@@ -267,7 +267,7 @@ class LikelihoodRatioClassifier(ReferenceClassifier):
 
     @classmethod
     def slow_steps(cls, n_train: int, n: int) -> int:
-        """Return how many statistics are computed: those of the calibration, and n."""
+        """Return the number of statistics to compute: those of the calibration, and n."""
         return min(MAX_CALIBRATION, n_train) + n
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What references for averaged periodograms share: the source's power in the summary's bins."""
+"""Compute the power of a source in the bins of a summary, for references of periodograms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ WEIGHTS = _weights / _weights.sum()
 
 
 def analytic_law(simulator: Simulator) -> str:
-    """Return the analytic model of a simulator's periodograms of events; empty for none.
+    """Name the analytic model of a simulator's periodograms of events; empty if none exists.
 
-    It is `dead time` or `frames`, as the detector names it.
+    The detector names it: `dead time` or `frames`.
     """
     if not draws_events(simulator) or not simulator.summary.is_periodogram:
         return ""
@@ -43,7 +43,7 @@ def as_arrays(params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
 
 @dataclass(frozen=True)
 class PeriodogramReference(SampledReference):
-    """A reference for averaged periodograms: the source's power in the summary's bins.
+    """Compute the power of a source in the bins of an averaged periodogram.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -54,12 +54,12 @@ class PeriodogramReference(SampledReference):
 
     @cached_property
     def source(self) -> ExpectedPower:
-        """Return the source's power as a segment of finite length shows it."""
+        """Return the expected power of the source in segments of finite length."""
         source = self.simulator.source
         return ExpectedPower(source.spectrum, source.log_normal)
 
     def variance(self, params: Mapping[str, ArrayLike], lines: Lines | None = None) -> Floats:
-        """Return the variance (n,) of the log rate; for a power law that in the summary's band.
+        """Return the variance (n,) of the log rate; of a power law, only in the summary's band.
 
         Arguments:
             params: physical, each a number or (n,).
@@ -79,8 +79,9 @@ class PeriodogramReference(SampledReference):
     ) -> Floats:
         """Return the source's power (n, F), averaged over the W Fourier frequencies of each bin.
 
-        Two nodes serve: the mean of a bin's frequencies plus and minus their standard deviation
-        sqrt((W^2 - 1)/12)/T. Frequencies beyond the light curve's Nyquist are folded back.
+        The average uses two frequencies: the mean of the bin plus and minus the standard deviation
+            of its frequencies, sqrt((W^2 - 1)/12)/T. Frequencies beyond the light curve's Nyquist
+            are folded back.
 
         Arguments:
             params: physical, each a number or (n,).
@@ -107,9 +108,11 @@ class PeriodogramReference(SampledReference):
     def slow_variance(
         self, params: Mapping[str, ArrayLike], duration: float, gains: Floats, lines: Lines
     ) -> Floats:
-        """Return the variance (n,) of an observation's own mean rate about the long-term one.
+        """Return the variance (n,) of the log mean rate of one observation about the long-term
+        mean.
 
-        The variability at less than 1/duration makes it: `P(1/(2 duration))/(2 duration)`.
+        It comes from the variability below the frequency 1/duration: `P(1/(2 duration))/(2
+        duration)`.
 
         Arguments:
             params: physical, each (n,).
@@ -124,7 +127,7 @@ class PeriodogramReference(SampledReference):
 
 @dataclass(frozen=True)
 class RecordedPowers:
-    """What a summary vector says of one observation, and the state of the detector in it.
+    """Keep the content of a summary vector, and the state of the detector in that observation.
 
     Arguments:
         channels: Leahy powers (F,) of each channel; the source's first.
@@ -136,7 +139,7 @@ class RecordedPowers:
         precision: 1/variance of log_rate, from the number of counts.
         response: power response (F,) of the source at log_rate.
         slope: derivatives (2, F) of white noise and response with the log rate.
-        variance: of the source's log rate, the axis of the next two, (J,).
+        variance: grid of the variance of the source's log rate, for `noise` and `gains`, (J,).
         noise: white noise (J, F) at the observation's recorded rate.
         gains: of each order of the variability's power, (J, order).
     """

@@ -1,4 +1,4 @@
-"""The registry of references: which there are, and which have an answer for a simulator."""
+"""List the references, and find those that apply to a simulator."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def references_for(simulator: Simulator) -> dict[str, type[Reference]]:
 
 
 def applicable(simulator: Simulator, names: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return the names of the references that are asked for.
+    """Return the names of the chosen references.
 
     Arguments:
         simulator: of the observations.
@@ -60,7 +60,7 @@ def applicable(simulator: Simulator, names: Sequence[str] | None = None) -> tupl
 def build_references(
     simulator: Simulator, names: Sequence[str], **options: Any
 ) -> dict[str, Reference]:
-    """Return references by name, made for a simulator.
+    """Build references for a simulator, by name.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -72,7 +72,7 @@ def build_references(
 
 
 def reference_source() -> str:
-    """Return the source code of all references: what a kept fit depends on."""
+    """Return the source code of all references, on which a kept fit depends."""
     folder = Path(__file__).parent
     paths = sorted(folder.glob("*.py"))
     return "".join(path.read_text() for path in paths)

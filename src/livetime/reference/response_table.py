@@ -1,4 +1,4 @@
-"""White noise and response of a detector, tabulated over the rate of the source."""
+"""Tabulate white noise and response of a detector over the rate of the source."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -27,13 +27,13 @@ def response_table(
 ) -> Any:
     """Tabulate white noise and power response over the source's incident rate, as cubic splines.
 
-    The rate is constant over steps of the light curve and counts are binned at dt. A frequency f
-    of the source thus has images at f + k/step, which come through with their own response H and
-    are folded onto f again, in phase:
+    The rate is constant over steps of the light curve, and counts are binned at dt. A frequency f
+    of the source thus has images at f + k/step. Each is multiplied by the response H at its own
+    frequency, and folded back onto f in phase:
 
         A(f) = s sum_k sinc(g step) sinc(g dt) exp(-i pi g (step - dt)) H(g),    g = f + k/dt,
 
-    with s the source's share of the events. Without dead time and with step = dt that sums to one.
+    with s the source's share of the events. Without dead time and with step = dt the sum is one.
 
     Arguments:
         detector: with exact laws of white noise and response.

@@ -1,4 +1,4 @@
-"""An emcee chain that starts where the posterior is and reports whether it converged."""
+"""Run an emcee chain that starts inside the posterior and reports whether it converged."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ MAX_WALKER_SCATTER = 0.3
 
 @dataclass(frozen=True)
 class Chain:
-    """Set the size of an emcee ensemble and the number of draws that are kept of it.
+    """Set the size of an emcee ensemble, and the number of draws that are kept.
 
     Arguments:
         walkers: number of walkers of the ensemble.
@@ -40,7 +40,7 @@ class Chain:
 
 
 def log_logistic(u: Floats) -> Floats:
-    """Return the log density of the logits of places that are uniform in a unit box.
+    """Return the log density of logits u whose `expit(u)` is uniform in a unit box.
 
     Arguments:
         u: logits, (n, D).
@@ -62,7 +62,7 @@ def sample_posterior(
     rng: np.random.Generator,
     chain: Chain,
 ) -> Samples:
-    """Draw from the posterior of parameters whose prior is a box; note a chain that failed.
+    """Draw from a posterior whose prior is a box; a note reports a chain that did not converge.
 
     Arguments:
         label: human name of the model, for the note.

@@ -1,4 +1,4 @@
-"""References for a spectrum of photons: the folded model, and Davis's model of pile-up."""
+"""Define references for photon spectra: the folded model, and Davis's model of pile-up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ IMPOSSIBLE = -1e30
 
 @dataclass(frozen=True)
 class SpectralReference(SampledReference):
-    """A reference for counts per group of channels.
+    """Fit counts in groups of channels; a subclass defines `likelihood`.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -58,7 +58,7 @@ class SpectralReference(SampledReference):
 class NaiveSpectrum(SpectralReference):
     """Fit the folded model with Poisson counts (the C-statistic), as if no photons piled up.
 
-    alpha and the PSF fraction are not in the model, and keep their prior.
+    alpha and the PSF fraction are not in the model, so that their posterior is their prior.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -98,9 +98,10 @@ class NaiveSpectrum(SpectralReference):
 
 @dataclass(frozen=True)
 class DavisModel(SpectralReference):
-    """Fit Davis's model of pile-up: a multinomial core, at most one event per region and frame.
+    """Fit Davis's model of pile-up: a multinomial core, with one event per region and frame.
 
-    Counts of the wings and of the background are Poisson's.
+    A region gives at most one event per frame. Counts of the wings and of the background have a
+    Poisson distribution.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -117,7 +118,7 @@ class DavisModel(SpectralReference):
         """Return the expected counts (n, G) of each group, background included, as `spectrum`.
 
         Arguments:
-            params: physical, each a number or (n,); `exposure` in s one number among them.
+            params: physical, each a number or (n,); `exposure` in s must be one number.
         """
         exposure = float(np.ravel(params["exposure"])[0])
         core, poisson = self._parts(params, exposure)

@@ -1,8 +1,9 @@
-"""Whittle's likelihood of averaged periodograms, and the naive reference, without dead time.
+"""Define Whittle's likelihood of averaged periodograms, and the naive reference.
 
 A power averaged over M segments and W Fourier frequencies is Gamma-distributed with shape M W
-about its expectation (Vaughan 2010, Barret & Vaughan 2012). What is expected is white noise plus
-the source's power as a segment of finite length shows it, behind the detector.
+about its expectation (Vaughan 2010, Barret & Vaughan 2012). The expectation is white noise plus
+the power of the source in segments of finite length, after the response of the detector. The naive
+reference ignores dead time.
 """
 
 from abc import abstractmethod
@@ -40,15 +41,15 @@ MEAN_RATE_STEPS = 30
 
 @dataclass(frozen=True)
 class WhittleReference(PeriodogramReference):
-    """Whittle's likelihood of the events of a detector whose laws of dead time are known.
+    """Use Whittle's likelihood for events of a detector whose dead-time laws are known.
 
-    The parameter `rate` is the source's long-term mean; an observation's own mean scatters about
-    it by the variability at less than 1/duration, in both modules alike. Noise and response follow
-    the observation's own rate, which the recorded rate gives and which is integrated out (a
-    Gaussian integral).
+    The parameter `rate` is the long-term mean of the source. Variability below the frequency
+    1/duration scatters the mean of one observation about it, in both modules alike. Noise and
+    response depend on the mean of the observation. The recorded rate constrains that mean, and a
+    Gaussian integral marginalises over it.
 
     Where the detector has covariates, `from_summary` makes a reference for the detector of one
-    observation, and `fit` asks that one.
+    observation; `fit` uses it.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -64,8 +65,8 @@ class WhittleReference(PeriodogramReference):
         """Return the same reference for the detector of one observation.
 
         Arguments:
-            params: physical covariates of the detector, each a number, and the `rate` that gives
-                a background its counts/s.
+            params: physical covariates of the detector, each a number, and the `rate`, from which
+                a background share gives counts/s.
         """
         names = (*self.simulator.detector_covariates, "rate")
         own = {name: float(np.ravel(params[name])[0]) for name in names}
@@ -75,7 +76,7 @@ class WhittleReference(PeriodogramReference):
     def from_summary(self, x: ArrayLike) -> Self:
         """Return the same reference for the detector that a summary x (X,) describes.
 
-        The background is its share of the incident events of the observation.
+        The background is given as its share of the incident events.
         """
         layout = self.simulator.layout
         ranges = self.simulator.prior.covariates
@@ -132,9 +133,9 @@ class WhittleReference(PeriodogramReference):
         return np.asarray(table(np.clip(log_rate, low, high), derivative))
 
     def effective_log_rate(self, log_rate: Floats, variance: Floats) -> Floats:
-        """Return ln of the constant rate that is recorded like the mean of a varying one, (n,).
+        """Return ln of the constant rate with the same mean recorded rate as a varying one, (n,).
 
-        Dead time takes more from the peaks of a light curve than from its troughs.
+        Dead time removes a larger share of the peaks of a light curve than of its troughs.
 
         Arguments:
             log_rate: ln of the source's mean incident counts/s, (n,).
@@ -146,7 +147,7 @@ class WhittleReference(PeriodogramReference):
         return np.asarray(np.log(self.detector.incident(recorded)))
 
     def noise_and_gains(self, log_rate: Floats, variance: Floats) -> tuple[Floats, Floats]:
-        """Return white noise (m, F), and the power gain (m, order) of each order over a weak one's.
+        """Return white noise (m, F), and the gain (m, order) in the power of each order.
 
         Arguments:
             log_rate: ln of the source's mean incident counts/s, (m,).
@@ -189,8 +190,8 @@ class WhittleReference(PeriodogramReference):
     def likelihood(self, x: ArrayLike) -> Density:
         """Return the log-likelihood of a summary x (X,) as a function of theta (n, D).
 
-        Gamma for the powers and Gaussian for the rate, integrated over the observation's own rate
-        to second order in its logarithm.
+        Powers have a Gamma distribution, the recorded rate a Gaussian one. The integral over the
+        mean rate of the observation is of second order in its logarithm.
 
         Raises: ValueError if x is not finite, or its recorded rate is impossible.
         """
@@ -320,7 +321,7 @@ class WhittleReference(PeriodogramReference):
 
 @dataclass(frozen=True)
 class Naive(WhittleReference):
-    """Fit a periodogram as if no event were lost: Leahy noise 2, recorded rate = incident rate.
+    """Fit a periodogram as if no event were lost: Leahy noise 2, and all events recorded.
 
     Only a known background and a known screening of events are taken into account.
 
