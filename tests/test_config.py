@@ -461,3 +461,18 @@ def test_a_hint_is_the_nearest_word_or_all_of_them():
 def test_the_configs_are_those_of_the_checkout():
     assert CONFIGS.is_dir()
     assert Path(config_module.__file__).is_relative_to(config_module.ROOT)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"band": (1, 2, 3)}, "observation.band is [1, 2, 3], too many values; give 2"),
+        ({"band": 3}, "but must be a list in brackets"),
+        ({"detectors": 1.5}, "observation.detectors is 1.5, but must be a whole number;"),
+        ({"band": (float("nan"), 3)}, "but energies in keV are finite"),
+    ],
+)
+def test_values_of_a_wrong_type_are_refused_in_plain_words(change, words):
+    with pytest.raises(UserError) as refusal:
+        check(ObservationFiles, change, "observation")
+    assert words in str(refusal.value)

@@ -11,6 +11,7 @@ import pytest
 from astropy.table import Table
 
 import livetime
+from livetime.cli.main import main
 from livetime.errors import UserError
 
 
@@ -239,3 +240,75 @@ def test_it_works_in_a_folder_that_is_not_the_checkout(demo_run, demo_files, tmp
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "mine" / "summary.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"draws": 0}, "draws is 0"),
+        ({"draws": 150.5}, "draws is 150.5"),
+        ({"draws": "many"}, "draws is 'many'"),
+        ({"seed": -1}, "seed is -1"),
+        ({"references": "nave"}, "reference.names has nave"),
+    ],
+)
+def test_inference_refuses_what_makes_no_sense(network, observation, change, named):
+    with pytest.raises(UserError, match=named):
+        network.infer(observation, **change)
+
+
+def test_only_what_was_read_is_inferred_from(network, demo_files):
+    with pytest.raises(UserError, match=r"livetime\.read first"):
+        network.infer(demo_files)
+    with pytest.raises(UserError, match="each file as an argument"):
+        livetime.read(list(demo_files))
+    with pytest.raises(UserError, match="path is given by its name"):
+        livetime.read(demo_files[0], path=demo_files)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a"])
+def test_seeds_are_whole_numbers(seed):
+    with pytest.raises(UserError, match="seed is"):
+        livetime.simulate("demo", seed=seed)
+
+
+def test_numbers_of_numpy_are_numbers():
+    events = livetime.simulate("demo", rate=np.float32(200), segments=np.int64(8))
+    assert events.gti[-1, 1] == 8 * 16
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"n": 0}, "n is 0"),
+        ({"n": 2.5}, "n is 2.5"),
+        ({"target": "rat"}, "did you mean rate?"),
+        ({"grid": {"rate": ["a"]}}, "grid.rate is a"),
+    ],
+)
+def test_comparisons_refuse_before_they_simulate(network, change, named):
+    middle = {name: (r.low * r.high) ** 0.5 for name, r in network.prior.ranges.items()}
+    fixed = {**middle, "segments": 3}
+    del fixed["rate"]
+    with pytest.raises(UserError) as refusal:
+        livetime.compare(network, **{"grid": {"rate": [300.0]}, "fixed": fixed, **change})
+    assert named in str(refusal.value)
+
+
+def test_draws_and_verdicts_are_printed_for_people(answer):
+    assert str(answer.verdict) == answer.verdict.sentence
+    words = repr(answer.posterior)
+    median = answer.posterior.intervals()["rate"]["median"]
+    assert words.startswith("400 draws, median (68% interval):")
+    assert f"rate: {median:.4g} (" in words
+
+
+def test_an_output_that_cannot_be_made_is_refused_before_the_work(
+    demo_run, demo_files, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("livetime.interface.Network.infer", lambda *_: pytest.fail("it began"))
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as stop:
+        main(["infer", *demo_files, f"run={demo_run}", f"output={tmp_path}/file/new"])
+    assert stop.value.code == 2
+    assert "cannot be made" in capsys.readouterr().err

@@ -63,3 +63,55 @@ def test_a_process_does_not_outlive_one_that_is_killed(tmp_path):
     parent.wait()
     parent.stdout.close()
     assert ends(child)
+
+
+UNGUARDED = """
+from livetime.processes import process_pool
+print("here")
+with process_pool(2) as pool:
+    print(*pool.map(abs, [-1, -2]))
+"""
+
+
+def test_a_script_without_a_main_guard_runs_once(tmp_path):
+    (tmp_path / "mine.py").write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, tmp_path / "mine.py"], capture_output=True, text=True)
+    assert done.stdout.split() == ["here", "1", "2"], done.stderr
+    assert not done.stderr
+
+
+OWN_CLASS = """
+from livetime.processes import process_pool
+class Mine:
+    def __init__(self):
+        self.number = 3
+def check(mine):
+    assert mine.number == 3
+if __name__ == "__main__":
+    with process_pool(1, check, (Mine(),)) as pool:
+        print(pool.submit(abs, -1).result())
+"""
+
+
+def test_a_class_of_a_guarded_script_reaches_its_processes(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN_CLASS)
+    done = subprocess.run([sys.executable, tmp_path / "mine.py"], capture_output=True, text=True)
+    assert done.stdout.split() == ["1"], done.stderr
+
+
+INTERRUPTED = """
+import time
+from livetime.processes import process_pool
+try:
+    with process_pool(1) as pool:
+        for _ in pool.map(time.sleep, [0, *[30] * 20]):
+            raise KeyboardInterrupt
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_an_interrupt_leaves_no_traceback_of_the_pool(tmp_path):
+    (tmp_path / "mine.py").write_text(INTERRUPTED)
+    done = subprocess.run([sys.executable, tmp_path / "mine.py"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")

@@ -27,7 +27,7 @@ def compose_experiment(name: str, overrides: Sequence[str] = ()) -> dict[str, An
     """
     known = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
     if name not in known:
-        raise UserError("experiment", f"is {name}, which does not exist", hint(name, known))
+        raise UserError("experiment", f"is {name}, which does not exist", hint(str(name), known))
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         composed = hydra_compose("experiment", [f"experiment={name}", *overrides])
     plain: Any = OmegaConf.to_container(composed, resolve=True)

@@ -137,6 +137,9 @@ def _refusal(error: ValidationError, where: str, names: Iterable[str]) -> UserEr
         return UserError(parent, f"is {list(given)}, too few values", "give all of them")
     if first["type"].startswith("missing"):
         return UserError(key, "is missing", "give a value")
+    if first["type"] == "too_long":
+        limit = first["ctx"]["max_length"]
+        return UserError(key, f"is {list(given)}, too many values", f"give {limit}")
     if first["type"] == "value_error":
         inner = given if path and isinstance(given, dict) else names
         return _from_constructor(str(first["ctx"]["error"]), key, inner)
@@ -156,5 +159,9 @@ def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
 
 def _wanted(message: str) -> str:
     """Shorten `Input should be a valid number, unable to ...` to what it asks for."""
-    wanted = message.removeprefix("Input should be ").partition(", unable")[0]
-    return wanted.replace("a valid tuple", "a list in brackets, [...]")
+    if "Sequence" in message or "valid tuple" in message:
+        return "a list in brackets, [...]"
+    wanted = message.removeprefix("Input should be ").partition(", ")
+    is_a_number = wanted[2].startswith(("unable", "got a number"))
+    short = wanted[0] if is_a_number else "".join(wanted)
+    return short.replace("a valid integer", "a whole number")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from livetime.errors import UserError
 from livetime.progress import say
+from livetime.settings import check_seed
 
 if TYPE_CHECKING:
     from arviz import InferenceData
@@ -99,6 +100,7 @@ def simulate(experiment: str, seed: int = 1, outside_prior: bool = False, **trut
         record_observation,
     )
 
+    check_seed(seed)
     simulator = build_simulator(compose_experiment(experiment))
     check_truth(truth, simulator.prior, outside_prior)
     params = draw_truth(simulator, truth, seed)[0]
@@ -129,17 +131,24 @@ def compare(
         `rows`, one for each cell and method, with bias, scatter, half-width and coverage; and the
         coverage of each method over all cells, `pooled()`.
     """
-    from livetime.check.compare import compare_methods
+    from livetime.check.compare import choose_target, compare_methods
     from livetime.check.truths import Truths
     from livetime.infer.ask_posterior import chosen_references
     from livetime.infer.question import AnswerSettings
 
     run = network.run if isinstance(network, Network) else load(network).run
     run.expect("posterior")
-    names = None if references is None else tuple(references)
+    names = _names(references)
     chosen = chosen_references(AnswerSettings(references=names), run.simulator)
     truths = Truths.on_grid(run.simulator.prior, grid, fixed or {}, n, seed)
-    return compare_methods(run, truths, target or next(iter(grid)), chosen)
+    return compare_methods(run, truths, choose_target(run.simulator.prior, target, grid), chosen)
+
+
+def _names(references: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Make a tuple of one name or several; None stands for all that apply."""
+    if references is None:
+        return None
+    return (references,) if isinstance(references, str) else tuple(references)
 
 
 @dataclass(frozen=True, repr=False)
@@ -187,9 +196,11 @@ class Network:
         from livetime.infer.instrument import prepare
         from livetime.infer.question import AnswerSettings
 
+        if not hasattr(observation, "observation"):
+            problem = f"is of type {type(observation).__name__}, but must be what read gives"
+            raise UserError("observation", problem, "read its files with livetime.read first")
         run = self.run
-        names = None if references is None else tuple(references)
-        settings = AnswerSettings(draws, seed, names)
+        settings = AnswerSettings(draws, seed, _names(references))
         run.question.check(settings, run.simulator)
         cut, x = prepare(run.simulator, observation.observation, observation.files)
         say(f"observation: {cut.length}")

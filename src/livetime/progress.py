@@ -1,6 +1,5 @@
 """Progress of long work: a bar on a terminal, one plain line now and then elsewhere."""
 
-import math
 import sys
 import time
 from collections.abc import Iterator
@@ -72,10 +71,9 @@ class Progress:
     def _line(self) -> None:
         self._last_done = self.done
         speed = self.speed
-        left = (self.total - self.done) / speed if speed else math.inf
+        left = f", {speed:.3g}/s, {(self.total - self.done) / speed:.0f} s left" if speed else ""
         remark = f"; {self.text}" if self.text else ""
-        count = f"{self.done}/{self.total} {self.unit}"
-        say(f"{self.label}: {count}, {speed:.3g}/s, {left:.0f} s left{remark}")
+        say(f"{self.label}: {self.done}/{self.total} {self.unit}{left}{remark}")
 
 
 class _Bar(Progress):

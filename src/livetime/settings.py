@@ -6,10 +6,34 @@ plain types.
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal
+
+from livetime.errors import UserError
 
 MIN_TEST = 100
 """The fewest simulations that show whether a network is calibrated."""
+
+MAX_SEED = 2**63 - 1
+"""The largest seed of NumPy's generators that torch's take too."""
+
+DRAWS_RANGE = (100, 1_000_000)
+"""The fewest and the most draws from a posterior."""
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that is no whole number from 0 to 2^63 - 1."""
+    if not isinstance(seed, Integral) or not 0 <= seed <= MAX_SEED:
+        problem = f"is {seed!r}, but must be a whole number from 0 to 2^63 - 1"
+        raise UserError("seed", problem, "choose another")
+
+
+def check_draws(draws: int) -> None:
+    """Refuse a number of draws that is too small for intervals, or too large for the memory."""
+    low, high = DRAWS_RANGE
+    if not isinstance(draws, Integral) or not low <= draws <= high:
+        problem = f"is {draws!r}, but must be a whole number from {low} to {high}"
+        raise UserError("draws", problem, "give a number in this range")
 
 
 @dataclass(frozen=True)
@@ -246,7 +270,14 @@ def _check_range(settings: Any, **bounds: tuple[float, float]) -> None:
 
 def _check_band(band: tuple[float, float] | None) -> None:
     """Raise ValueError for a band of energies that does not rise."""
-    if band is not None and not 0 <= band[0] < band[1] < math.inf:
+    if band is None:
+        return
+    if not all(0 <= energy < math.inf for energy in band):
+        raise ValueError(
+            f"band is {band[0]:g} to {band[1]:g}, but energies in keV are finite and not "
+            "negative; change it"
+        )
+    if not band[0] < band[1]:
         raise ValueError(
             f"band is {band[0]:g} to {band[1]:g}, but must go from one energy in keV to a "
             "higher one; exchange them"

@@ -41,3 +41,9 @@ def test_other_errors_stay_as_they_are():
 )
 def test_a_hint_names_the_key_that_was_meant(key, meant):
     assert f"did you mean {meant}?" in str(unknown(key, KNOWN))
+
+
+def test_a_hint_for_a_key_of_a_group_names_keys_of_the_group():
+    assert "did you mean reference.names?" in str(
+        unknown("reference.x", ["reference", "reference.names"])
+    )

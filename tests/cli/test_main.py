@@ -528,3 +528,26 @@ def test_doctor_answers_fast_without_heavy_imports(event_files, tmp_path):
     _, seconds, *heavy = done.stderr.split()
     assert heavy == ["astropy", "scipy"]
     assert float(seconds) < 3
+
+
+@pytest.mark.parametrize("words", [["train"], ["train", "-m"], ["simulate"]])
+def test_what_takes_long_does_not_start_by_itself(capsys, elsewhere, words):
+    refused(capsys, elsewhere, words, ["experiment is missing"])
+
+
+def test_two_experiments_are_a_sweep(capsys, elsewhere):
+    words = ["train", "experiment=demo,qpo_cnn"]
+    refused(capsys, elsewhere, words, ["choose one, or say -m"])
+
+
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [
+        ("band=[nan,3]", "band is nan to 3, but energies"),
+        ("output=", "output has no value"),
+        ("{file}", "is given twice"),
+    ],
+)
+def test_doctor_refuses_in_its_own_words(capsys, elsewhere, event_files, word, named):
+    file = str(event_files / "clean.evt")
+    refused(capsys, elsewhere, ["doctor", file, word.format(file=file)], [named])

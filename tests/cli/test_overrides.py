@@ -110,9 +110,8 @@ def test_a_sweep_over_paths_is_one():
 )
 def test_names_that_the_user_gives_are_added(command, word):
     assert arrange(command, [word])[1] == [f"++{word}"]
-    assert arrange(command, [word.replace(".rate=3", "={rate: 3}")])[1][0].startswith(
-        ("truth=", "fixed=", "++grid")
-    )
+    mapping = word.replace(".rate=3", "={rate: 3}")
+    assert arrange(command, [mapping])[1] == [f"++{mapping}"]
 
 
 def test_bare_event_files_are_the_path_of_the_observation(elsewhere):
@@ -128,3 +127,24 @@ def test_bare_event_files_are_the_path_of_the_observation(elsewhere):
         arrange("infer", ["A.evt", "observation.path=A.evt"])
     with pytest.raises(UserError, match=r"A\.evt is a file"):
         arrange("evaluate", ["A.evt"])
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "named"),
+    [
+        ("train", ["resume="], "resume is empty"),
+        ("infer", ["observation.path=null"], "observation.path is null"),
+        ("observe", ["truth=3"], "say truth.<name>=<value>"),
+        ("compare", ["grid=3"], "say grid.<name>=<value>"),
+        ("train", ["--cfg"], "--cfg has no value; there are: all, hydra, job"),
+        ("train", ["--cfg", "jobs"], "did you mean job?"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(command, words, named):
+    with pytest.raises(UserError) as refusal:
+        arrange(command, words)
+    assert named in str(refusal.value)
+
+
+def test_no_detector_is_a_choice():
+    assert arrange("train", ["detector=null"]) == ([], ["~detector"])

@@ -9,6 +9,7 @@ import numpy as np
 from livetime.check.arrays import Floats
 from livetime.check.kept_fits import QUANTILES, KeptFits
 from livetime.check.truths import Truths
+from livetime.errors import UserError, hint
 from livetime.infer.run import Run
 from livetime.progress import progress
 from livetime.simulate.prior import Prior
@@ -83,6 +84,24 @@ class Comparison:
             "rows": self.rows,
             "pooled": self.pooled(),
         }
+
+
+def choose_target(prior: Prior, given: str | None, grid: Mapping[str, Any]) -> str:
+    """Choose the parameter that is compared: the given one, else the first of the grid.
+
+    Arguments:
+        prior: of the run.
+        given: a name; None for the first of the grid.
+        grid: name -> physical values.
+
+    Raises:
+        UserError: if it is not a parameter.
+    """
+    target = given or next(iter(grid))
+    if target not in prior.parameters:
+        problem = f"is {target}, which is not a parameter"
+        raise UserError("target", problem, hint(target, prior.parameters))
+    return target
 
 
 def compare_methods(

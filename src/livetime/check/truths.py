@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from livetime.errors import UserError
 from livetime.infer.build import check_values
+from livetime.settings import check_seed
 from livetime.simulate.prior import Prior
 
 Cell = Mapping[str, float]
@@ -57,8 +59,12 @@ class Truths:
             seed: of the simulations and of all draws.
 
         Raises:
-            UserError: see `check_grid`.
+            UserError: for fewer than two simulations in a cell; and see `check_grid`.
         """
+        if not isinstance(n, Integral) or n < 2:
+            problem = f"is {n}, but the scatter in a cell needs 2 simulations"
+            raise UserError("n", problem, "give a whole number, 2 or more")
+        check_seed(seed)
         check_grid(prior, grid, fixed)
         combinations = product(*(np.atleast_1d(values).tolist() for values in grid.values()))
         cells = [{**fixed, **dict(zip(grid, values, strict=True))} for values in combinations]

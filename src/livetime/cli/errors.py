@@ -76,6 +76,8 @@ def _from_grammar(error: Exception, command: str) -> UserError | None:
     match = re.search(r"Ambiguous value for argument '([^=]+)=(.*)'", str(error))
     if match:
         key, value = match.groups()
+        if (CONFIGS / key.lstrip("+")).is_dir():
+            return UserError(f"{key}={value}", "names more than one", "choose one, or say -m")
         return UserError(
             f"{key}={value}", "is more than one value", f"say {key}=[{value}], or -m for a sweep"
         )

@@ -87,6 +87,8 @@ def _examine(words: Sequence[str]) -> int:
     options: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
+        if equals and key in DOCTOR and not value:
+            raise UserError(key, "has no value", f"say {key}=<value>, or leave it out")
         if equals and key in DOCTOR:
             options[key] = value
         elif word.startswith("-") or (equals and key.isidentifier() and not os.path.exists(word)):
@@ -146,6 +148,9 @@ class Jobs:
 def _compose(command: str, words: Sequence[str]) -> int:
     """Run a command whose settings Hydra composes, and give the exit code."""
     flags, overrides = arrange(command, words)
+    if command in ("simulate", "train") and not overrides and not set(flags) - SWEEP:
+        remedy = f"say livetime {command} experiment=demo, or livetime {command} --help"
+        raise UserError("experiment", "is missing", remedy)
 
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException

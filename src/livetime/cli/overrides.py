@@ -13,6 +13,8 @@ from livetime.errors import UserError, hint
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i")
 FLAGS = (*FLAGS_WITH_VALUE, "-m", "--multirun", "--resolve", "--hydra-help")
 SWEEP = {"-m", "--multirun"}
+CFG = ("--cfg", "-c")
+CFG_VALUES = ("all", "hydra", "job")
 
 PATHS = (
     "run",
@@ -86,11 +88,16 @@ def _flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
         if not word.startswith("-"):
             others.append(word)
             continue
-        if word.partition("=")[0] not in FLAGS:
+        flag, _, value = word.partition("=")
+        if flag not in FLAGS:
             raise UserError(word, "is not known", hint(word, FLAGS))
         flags.append(word)
         if word in FLAGS_WITH_VALUE and rest:
-            flags.append(rest.pop(0))
+            value = rest.pop(0)
+            flags.append(value)
+        if flag in CFG and value not in CFG_VALUES:
+            problem = f"is {value}, which is not known" if value else "has no value"
+            raise UserError(flag, problem, hint(value, CFG_VALUES))
     return flags, others
 
 
@@ -170,15 +177,20 @@ def _override(word: str, multirun: bool) -> str:
     key, equals, value = word.partition("=")
     if not equals:
         return word
+    if (key, value) == ("detector", "null"):
+        return "~detector"  # Hydra takes null in a file, and not here
     _check_choice(key, value)
+    _check_value(key, value)
 
     is_list = key in LISTS or key.startswith("grid.")
     if key in PATHS:
         value = _quoted_paths(value, multirun)
-    is_single = key in PATHS or NUMBER.fullmatch(value) or re.fullmatch(r"(?!null$)\w+", value)
+    is_single = key in PATHS or NUMBER.fullmatch(value) or re.fullmatch(r"\w+", value)
+    if is_list and value == "null":
+        raise UserError(key, "is null, but must be a list", f"say {key}=[...]")
     if is_list and is_single and not multirun and not value.startswith("["):
         value = f"[{value}]"
-    prefix = "++" if key.split(".")[0] in FREE and "." in key else ""
+    prefix = "++" if key.split(".")[0] in FREE else ""
     return f"{prefix}{key}={value}"
 
 
@@ -187,11 +199,18 @@ def _check_choice(key: str, value: str) -> None:
     group = CONFIGS / key.lstrip("+")
     if key == "observation":
         raise UserError(f"observation={value}", "is not known", f"say observation.path={value}")
-    none_is_a_choice = key == "detector"  # of simulator=periodograms
-    nothing = value == "" or (value == "null" and not none_is_a_choice)
-    if group.is_dir() and (NUMBER.fullmatch(value) or nothing):
+    if group.is_dir() and (NUMBER.fullmatch(value) or value in ("", "null")):
         names = [path.stem for path in group.glob("*.yaml")]
         raise UserError(f"{key}={value}", "is not the name of a choice", hint(value, names))
+
+
+def _check_value(key: str, value: str) -> None:
+    """Refuse an empty path, as an unset variable of the shell gives, and a mapping by no name."""
+    if key in PATHS and value == "":
+        raise UserError(key, "is empty", "give a path, or leave it out")
+    if key in FREE and not value.startswith("{"):
+        typed = f"say {key}.<name>=<value>"
+        raise UserError(f"{key}={value}", "sets no parameter by its name", typed)
 
 
 def _quoted_paths(value: str, multirun: bool) -> str:
@@ -229,13 +248,14 @@ def _split(text: str) -> list[str]:
 
 def unknown(key: str, known: list[str]) -> UserError:
     """Name the nearest key, or the keys that stand beside it."""
-    leaf = key.rpartition(".")[2]
+    group, _, leaf = key.rpartition(".")
     leaf = SYNONYMS.get(leaf, leaf)
+    siblings = [name for name in known if group and name.rpartition(".")[0] == group]
     searches: tuple[Callable[[], list[str]], ...] = (
         lambda: [name for name in known if name.rpartition(".")[2] == leaf],
-        lambda: get_close_matches(key, known, 1, 0.6),
+        lambda: get_close_matches(key, [name for name in known if "." in name or not group], 1),
+        lambda: siblings,
         lambda: get_close_matches(key.partition(".")[0], known, 1, 0.6),
-        lambda: [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]],
         lambda: [name for name in known if "." not in name],
     )
     near = next(found for found in (search() for search in searches) if found)

@@ -2,19 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from livetime.commands.runs import applicable_references, open_posterior_run
 from livetime.commands.settings import RunSettings, check_count, check_number, result_folder
 from livetime.config import check
-from livetime.errors import UserError, hint
 from livetime.outputs import new_folder, stamp
 from livetime.settings import Reference
-
-if TYPE_CHECKING:
-    from livetime.simulate.prior import Prior
-
-_MIN_SIMULATIONS = 2
 
 
 @dataclass
@@ -47,7 +41,7 @@ class CompareSettings(RunSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("processes", self.processes)
-        check_number(self.n, _MIN_SIMULATIONS, "the scatter in a cell")
+        check_number(self.n, 2, "the scatter in a cell")
 
 
 def compare(settings: CompareSettings) -> Path:
@@ -55,7 +49,7 @@ def compare(settings: CompareSettings) -> Path:
 
     Returns: the folder of the table and the figure.
     """
-    from livetime.check.compare import compare_methods
+    from livetime.check.compare import choose_target, compare_methods
     from livetime.check.truths import Truths
     from livetime.report.comparison import save_comparison
 
@@ -63,7 +57,7 @@ def compare(settings: CompareSettings) -> Path:
     reference = check(Reference, settings.reference, "reference")
     prior = run.simulator.prior
     truths = Truths.on_grid(prior, settings.grid, settings.fixed, settings.n, settings.seed)
-    target = _target(prior, settings)
+    target = choose_target(prior, settings.target, settings.grid)
     names = applicable_references(run, reference)
     folder = result_folder(settings.output, run.folder / f"compare_{stamp()}")
 
@@ -71,13 +65,3 @@ def compare(settings: CompareSettings) -> Path:
         compared = compare_methods(run, truths, target, names, settings.processes)
         save_comparison(compared, aside)
     return folder
-
-
-def _target(prior: "Prior", settings: CompareSettings) -> str:
-    """Choose the parameter that is compared."""
-    target = settings.target or next(iter(settings.grid))
-    if target not in prior.parameters:
-        raise UserError(
-            "target", f"is {target}, which is not a parameter", hint(target, prior.parameters)
-        )
-    return target

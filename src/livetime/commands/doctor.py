@@ -37,10 +37,21 @@ class DoctorSettings:
     def __post_init__(self) -> None:
         if not self.files:
             raise UserError("files", "are missing", "give one event file or more")
+        twice = [file for file in self.files if self.files.count(file) > 1]
+        if twice:
+            raise UserError(twice[0], "is given twice", "name each file once")
         if self.band is not None:
-            self.band = check(ObservationFiles, {"band": self.band}, "doctor").band
+            self.band = _checked(self.band)
         if self.output is not None:
             _refuse_output(Path(self.output), self.overwrite, self.files)
+
+
+def _checked(band: tuple[float, float]) -> tuple[float, float] | None:
+    """Check a band as that of an observation, under the name that it has here."""
+    try:
+        return check(ObservationFiles, {"band": band}, "observation").band
+    except UserError as error:
+        raise UserError("band", error.problem, error.remedy) from None
 
 
 def _refuse_output(target: Path, overwrite: bool, files: tuple[str, ...]) -> None:

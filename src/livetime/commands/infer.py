@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from livetime.commands.runs import open_run
-from livetime.commands.settings import RunSettings, check_draws, result_folder
+from livetime.commands.settings import RunSettings, result_folder
 from livetime.config import check
 from livetime.errors import UserError
 from livetime.interface import Network
-from livetime.outputs import outputs_folder, refuse_existing, stamp
-from livetime.settings import ObservationFiles, Reference
+from livetime.outputs import new_folder, outputs_folder, refuse_existing, stamp
+from livetime.settings import ObservationFiles, Reference, check_draws
 
 
 @dataclass
@@ -57,13 +57,14 @@ def infer(settings: InferSettings) -> Path:
     default = outputs_folder() / "infer" / f"{inputs[0].stem}_{stamp()}"
     folder = result_folder(settings.output, default)
     refuse_existing(folder, settings.overwrite, inputs)
-    network = Network(open_run(settings.run))
+    run = open_run(settings.run)
 
     from livetime.files.observed import ObservedFiles, open_observation
-    from livetime.report.result import print_result
+    from livetime.report.result import print_result, save
 
     observation = ObservedFiles(files, open_observation(files))
-    answer = network.infer(observation, settings.draws, settings.seed, reference.names)
-    answer.save(folder, settings.overwrite)
+    with new_folder(folder, settings.overwrite, [*inputs, run.folder]) as aside:
+        answer = Network(run).infer(observation, settings.draws, settings.seed, reference.names)
+        save(answer.result, aside)
     print_result(answer.result)
     return folder

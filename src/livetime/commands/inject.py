@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from livetime.commands.runs import applicable_references, open_posterior_run
-from livetime.commands.settings import RunSettings, check_draws, result_folder
+from livetime.commands.settings import RunSettings, result_folder
 from livetime.config import check
 from livetime.errors import UserError
 from livetime.outputs import new_folder, outputs_folder, refuse_existing, stamp
-from livetime.settings import Injection, Reference
+from livetime.settings import Injection, Reference, check_draws
 
 
 @dataclass

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from livetime.errors import UserError
+from livetime.settings import check_seed
 
-MAX_SEED = 2**63 - 1
 TEST_SEED = 2**32
 """Added to a run's seed for the fresh simulations at the end of its training."""
 MAX_SIMULATIONS = 1_000_000
 """The most held-out simulations of a run: their summaries stay in memory."""
-_DRAWS = (100, 1_000_000)
-"""The fewest and the most draws from a posterior."""
 
 
 @dataclass
@@ -84,23 +82,10 @@ class RunSettings:
         check_seed(self.seed)
 
 
-def check_seed(seed: int) -> None:
-    """Refuse a seed that NumPy's generators do not take."""
-    if not 0 <= seed <= MAX_SEED:
-        raise UserError("seed", f"is {seed}, but must be from 0 to 2^63 - 1", "choose another")
-
-
 def check_count(key: str, value: int | None) -> None:
     """Refuse a number of threads or processes below 1; None stands for one a core."""
     if value is not None and value < 1:
         raise UserError(key, f"is {value}, but must be at least 1", "give 1 or more, or null")
-
-
-def check_draws(draws: int) -> None:
-    """Refuse a number of draws that is too small for intervals, or too large for the memory."""
-    low, high = _DRAWS
-    if not low <= draws <= high:
-        raise UserError("draws", f"is {draws}, but must be from {low} to {high}", "choose between")
 
 
 def check_number(n: int, least: int, reason: str) -> None:

@@ -47,7 +47,9 @@ def check_bank_size(simulations: int) -> None:
     low, high = BANK_SIZE
     if not low <= simulations <= high:
         raise UserError(
-            "simulations", f"is {simulations}, but must be from {low} to {high}", "choose between"
+            "simulations",
+            f"is {simulations}, but must be from {low} to {high}",
+            "give a number in this range",
         )
 
 

@@ -1,5 +1,6 @@
 """Open the files of one observation, before a network says how to summarise them."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,21 @@ from livetime.files.spectrum_table import has_spectrum
 from livetime.settings import ObservationFiles
 
 SPECTRUM_OPTIONS = ("arf", "rmf", "background_spectrum", "row")
+
+EVENT_OPTIONS = (
+    "gti",
+    "margin",
+    "exclude",
+    "start",
+    "stop",
+    "band",
+    "hard",
+    "dead_time",
+    "detectors",
+    "background",
+    "kept_fraction",
+)
+"""Settings that mean nothing for a spectrum."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,6 +90,13 @@ def open_files(paths: Sequence[str | Path], options: Mapping[str, Any]) -> Obser
     """
     if not paths:
         raise UserError("paths", "are missing", "give an event file, or one for each module")
+    for name in ("path", "spectrum"):
+        if name in options:
+            raise UserError(name, "is given by its name", "give all files without names")
+    for path in paths:
+        if not isinstance(path, str | os.PathLike):
+            problem = f"have one of type {type(path).__name__}, but must be names of files"
+            raise UserError("paths", problem, "give each file as an argument of its own")
     names = [str(local_file(path)) for path in paths]
     given = {key: value for key, value in options.items() if value is not None}
     if not _is_spectrum(names[0], given):
@@ -94,12 +117,22 @@ def open_observation(files: ObservationFiles, modules: int | None = None) -> Obs
         modules: number of event files expected; None for any.
 
     Raises:
-        UserError: if a file cannot be read.
+        UserError: if a file cannot be read, or a setting does not fit it.
     """
     if files.spectrum:
+        _refuse_event_options(files)
         companions = (files.arf, files.rmf, files.background_spectrum)
         return read_spectrum(files.spectrum, *companions, row=files.row)
     return read_events(files.path, selection_of(files), modules)
+
+
+def _refuse_event_options(files: ObservationFiles) -> None:
+    """Refuse what is set for events where the file is a spectrum."""
+    defaults = ObservationFiles()
+    for name in EVENT_OPTIONS:
+        if getattr(files, name) != getattr(defaults, name):
+            problem = f"is for events, but {files.spectrum} is a spectrum"
+            raise UserError(f"observation.{name}", problem, "leave it out")
 
 
 def _is_spectrum(path: str, options: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -97,7 +98,7 @@ def check_values(
         raise UserError(key, "is empty", "give one value or more")
     known = prior.ranges[name]
     for value in values:
-        number = isinstance(value, int | float) and math.isfinite(value)
+        number = isinstance(value, numbers.Real) and math.isfinite(value)
         positive = number and (value > 0 or (value == 0 and known.low <= 0))
         inside = number and known.low <= value <= known.high
         if not inside and not (outside_prior and positive):

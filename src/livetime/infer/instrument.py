@@ -24,20 +24,6 @@ from livetime.simulate.timing import TimingSimulator
 
 MIN_SCREENED = 0.02
 """Dead share of the time, beyond what a file's rows explain, above which events were screened."""
-OF_EVENTS = (
-    "gti",
-    "margin",
-    "exclude",
-    "start",
-    "stop",
-    "band",
-    "hard",
-    "dead_time",
-    "detectors",
-    "background",
-    "kept_fraction",
-)
-"""Settings that mean nothing for a spectrum."""
 Prepared = tuple[Any, NDArray[np.float32]]
 """An observation as a run needs it, and its summary (X,)."""
 TAKEN_BY = {"events": ("events", "periodograms"), "spectrum": ("spectrum",)}
@@ -72,7 +58,7 @@ def _prepare_events(
     """Cut events into the segments of a summary."""
     for name in SPECTRUM_OPTIONS:
         if getattr(files, name):
-            problem = "is of spectra, but the run is of events"
+            problem = "is for spectra, but the run takes events"
             raise UserError(f"observation.{name}", problem, "leave it out")
     given = len(observation.files)
     modules = count_files(simulator, files, given)
@@ -101,11 +87,6 @@ def _prepare_spectrum(
     simulator: SpectralSimulator, observation: SpectrumObservation, files: ObservationFiles
 ) -> Prepared:
     """Sum channels into the groups of a summary."""
-    defaults = ObservationFiles()
-    for name in OF_EVENTS:
-        if getattr(files, name) != getattr(defaults, name):
-            problem = "is of events, but the run is of spectra"
-            raise UserError(f"observation.{name}", problem, "leave it out")
     cut = observation.in_groups(simulator)
     return cut, simulator.summary.vector(cut.counts, cut.exposure)
 

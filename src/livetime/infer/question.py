@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livetime.outputs import provenance
+from livetime.settings import check_draws, check_seed
 
 if TYPE_CHECKING:
     from livetime.files.observation import Observation
@@ -38,6 +39,10 @@ class Verdict:
     reasons: tuple[str, ...]
     sentence: str
 
+    def __str__(self) -> str:
+        """Give the sentence."""
+        return self.sentence
+
     @classmethod
     def of(cls, reasons: Sequence[str], otherwise: str, noun: str = "answer") -> "Verdict":
         """Distrust an answer for the given reasons, or make a statement if there is no reason.
@@ -63,6 +68,9 @@ class AnswerSettings:
         seed: of all draws.
         references: names of the answers without a network; None for all that apply.
 
+    Raises:
+        UserError: for a number of draws or a seed out of range.
+
     Examples:
         >>> AnswerSettings(draws=1000, references=("naive",)).seed
         2
@@ -71,6 +79,10 @@ class AnswerSettings:
     draws: int = 10_000
     seed: int = 2
     references: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_draws(self.draws)
+        check_seed(self.seed)
 
 
 class Result(Protocol):

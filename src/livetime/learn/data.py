@@ -98,7 +98,8 @@ def split(
     else:
         parts = _fold(n, training.folds, fold, labels)
     if len(np.arange(n)[parts[0]]) < 1:
-        raise UserError("simulations", f"leaves {n} finite ones to train on", "ask for more")
+        problem = f"is {training.validation}, which leaves none of {n} simulations to train on"
+        raise UserError("training.validation", problem, "lower it, or simulate more")
     if labels is not None:
         _check_classes(parts, labels, classes)
     return parts

@@ -12,7 +12,7 @@ COLUMNS = (
     "",
     "finding",
     "what there is, and what was done",
-    "what it does to a rms, a QPO or a power spectrum",
+    "what it does to an rms, a QPO or a power spectrum",
 )
 
 

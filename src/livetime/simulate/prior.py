@@ -260,6 +260,14 @@ class Samples:
     prior: Prior
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Give median and 68% interval of each parameter in physical units."""
+        lines = [f"{len(self.theta)} draws, median (68% interval):"]
+        for name, row in self.intervals().items():
+            numbers = f"{row['median']:.4g} ({row['lo68']:.4g} to {row['hi68']:.4g})"
+            lines.append(f"  {name}: {numbers} {row['unit']}".rstrip())
+        return "\n".join([*lines, *self.notes])
+
     def physical(self) -> dict[str, Floats]:
         """Give the draws in physical units, name -> (n,)."""
         return self.prior.physical(self.theta)
