@@ -9,6 +9,7 @@ from event_files import make
 
 from livetime.errors import UserError
 from livetime.files.observation import read_events
+from livetime.files.observed import open_observation
 from livetime.files.spectrum import read_spectrum
 from livetime.files.writing import write_spectrum
 from livetime.infer.instrument import prepare
@@ -217,9 +218,9 @@ def test_rates_light_curves_and_events_are_refused(folder):
         read_spectrum(folder / "rates.pha")
     with pytest.raises(UserError, match="has no table SPECTRUM"):
         read_spectrum(folder / "arf.fits")
-    spectrum = read_spectrum(folder / "source.pha")
-    with pytest.raises(UserError, match=r"observation.band is of events"):
-        prepare(SIMULATOR, spectrum, ObservationFiles(spectrum="a.pha", band=(1.0, 2.0)))
+    spectrum_file = folder / "source.pha"
+    with pytest.raises(UserError, match=r"observation.band is for events"):
+        open_observation(ObservationFiles(spectrum=str(spectrum_file), band=(1.0, 2.0)))
     events = read_events(make(folder / "a.evt"))
     with pytest.raises(UserError, match="is of events, but the run takes spectra"):
         prepare(SIMULATOR, events, ObservationFiles(path=("a.evt",)))
