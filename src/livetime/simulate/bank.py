@@ -1,4 +1,4 @@
-"""Simulations on disk: shards and a manifest, in a folder named by what shaped them."""
+"""Keep simulations on disk: shards and a manifest, in a folder named by their settings."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ REPEAT = "delete this file and simulate again"
 def bank_hash(simulator: Simulator, seed: int) -> str:
     """Name a bank by prior, source, detector, summary, simulator version and seed.
 
-    Its size does not matter, so that it can grow.
+    The number of simulations is not part of the name, so that a bank can grow.
     """
     text = json.dumps({**simulator.identity(), "seed": seed}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -67,11 +67,11 @@ class Bank:
         seed: int,
         progress: Callable[[int], object] | None = None,
     ) -> "Bank":
-        """Open the simulator's bank under root, and simulate what is missing up to n.
+        """Open the simulator's bank under root, and add the simulations that are missing up to n.
 
-        Each shard is written aside and renamed, then the manifest: a killed build goes on where it
-        was. A shard that was deleted is made anew. A lock lets one process build at a time; others
-        wait and find the bank ready.
+        Each shard is written under a temporary name and renamed, then the manifest. So a build
+            that was killed continues where it stopped. A deleted shard is simulated again. A lock
+            allows one process to build at a time; others wait for it.
 
         Arguments:
             root: folder of banks.
@@ -174,7 +174,7 @@ class Bank:
 
     @classmethod
     def open(cls, folder: Path) -> "Bank":
-        """Open what is on disk.
+        """Open a bank that is on disk.
 
         Raises: UserError if the folder is not a bank.
         """
@@ -192,12 +192,12 @@ class Bank:
         """Load the finite ones of the first n simulations.
 
         Arguments:
-            n: number of simulations, the others included; None for all.
+            n: number of simulations, including those that are not finite; None for all.
 
         Returns: theta (n, D + C) in sampling coordinates, and x (n, layout.size).
 
-        Raises: UserError that names a shard which is missing, damaged or from another bank; or if
-            fewer than n are there.
+        Raises: UserError for a shard that is missing, damaged or from another bank, or for fewer
+            than n simulations.
         """
         n = len(self) if n is None else n
         if n > len(self):

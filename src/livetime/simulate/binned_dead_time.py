@@ -1,6 +1,6 @@
-"""Counts per bin of a non-paralyzable detector, exactly, without the times of its events.
+"""Draw exact counts per bin of a non-paralyzable detector, without the times of its events.
 
-This is faster than drawing events for bright detectors that are seldom blind.
+For a high rate and a short dead time this is faster than drawing events.
 """
 
 from typing import TYPE_CHECKING
@@ -108,12 +108,13 @@ def _add_counts(values, repeat, dt, scale, offset, tau, rng, out):  # type: igno
 def draw_counts(
     detector: "DeadTime", rate: Rate, dt: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], ...]:
-    """Draw the kept events of each module in bins of dt, as many as `DeadTime.record` has there.
+    """Draw the counts of each module in bins of dt, with the distribution of `DeadTime.record`.
 
-    In live time, from which the dead times are taken out, the recorded events of a detector are a
-    Poisson process. Let a bin of live time L have n of them. Event i (from 0) comes at its own
-    place u_i plus i tau, so that only events in the last n tau can fall out of the bin. Only the
-    dead time of the last one reaches into the next bin. All else is one Poisson number a bin.
+    Live time is time without the dead times. In live time the recorded events of a detector are a
+    Poisson process. Let a bin of live time L have n events at the sorted live times u_i, with i
+    from 0. Event i occurs at the time u_i + i tau, so only events in the last n tau can leave the
+    bin. Only the dead time of the last event extends into the next bin. Otherwise one Poisson
+    number a bin suffices.
 
     Arguments:
         detector: without covariates, not paralyzable, of constant dead time and without frames.

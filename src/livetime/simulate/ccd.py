@@ -1,4 +1,4 @@
-"""Options that every CCD with pile-up has: grade migration, PSF fraction, and their ranges."""
+"""Check the options of every CCD with pile-up: grade migration and PSF fraction."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ MIGRATION = ("alpha", "psf_fraction")
 
 
 def migration_parameters(alpha: float | None, psf_fraction: float | None) -> tuple[str, ...]:
-    """Return which of the two options are parameters.
+    """Return which of the options `alpha` and `psf_fraction` are parameters.
 
     Examples:
         >>> migration_parameters(None, 0.9)
@@ -24,7 +24,7 @@ def migration_parameters(alpha: float | None, psf_fraction: float | None) -> tup
 def migration_values(
     alpha: float | None, psf_fraction: float | None, params: Mapping[str, ArrayLike]
 ) -> tuple[Floats, Floats]:
-    """Return the values of the two options, which `params` gives for an option of None.
+    """Return alpha and the PSF fraction; an option that is left out comes from `params`.
 
     Arguments:
         alpha: grade migration: p photons have a good grade with probability g0 alpha^(p-1).
@@ -41,7 +41,7 @@ def migration_values(
 
 
 def check_migration(alpha: float | None, psf_fraction: float | None) -> None:
-    """Raise ValueError unless each of the two options is from 0 to 1, or None."""
+    """Raise ValueError unless alpha and the PSF fraction are from 0 to 1, or None."""
     for name, value in zip(MIGRATION, (alpha, psf_fraction), strict=True):
         if value is not None and not 0 <= value <= 1:
             raise ValueError(
@@ -50,7 +50,7 @@ def check_migration(alpha: float | None, psf_fraction: float | None) -> None:
 
 
 def check_frames(frame_time: float, transfer_time: float, regions: int) -> None:
-    """Raise ValueError for frame times in s, or a number of regions, that no CCD has."""
+    """Raise ValueError for frame times in s, or a number of regions, that are impossible."""
     if not 0 < frame_time < np.inf:
         raise ValueError(f"frame_time is {frame_time}, but must be positive")
     if not 0 <= transfer_time < np.inf:

@@ -1,4 +1,4 @@
-"""Counts in groups of channels that are as wide as the response resolves."""
+"""Count events in groups of channels that are as wide as the energy resolution."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,15 +23,15 @@ OFFSET = 0.375
 class EnergySpectrum:
     """Count good events in groups of channels, and add their rate and the exposure.
 
-    The vector has `spectrum`: `sqrt((k + 3/8)/(N + 1/2))` of the counts k of each group and N of
-    all, whose variance is 1/(4 N) for any k (Anscombe 1948, Biometrika 35, 246); `rate`: log10 of
-    (N + 1/2)/exposure in counts/s; with `grades` also `bad`: log10 of (bad + 1/2)/(N + 1/2)
-    events, since pile-up makes bad grades; and `exposure`: log10 of the exposure in s. `counts`
-    recovers the counts.
+    The vector has the blocks `spectrum`, `rate`, `exposure`, and with `grades` also `bad`. With
+    counts k in a group and N in all, `spectrum` is `sqrt((k + 3/8)/(N + 1/2))`. Its variance is
+    1/(4 N) for any k (Anscombe 1948, Biometrika 35, 246). `rate` is log10 of (N + 1/2)/exposure in
+    counts/s. `bad` is log10 of (bad + 1/2)/(N + 1/2) events, since pile-up makes bad grades.
+    `exposure` is log10 of the exposure in s. The method `counts` recovers the counts.
 
-    With `annuli` these are of the core of the PSF, where photons pile up. Those of an outer
-    annulus, which has the wings of the PSF and all background, follow in `outer` and `rate_outer`
-    (Koenig et al. 2025).
+    With `annuli` these blocks describe the core of the PSF, where photons pile up. The blocks
+    `outer` and `rate_outer` describe an outer annulus, with the wings of the PSF and all
+    background (Koenig et al. 2025).
 
     Arguments:
         low: keV; channels with nominal energies from low to high are used.
@@ -67,7 +67,7 @@ class EnergySpectrum:
             raise ValueError(f"resolution is {self.resolution}, but must be between 0 and 100")
 
     def edges(self, response: Response) -> Integers:
-        """Find the index of the first channel of each group, and of that after the last, (G + 1,).
+        """Find the first channel of each group, and the channel after the last group, (G + 1,).
 
         Raises: ValueError if the response's channels do not cover the band.
         """
@@ -101,7 +101,7 @@ class EnergySpectrum:
         return Layout(tuple(blocks))
 
     def group(self, values: NDArray[Any], response: Response) -> Floats:
-        """Sum what is in channels (..., C) over each group, (..., G)."""
+        """Sum the values of channels (..., C) over each group, (..., G)."""
         edges = self.edges(response)
         sums = np.add.reduceat(values[..., : edges[-1]], edges[:-1], axis=-1)
         return np.asarray(sums, dtype=np.float64)
@@ -139,7 +139,7 @@ class EnergySpectrum:
             bad: number of events of bad grades in the band.
             outer: with `annuli` the counts of the outer annulus, (G,).
 
-        Raises: ValueError if `outer` does not go with `annuli`.
+        Raises: ValueError if `outer` is given without `annuli`, or is missing with it.
         """
         if self.annuli != (outer is not None):
             wanted = "two annuli" if self.annuli else "one place"

@@ -1,4 +1,4 @@
-"""Features of light curves, as classifiers of variable stars use them."""
+"""Find features of light curves that are used to classify variable stars."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ CURVE_FEATURES = (
 
 
 def signed_root(variance: Floats) -> Floats:
-    """Find the fractional rms of a variance that noise may have made negative, with its sign.
+    """Find the signed root of a variance, which is negative where the variance is negative.
 
     Examples:
         >>> signed_root(np.array([-0.04, 0.09])).tolist()

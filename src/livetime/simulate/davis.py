@@ -1,4 +1,4 @@
-"""Davis's analytic model of pile-up, and the likelihood of counts under it.
+"""Compute Davis's analytic model of pile-up, and the likelihood of counts.
 
 The model is the mean of what `PileUp` draws.
 
@@ -69,13 +69,12 @@ class _Grid:
 
 @dataclass(frozen=True)
 class Davis:
-    """Expected counts of a piled-up source.
+    """Compute the expected counts of a source with pile-up.
 
-    With the density s(E) of incident photon energies, a region reads in one frame a good event of
-    summed energy E with the density `C(E) = g0 exp(-mu) sum_p alpha^(p-1) mu^p/p! s^{*p}(E)`. In
-    Fourier space the sum is `(exp(alpha mu s) - 1)/alpha`, so that one transform there and one
-    back suffice for all p. Single photons stay on the response's own bins: without pile-up this is
-    the folded spectrum.
+    Let s(E) be the density of incident photon energies. The density of a good event of summed
+    energy E, per region and frame, is `C(E) = g0 exp(-mu) sum_p alpha^(p-1) mu^p/p! s^{*p}(E)`. In
+    Fourier space the sum is `(exp(alpha mu s) - 1)/alpha`, so two transforms suffice for all p.
+    Single photons keep the bins of the response: without pile-up this is the folded spectrum.
 
     Arguments:
         detector: its frames, regions, threshold and response.
@@ -181,7 +180,7 @@ class Davis:
         return self.detector.response.redistribute(counts)
 
     def trials(self, exposure: float) -> int:
-        """Return regions times frames, the number of chances of the core to give an event.
+        """Return regions times frames, the number of events that the core can give at most.
 
         Arguments:
             exposure: s.
@@ -189,11 +188,11 @@ class Davis:
         return self.detector.regions * self.detector.frames(exposure)
 
     def piled_fraction(self, rate: Floats, params: Mapping[str, ArrayLike]) -> Floats:
-        """Compute the share of the good events that more than one photon makes, shape (...).
+        """Compute the share of good events that consist of two or more photons, shape (...).
 
-        Before thresholds and response, for core and wings together, it is
-        `1 - (mu exp(-mu) + w)/(exp(-mu) (exp(alpha mu) - 1)/alpha + w)`, with the photons w of the
-        wings in the same time. The arguments are those of `events`.
+        It is `1 - (mu exp(-mu) + w)/(exp(-mu) (exp(alpha mu) - 1)/alpha + w)`, with the photons w
+        of the wings in the same time. Threshold and response are not included. The arguments are
+        those of `events`.
         """
         alpha, fraction = self.detector.migration(params)
         mean = self.detector.mean_photons(rate, fraction)
@@ -230,12 +229,12 @@ def multinomial_log_likelihood(
     """Compute the log-likelihood of counts from a multinomial core and Poisson wings.
 
     There is at most one event per region and frame. The core is thus multinomial with N trials,
-    while wings and background are Poisson. Of all counts, J come from the core, each of the k in a
-    channel with odds N p : lambda. Given J the rest has a closed form:
-    `log L = sum_h [k log(N p + lambda) - log k!] - sum lambda
-    + log E_J[N!/((N - J)! N^J) (1 - P)^(N - J)]`.
-    The mean over J is taken as if J were Gaussian, with its exact mean and variance. It is exact
-    without wings, and with many frames, where the likelihood is Poisson's.
+    while wings and background are Poisson. An event in a channel is from the core with odds N p :
+    lambda. Let J be the number of all events from the core. Given J the likelihood has a closed
+    form: `log L = sum_h [k log(N p + lambda) - log k!] - sum lambda + log E_J[N!/((N - J)! N^J) (1
+    - P)^(N - J)]`. The mean over J assumes that J is Gaussian, with its exact mean and variance.
+      It is exact without wings. It is also exact for many frames, where the likelihood is
+      Poisson's.
 
     Arguments:
         counts: k, shape (C,) or (..., C); channels or groups of them, not necessarily all.

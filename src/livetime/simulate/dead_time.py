@@ -1,4 +1,4 @@
-"""Dead time per event, and its exact effect on a power spectrum.
+"""Define the dead time per event, and its exact effect on a power spectrum.
 
 Non-paralyzable: an event is lost if it comes within tau of the last *recorded* one.
 Paralyzable: an event is lost if the window of *any* earlier incident event is still open.
@@ -30,7 +30,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 @dataclass(frozen=True)
 class DeadTimeDistribution:
-    """Distribution of the dead time per recorded event: a histogram, flat within each bin.
+    """Keep the distribution of the dead time of an event: a histogram, flat within each bin.
 
     A constant dead time is a single bin without width.
 
@@ -278,13 +278,13 @@ def _open_windows(dead_time: DeadTimeDistribution, place: Floats) -> tuple[Float
 def modulation_response(
     f: ArrayLike, rate: ArrayLike, dead_time: DeadTimeDistribution, paralyzable: bool = False
 ) -> Complexes:
-    """Compute the fractional amplitude H with which a weak modulation passes dead time.
+    """Compute the factor H by which dead time multiplies the amplitude of a weak modulation.
 
     Non-paralyzable: `H = 1/(1 + r (1 - Phi)/(2 pi i f))`, which is 1/(1 + r tau) at low frequency.
     Paralyzable: `H = 1 - r (1 - Phi)/(2 pi i f)`, which is 1 - r tau at low frequency. There the
     recorded rate is `r(t) exp(-int_0^inf r(t - s) P(tau > s) ds)` for any r(t).
 
-    The power of the modulation passes with |H|^2. This is first order in the modulation.
+    The power of the modulation is multiplied by |H|^2. This is first order in the modulation.
 
     Arguments:
         f: frequency in Hz, above 0, shape (F,).

@@ -1,4 +1,4 @@
-"""One or two modules that see the same source and are blind for a while after each event."""
+"""Record events with one or two modules that are blind for a dead time after each event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -39,24 +39,25 @@ Each names the covariate that an option of None becomes.
 class DeadTime(DeadTimeLaws):
     """Record events with one or two modules, each blind for a dead time after an event.
 
-    A property of the observation rather than of the instrument is a covariate: where
-    `dead_time`, `detectors`, `background` or `kept_fraction` is left out (None), its name stands in
-    `covariates`, and `at` gives the detector of one observation. The covariate of the background
-    is its share of the incident events, `background_share`. With b counts/s of background beside
-    a mean rate r of the source, `b = share/(1 - share) r`.
+    `dead_time`, `detectors`, `background` and `kept_fraction` may be None. They are then
+        covariates: properties of an observation rather than of the instrument. `at` returns the
+        detector of one observation. The covariate of the background is its share of the incident
+        events, `background_share`. For a mean rate r of the source the background is `share/(1 -
+        share) r`.
 
     Arguments:
         modules: 1 or 2, with independent photon noise and dead time.
         dead_time: per event, in s; or `nustar` for the empirical histogram.
         scatter: standard deviation of a Gaussian dead time, as a fraction of `dead_time`.
-        paralyzable: whether events that are not recorded cost dead time too, see `dead_time`.
+        paralyzable: whether lost events cause dead time too; see the module `dead_time`.
         detectors: number of equal, independent detectors (PCUs, FPMs) that are merged into each
             module's list and share its rate.
-        background: constant incident counts/s per module, recorded and counted like the source's.
+        background: constant incident counts/s per module; its events cause dead time too.
         kept_fraction: fraction of the recorded events that screening keeps (energy band, good
-            grades); all recorded events cost dead time.
+            grades); all recorded events cause dead time.
         area: effective area of the second module over that of the first; `rate` is the first's.
-        frame_time: of the readout in s; an event's time is the middle of its frame; 0 for none.
+        frame_time: time of a readout frame in s; events get the middle of their frame as time. 0
+            for no frames.
 
     Raises: ValueError for other numbers.
 
@@ -70,12 +71,12 @@ class DeadTime(DeadTimeLaws):
 
     @property
     def covariates(self) -> tuple[str, ...]:
-        """Name what is known of every observation: the options that are None."""
+        """Name the covariates: the options that are None."""
         left_out = [option for option in COVARIATES if getattr(self, option) is None]
         return tuple(COVARIATES[option] for option in left_out)
 
     def check(self, prior: Prior, summary: Summary) -> None:
-        """Refuse covariates that a paralyzable detector, or no detector, can have.
+        """Refuse covariates of a paralyzable detector, and impossible ranges of covariates.
 
         Raises: ValueError.
         """
@@ -123,7 +124,7 @@ class DeadTime(DeadTimeLaws):
 
     @property
     def renewal(self) -> bool:
-        """Ask whether each list is that of one plain detector that sees the source alone."""
+        """Say whether each module is one plain detector, without background or screening."""
         plain = DeadTime(self.modules, self.dead_time, self.scatter)
         return not self.covariates and self == plain
 
@@ -152,8 +153,8 @@ class DeadTime(DeadTimeLaws):
     def record(self, rate: Rate, rng: np.random.Generator) -> Events:
         """Draw the recorded events.
 
-        A detector records at a mean rate of r/(1 + r tau), paralyzable r exp(-r tau), where r is
-        the incident rate. A rate of NaN gives an event time of NaN.
+        For an incident rate r a detector records r/(1 + r tau) on average, and r exp(-r tau) if it
+        is paralyzable. A rate of NaN gives an event time of NaN.
 
         Arguments:
             rate: incident counts/s of the source.

@@ -1,8 +1,7 @@
-"""Compiled loops that draw the recorded events of a detector with dead time.
+"""Draw the recorded events of a detector with dead time, in compiled loops.
 
-The loops draw dead times in place, and return a full list to their caller. In a call with
-arrays, and for an array that may be replaced, numba counts references at every event, which
-costs more than all else.
+The loops draw dead times without a function call, and return when the list is full. Otherwise
+numba would count references to arrays at every event, which takes most of the time.
 """
 
 from collections.abc import Callable
@@ -28,8 +27,8 @@ def record_directly(  # type: ignore[no-untyped-def] # pragma: no cover
     """Draw the recorded events of one detector that sees `scale values + offset` directly.
 
     After each event comes its dead time, and then an exponential wait in the integrated rate.
-    Events go to `out` from number n on, until it is full, from time t in step k on. Returns
-    n, k and t.
+    Events are written to `out` from number n on, until it is full. They start at time t, in step
+    k. Returns n, k and t.
     """
     bins = len(values)
     single = len(low) == 1
@@ -65,10 +64,11 @@ def record_directly(  # type: ignore[no-untyped-def] # pragma: no cover
 def record_of_all(  # type: ignore[no-untyped-def] # pragma: no cover
     out, n, k, t, values, dt, scale, offset, low, width, cumulative, guide, bits, free, paralyzable
 ):
-    """Draw every incident event and keep what several merged detectors record.
+    """Draw every incident event, and keep those that several merged detectors record.
 
-    As `record_directly`, but each event falls on one of the detectors, and is kept if that one
-    is not blind. `free` (detectors,) is the time from which on each is not.
+    This works like `record_directly`, but each event falls on one of the detectors. It is kept if
+    that detector is not blind. `free` (detectors,) is the time at which each detector becomes
+    sensitive again.
     """
     single = len(low) == 1
     tau = low[0]
@@ -165,8 +165,8 @@ def dead_time_tables(dead_time: float | Literal["nustar"], scatter: float) -> tu
         dead_time: in s, or `nustar` for the empirical histogram.
         scatter: standard deviation in s.
 
-    Returns: lower edges, widths, cumulative probabilities, and where in them to look for a
-        number from 0 to 1.
+    Returns: lower edges, widths, cumulative probabilities, and an index that speeds up the search
+        in them.
     """
     tau = dead_time_distribution(dead_time, scatter)
     cumulative = np.concatenate([[0.0], np.cumsum(tau.probability)])

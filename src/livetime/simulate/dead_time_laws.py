@@ -1,4 +1,4 @@
-"""Exact laws of dead time for a list of events that is merged, diluted and screened."""
+"""Compute dead-time laws exactly, for events that are merged, screened, and have background."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ MIN_LIVE_FRACTION = 1e-3
 def given(value: T | None) -> T:
     """Return an option of a detector.
 
-    Raises: ValueError if it is a covariate, and so has no value before `Detector.at`.
+    Raises: ValueError if it is a covariate, which has no value before `Detector.at`.
     """
     if value is None:
         raise ValueError(
@@ -46,14 +46,13 @@ def given(value: T | None) -> T:
 
 @dataclass(frozen=True)
 class DeadTimeLaws(Detector):
-    """Say what dead time does to a constant source and to a weak modulation of it.
+    """Compute the effect of dead time on a constant source and on a weak modulation of it.
 
-    The laws are of the list of events that a module records and keeps, without the frames of a
-    readout.
+    The laws describe the events that a module records and keeps. Readout frames are not included.
 
     Arguments: as of `DeadTime`, which draws the events.
 
-    Raises: ValueError for numbers that no detector has.
+    Raises: ValueError for impossible numbers.
     """
 
     modules: Literal[1, 2] = 2
@@ -108,10 +107,10 @@ class DeadTimeLaws(Detector):
 
     @property
     def row_dead_time(self) -> float:
-        """Give the dead time in s that each row of a module's event list accounts for.
+        """Give the dead time in s per row of an event list: total dead time over number of rows.
 
-        Raises: ValueError for a paralyzable detector or frames, whose live time the rows do not
-            give.
+        Raises: ValueError for a paralyzable detector or frames, for which this number does not
+            exist.
         """
         if self.paralyzable or self.frame_time:
             raise ValueError(
@@ -134,7 +133,7 @@ class DeadTimeLaws(Detector):
         return np.asarray(given(self.kept_fraction) * given(self.detectors) * each * live)
 
     def live_fraction(self, recorded: ArrayLike) -> Floats:
-        """Compute the share of the time that is not within a dead time of a recorded event.
+        """Compute the live-time fraction.
 
         Arguments:
             recorded: counts/s that a module keeps, any shape.
@@ -146,8 +145,8 @@ class DeadTimeLaws(Detector):
     def incident(self, recorded: ArrayLike) -> Floats:
         """Compute the incident counts/s of the source; the inverse of `recorded`.
 
-        Not for a paralyzable detector, whose recorded rate has two solutions. The result is not
-        positive where the background alone gives as many counts/s.
+        A paralyzable detector is refused, since its recorded rate has two solutions. The result is
+        not positive where the background alone gives as many counts/s.
 
         Arguments:
             recorded: counts/s that a module keeps, any shape.
@@ -157,7 +156,7 @@ class DeadTimeLaws(Detector):
         return np.asarray(recorded / live_kept - given(self.background))
 
     def source_share(self, rate: ArrayLike) -> Floats:
-        """Compute the share of the events that are the source's.
+        """Compute the share of the events that are from the source.
 
         Arguments:
             rate: incident counts/s of the source, any shape.
@@ -169,8 +168,8 @@ class DeadTimeLaws(Detector):
     def white_noise(self, f: ArrayLike, rate: ArrayLike, dt: float | None = None) -> Floats:
         """Compute the Leahy power of a constant source.
 
-        Independent detectors have the level of one of them. Screening moves it towards 2 in
-        proportion.
+        Independent detectors have the level of one of them. If screening keeps a fraction k, the
+        difference from 2 is multiplied by k.
 
         Arguments:
             f: frequency in Hz, shape (F,).
@@ -184,7 +183,8 @@ class DeadTimeLaws(Detector):
         return 2 + given(self.kept_fraction) * (level - 2)
 
     def response(self, f: ArrayLike, rate: ArrayLike) -> NDArray[np.complex128]:
-        """Compute the fractional amplitude that a weak modulation of the source keeps.
+        """Compute the factor by which the amplitude of a weak modulation of the source is
+        multiplied.
 
         The background dilutes it.
 

@@ -1,4 +1,4 @@
-"""What a detector is: something that turns an incident rate into a list of recorded events."""
+"""Define detectors, which turn an incident rate into lists of recorded events."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Events:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Describe a detector with known covariates at the rate that an observation recorded.
+    """Describe the state of a detector in one observation, at its recorded rate.
 
     Arguments:
         live_fraction: share of the time in which the detector is not blind.
@@ -62,7 +62,7 @@ class Detector(ABC):
     """Turn an incident rate into recorded events.
 
     A new detector is a frozen dataclass that inherits from this class and has `record`. It
-    overrides what differs from the defaults here; its dataclass fields are its configuration.
+    overrides the defaults that do not apply; its dataclass fields are its configuration.
 
     Arguments: those of the dataclass that inherits.
 
@@ -88,12 +88,13 @@ class Detector(ABC):
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Name the properties that are inferred; they stand under prior.parameters."""
+        """Name the properties that are inferred; their ranges are in prior.parameters."""
         return ()
 
     @property
     def covariates(self) -> tuple[str, ...]:
-        """Name the properties that are known of every observation; under prior.covariates."""
+        """Name the properties known for every observation; their ranges are in
+        prior.covariates."""
         return ()
 
     @property
@@ -108,19 +109,21 @@ class Detector(ABC):
 
     @property
     def row_dead_time(self) -> float:
-        """Give the dead time in s that each row of a module's event list accounts for."""
+        """Give the dead time in s for each row of an event list: dead time over number of
+        rows."""
         return 0.0
 
     @property
     def cycle(self) -> float:
-        """Give the time from one frame to the next in s, where frames pile up; else 0."""
+        """Give the time from one frame to the next in s, for a detector with pile-up; else 0."""
         return 0.0
 
     @property
     def renewal(self) -> bool:
-        """Ask whether each list is that of one non-paralyzable detector that sees the source alone.
+        """Say whether each module is one non-paralyzable detector without background or
+        screening.
 
-        Events are read out one by one, without frames, background or screening.
+        Frames are excluded too: events are read out one by one.
         """
         return False
 
@@ -130,7 +133,7 @@ class Detector(ABC):
         return ""
 
     def check(self, prior: Prior, summary: "Summary") -> None:
-        """Refuse a prior or a summary that does not go with the detector.
+        """Refuse a prior or a summary that cannot be used with the detector.
 
         Raises: ValueError that names the key, the number and the limit.
         """
@@ -140,7 +143,7 @@ class Detector(ABC):
         """Return the detector of one observation, its parameters and covariates set.
 
         Arguments:
-            params: physical values by name; more names than needed do no harm.
+            params: physical values by name; other names are ignored.
         """
         return self
 
@@ -176,7 +179,7 @@ class Detector(ABC):
     ) -> OperatingPoint:
         """Find live time, incident rate and white noise at a recorded rate.
 
-        A detector with covariates needs it: its summaries are normalised by this white noise.
+        Detectors with covariates must define it, since their summaries are divided by this noise.
 
         Arguments:
             recorded: counts/s of a module.
@@ -196,7 +199,7 @@ class Detector(ABC):
             gti: good time intervals (G, 2) in s.
             rng: the only source of randomness.
 
-        Raises: ValueError where the detector cannot do so.
+        Raises: ValueError for a detector that cannot take a list of events.
         """
         raise ValueError(
             f"detector is {type(self).__name__}, which takes no list of events; choose another"
@@ -210,7 +213,7 @@ class Detector(ABC):
         raise ValueError(f"detector is {type(self).__name__}, which has no naive counterpart")
 
     def keywords(self, gti: Floats) -> dict[str, float]:
-        """Give the FITS keywords that a written event file has beside the usual ones.
+        """Give the FITS keywords of the detector for an event file.
 
         Arguments:
             gti: good time intervals (G, 2) in s.

@@ -1,4 +1,4 @@
-"""Features that an observer reads off a light curve and a power spectrum, one number each."""
+"""Find the features of a light curve and a power spectrum that observers use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -56,27 +56,29 @@ class _State:
 
 @dataclass(frozen=True)
 class Features(Summary):
-    """Read off colours, rms, slope and bump of the power spectrum, hardness and the light curve.
+    """Find colours, rms, slope and bump of the power spectrum, hardness, and curve features.
 
-    The power spectrum is the average over segments in (fractional rms)^2/Hz: of two modules their
-    cospectrum (Bachetti et al. 2015), of one the periodogram minus the exact noise level of its
-    dead time; both divided by the exact response to a weak modulation. Its integral over each of
-    `BANDS` is a variance, which noise may make negative:
+    The power spectrum is the average over segments in (fractional rms)^2/Hz. For two modules it is
+    their cospectrum (Bachetti et al. 2015). For one it is the periodogram minus the exact noise
+    level of its dead time. Both are divided by the exact response to a weak modulation. The
+    integral over each of `BANDS` is a variance, which noise may make negative:
 
     - `rms_1` to `rms_4`: signed square roots of the variances;
     - `nonpositive_1` to `nonpositive_4`: 1 where a variance is not positive, else 0;
-    - `power_colour_1`, `power_colour_2`: log10 of the ratios of variances 0.25-2 Hz to
-      1/256-1/32 Hz, and 1/32-0.25 Hz to 2-16 Hz (Heil et al. 2015), where a variance is at least
-      its standard error;
+    - `power_colour_1`: log10 of the variance in 0.25-2 Hz over that in 1/256-1/32 Hz;
+    - `power_colour_2`: log10 of the variance in 1/32-0.25 Hz over that in 2-16 Hz (Heil et al.
+      2015); in both, a variance below its standard error is replaced by that error;
     - `slope`: of log10 power against log10 frequency, by least squares;
-    - `bump`, `bump_frequency`, `bump_width`, `bump_rms`: of the most significant excess over a
-      running median along log frequency: ln(1 + its significance), log10 Hz, log10 of its upper
-      over its lower edge, and rms.
+    - `bump`: ln(1 + significance) of the most significant excess over a running median along log
+      frequency;
+    - `bump_frequency`, `bump_width`: log10 Hz of that excess, and log10 of its upper over its
+      lower edge;
+    - `bump_rms`: its fractional rms.
 
-    Then follow the features of the light curve in bins of 1 s, see `curve_features`, averaged over
-    segments, so that the duration is always the same. Of them `excess_rms` is corrected for the
-    exact noise and response. The last are log10 of hard over soft counts (`hardness`), of the
-    modules' rates and of the number of segments.
+    Features of the light curve in bins of 1 s follow, averaged over segments; see
+    `curve_features`. `excess_rms` is corrected for the exact noise and response. The last entries
+    are log10 of hard over soft counts (`hardness`), of the rate of each module, and of the number
+    of segments.
 
     Arguments:
         segment_size: s, 256 or more.
@@ -125,7 +127,8 @@ class Features(Summary):
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Name what the summary needs of the prior: the hardness, where it is a feature."""
+        """Name the parameters that the summary adds to the prior: `hardness`, if it is a
+        feature."""
         return ("hardness",) if self.hardness else ()
 
     @property
@@ -139,7 +142,7 @@ class Features(Summary):
         return logarithmic_edges(round(BANDS[-1] * self.segment_size), self.rebin)
 
     def check(self, detector: Detector) -> None:
-        """Refuse a detector whose noise and response are not those of one dead time.
+        """Refuse a detector with frames, background, screening or several dead times.
 
         Raises: ValueError.
         """
@@ -201,7 +204,7 @@ class Features(Summary):
     def assign_energies(
         self, events: Events, params: Mapping[str, float], rng: np.random.Generator
     ) -> Events:
-        """Make each simulated event hard or soft, as often as the parameter `hardness` says.
+        """Make each simulated event hard or soft, in the ratio of the parameter `hardness`.
 
         Hard events get 1.4 times the energy of the threshold, soft ones 0.6 times.
 

@@ -1,4 +1,4 @@
-"""Convert units of FITS columns and keywords, also in spellings that the standard has not."""
+"""Convert units of FITS columns and keywords, also in spellings outside of the standard."""
 
 import re
 import warnings
@@ -19,7 +19,7 @@ UNIT_SPELLINGS = {
 
 
 def unit_factor(given: str, wanted: str) -> float | None:
-    """Find the factor from one unit to another, or None for other quantities.
+    """Find the factor from one unit to another; None if they measure different quantities.
 
     Examples:
         >>> unit_factor("keV", "eV"), unit_factor("sec", "s"), unit_factor("J", "s")

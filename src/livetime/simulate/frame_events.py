@@ -1,4 +1,4 @@
-"""Events that are read out of CCD frames, and the compiled loops that draw them photon by photon.
+"""Draw the events of CCD frames photon by photon, in compiled loops.
 
 An energy is drawn from the incident spectrum by Walker's alias method, and a channel from a row of
 the redistribution matrix likewise. The tables are built as in Vose (1991, IEEE Trans. Softw. Eng.
@@ -24,16 +24,17 @@ NO_CHANNEL = -1
 
 @dataclass(frozen=True)
 class FrameEvents:
-    """The events that are read out of the frames of an exposure, in order of time.
+    """List the events that are read out of the frames of an exposure, in order of time.
 
     Arguments:
         frame: number of the frame, from 0, shape (N,).
-        channel: index of the channel, from 0 whatever the number of the first channel, (N,).
+        channel: index of the channel, which starts at 0 even if the first channel has another
+            number, (N,).
         photons: number of photons in the event; 0 for background, (N,).
         energy: summed energy in keV before the response; NaN for background, (N,).
         good: whether the event has a good grade, (N,).
-        outer: whether it was read in an outer annulus, where nothing piles up: the wings of the
-            PSF, and the background, since the core is small, (N,).
+        outer: whether it was read in an outer annulus without pile-up, (N,). The annulus has the
+            wings of the PSF and the background, since the core is small.
 
     Examples:
         >>> energy = np.array([0.2, 0.2, 0.3])
@@ -54,7 +55,7 @@ class FrameEvents:
     def annulus(
         cls, frame: Integers, channel: Integers, photons: int, energy: Floats, good: Booleans
     ) -> "FrameEvents":
-        """Make events of an outer annulus, which all have the same number of photons.
+        """Make events of an outer annulus, all with the same number of photons.
 
         Arguments:
             frame: number of the frame, shape (N,).
@@ -159,8 +160,8 @@ def channel_tables(matrix: csr_array) -> ChannelTables:
     Arguments:
         matrix: probability of each channel for a photon of each energy bin, (E, C).
 
-    Returns: for each row its first entry (E + 1,); for each entry its channel and its alias
-    table, a share and another entry; for each row the probability that it keeps a photon (E,).
+    Returns: the first entry of each row (E + 1,). For each entry its channel, and its alias table:
+        a share and another entry. For each row the probability that a photon is detected (E,).
 
     Examples:
         >>> tables = channel_tables(csr_array(np.array([[0.5, 0.25]])))
@@ -266,7 +267,7 @@ def read_core(  # type: ignore[no-untyped-def]
     tables,
     rng,
 ):
-    """Draw the events of the PSF's core: photon after photon through the regions of the frames.
+    """Draw the events of the PSF's core, photon by photon over regions and frames.
 
     A region is read as soon as the next photon falls in another region or frame.
 

@@ -1,9 +1,9 @@
-"""Pile-up in a light curve: at most one event per region and frame, whatever its energy.
+"""Simulate pile-up in a light curve: at most one event per region and frame, of any energy.
 
 With mu photons per frame and region on average, a region reads a good event with probability
 `q = g0 sum_{p >= 1} Poisson(p; mu) alpha^(p-1) = g0 exp(-mu) (exp(alpha mu) - 1)/alpha` (Davis
-2001). The counts of a frame are binomial in n regions, and Poisson from the wings of the PSF,
-where nothing piles up. Two consequences:
+2001). The counts of a frame are binomial in n regions. Those from the wings of the PSF are
+Poisson, without pile-up. This has two consequences:
 
 - A source brighter than `mu = ln(1/(1 - alpha))/alpha` gives fewer events the brighter it is, and
   its modulation appears upside down.
@@ -39,7 +39,7 @@ MIN_ALPHA = 1e-6
 
 
 def read_probability(mean: ArrayLike, alpha: ArrayLike, order: int = 0) -> Floats:
-    """Compute the probability q/g0 that a region reads a good event in a frame.
+    """Compute the probability q/g0 of a good event in a region and frame, for g0 = 1.
 
     `q/g0 = exp(-mu) (exp(alpha mu) - 1)/alpha`, or a derivative of it with ln mu.
 
@@ -75,14 +75,14 @@ def _exponential_derivative(x: Floats, order: int) -> Floats:
 
 @dataclass(frozen=True)
 class FramePileUp(Detector):
-    """A CCD that is read frame by frame, and that lists the times of its events.
+    """Record event times with a CCD that is read frame by frame.
 
     A fraction f of the source's incident photons falls on n regions. Frame k collects photons
     during its exposure only, and those of the transfer are lost. All events of a frame are listed
     at its middle. Energies, and so thresholds and bands, are not modelled.
 
-    The methods from `counts` on give the expected counts of a frame. Their `params` are physical
-    values of `parameters`, numbers or arrays broadcast against the rate.
+    The methods from `counts` on give the expected counts of a frame. Their argument `params` has
+    physical values of `parameters`: numbers, or arrays that broadcast against the rate.
 
     Arguments:
         frame_time: exposure of a frame in s.
@@ -130,7 +130,7 @@ class FramePileUp(Detector):
         return self.frame_time / self.cycle
 
     def at(self, params: Mapping[str, float]) -> "FramePileUp":
-        """Return the detector with the values that `params` has for its `parameters`."""
+        """Return the detector with its `parameters` set to the values in `params`."""
         given: dict[str, Any] = {name: float(params[name]) for name in self.parameters}
         return replace(self, **given)
 
@@ -140,7 +140,7 @@ class FramePileUp(Detector):
         return "frames"
 
     def check(self, prior: Prior, summary: Summary) -> None:
-        """Refuse fractions beyond 0 to 1, and bins that are not whole frames.
+        """Refuse fractions outside of 0 to 1, and bins that are not whole frames.
 
         Raises: ValueError that names the key, the number and the limit.
         """
@@ -159,7 +159,7 @@ class FramePileUp(Detector):
         return DeadTime(1, 0.0, kept_fraction=self.exposed)
 
     def keywords(self, gti: Floats) -> dict[str, float]:
-        """Give the FITS keywords of frames: their cycle, and the time in which they are exposed."""
+        """Give the FITS keywords of frames: their cycle, and their exposed time."""
         exposed = self.exposed * float(np.diff(gti).sum())
         return {
             "TIMEDEL": self.cycle,
@@ -261,8 +261,8 @@ class FramePileUp(Detector):
     def response(self, rate: ArrayLike, params: Mapping[str, ArrayLike]) -> Floats:
         """Compute the fractional amplitude of a weak modulation, `d ln recorded/d ln rate`.
 
-        It is 1 for a faint source, and negative for one that gives fewer events the brighter it
-        is.
+        It is 1 for a faint source. It is negative for a source so bright that more photons give
+        fewer events.
 
         Arguments:
             rate: incident counts/s, shape (...).

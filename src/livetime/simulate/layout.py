@@ -1,4 +1,4 @@
-"""Layout of a summary vector: named blocks, each with its own axis, label and unit."""
+"""Describe the layout of a summary vector: named blocks with axis, label and unit."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ OF_SCALE: dict[str, Transform] = {"linear": "identity", "log": "log10", "sqrt": 
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """Describe what the entries of a block run over, such as frequency or energy.
+    """Describe the axis of the entries of a block, such as frequency or energy.
 
     Arguments:
         values: mean frequency, or nominal energy, of each entry, shape (F,), in `unit`.
@@ -61,10 +61,10 @@ class Block:
     Arguments:
         name: key of the block, such as `sum` or `rate_a`.
         size: number of entries.
-        axis: what the entries run over; None for a single number.
-        label: words for people; the name without underscores where none are given.
+        axis: axis of the entries; None for a single number.
+        label: words for people; by default the name without underscores.
         unit: unit of the physical value.
-        transform: what was done to the physical value, see `TO_PHYSICAL`.
+        transform: function that was applied to the physical value; see `TO_PHYSICAL`.
 
     Examples:
         >>> Block("rate_a", label="recorded rate", unit="counts/s", transform="log10").label
@@ -83,7 +83,7 @@ class Block:
             object.__setattr__(self, "label", self.name.replace("_", " "))
 
     def to_physical(self, values: ArrayLike) -> Floats:
-        """Undo the transform.
+        """Convert entries back to physical values, by inverting `transform`.
 
         Arguments:
             values: entries of summary vectors, any shape.
@@ -151,7 +151,7 @@ class Layout:
 
     @property
     def spectra(self) -> list[str]:
-        """Name the blocks that run over an axis; the others are single numbers."""
+        """Name the blocks with an axis; the others are single numbers."""
         return [block.name for block in self.blocks if block.axis is not None]
 
     @property

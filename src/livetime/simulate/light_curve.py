@@ -1,4 +1,4 @@
-"""A count rate with a given power spectrum, linear or log-normal."""
+"""Simulate a count rate with a given power spectrum, linear or log-normal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from livetime.simulate.power_spectrum import PowerShapeName, PowerSpectrum
 
 @dataclass(frozen=True)
 class Rate:
-    """An incident rate on a grid: `values[k]` in counts/s from k dt to (k + 1) dt.
+    """Keep an incident rate on a grid: `values[k]` in counts/s from k dt to (k + 1) dt.
 
     Arguments:
         values: incident counts/s in each step, shape (N,).
@@ -35,7 +35,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class LightCurve:
-    """A source whose rate varies with a sum of power-spectrum shapes (Timmer & Koenig 1995).
+    """Simulate a rate whose power spectrum is a sum of shapes (Timmer & Koenig 1995).
 
     Log-normal: `rate = mean exp(g - var(g)/2)`, and g is Gaussian with the power spectrum. The
     parameters are those of the *log rate*. The mean rate is exact in expectation, and the rate is

@@ -1,8 +1,9 @@
-"""Random numbers for compiled loops, drawn straight from the bit generator of a numpy Generator.
+"""Draw random numbers in compiled loops, from the bit generator of a numpy Generator.
 
-They are the same bits that the methods of `numpy.random.Generator` return. Numba counts the
-references to a Generator at every draw of a loop, which costs more than the draw. A bit generator
-has no references to count, so a kernel takes `rng.bit_generator` and calls the functions below.
+They equal the numbers that the methods of `numpy.random.Generator` return, bit for bit. Numba
+counts the references to a Generator at every draw of a loop, which costs more than the draw. A bit
+generator has no references to count, so a kernel takes `rng.bit_generator` and calls the functions
+below.
 """
 
 from typing import Any

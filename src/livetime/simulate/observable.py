@@ -1,4 +1,4 @@
-"""Refuse observations that cannot be simulated, before the work: frequencies, rms and counts."""
+"""Refuse frequencies, rms and counts that cannot be simulated, before any long work."""
 
 from collections.abc import Mapping
 

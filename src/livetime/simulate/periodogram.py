@@ -1,4 +1,4 @@
-"""Averaged periodograms of binned events."""
+"""Average the periodograms of binned events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ They fit in a core's cache, and are several segments where these are short.
 
 @njit(nogil=True, cache=True)
 def bin_counts(times, starts, dt, counts):  # type: ignore[no-untyped-def] # pragma: no cover
-    """Add sorted times to counts (S, N) in N bins of dt from each of the sorted starts (S,)."""
+    """Add sorted times to counts (S, N), in N bins of dt after each of the sorted starts (S,)."""
     bins = counts.shape[1]
     i = 0
     for s in range(len(starts)):
@@ -75,7 +75,7 @@ def _add_power(a, b, power):  # type: ignore[no-untyped-def] # pragma: no cover
 def segment_starts(gti: Floats, segment_size: float) -> Floats:
     """Find the start times in s of the whole segments in each good time interval, (S,).
 
-    The rest of an interval is not used.
+    Time after the last whole segment of an interval is not used.
 
     Arguments:
         gti: good time intervals (G, 2) in s.
@@ -93,11 +93,11 @@ def segment_starts(gti: Floats, segment_size: float) -> Floats:
 
 
 def logarithmic_edges(last: int, rebin: float) -> NDArray[np.int64]:
-    """Find the edges of bins of Fourier frequencies, from number 1 to before `last`.
+    """Find the edges of logarithmic bins of the Fourier frequencies with numbers 1 to last - 1.
 
     Arguments:
         last: number of the first frequency that is left out.
-        rebin: width of a bin as a fraction of its place; a bin has at least one frequency.
+        rebin: width of a bin as a fraction of its frequency; a bin has at least one frequency.
 
     Examples:
         >>> logarithmic_edges(8, 0.5).tolist()
@@ -114,12 +114,12 @@ def logarithmic_edges(last: int, rebin: float) -> NDArray[np.int64]:
 class Periodogram(Summary):
     """Average and rebin periodograms, and add the recorded rates.
 
-    The vector has for one module `power`: ln(P/2) of the Leahy-normalised periodogram P, averaged
-    over segments and rebinned logarithmically. For two modules it has `sum` and `difference`: the
-    same of A+B and A-B, both normalised by the total counts. The source's variability cancels in
-    A-B, and (A+B) - (A-B) is twice the cospectrum, see `cospectrum`. Then follow log10 of each
-    module's recorded counts/s (`rate_a`, `rate_b`) and of the number of averaged segments
-    (`segments`).
+    For one module the vector has `power`: ln(P/2), with the Leahy-normalised periodogram P
+    averaged over segments and rebinned logarithmically. For two modules it has `sum` and
+    `difference`: the same for A+B and A-B, both normalised by the total counts. The source's
+    variability cancels in A-B, and (A+B) - (A-B) is twice the cospectrum, see `cospectrum`. Then
+    follow log10 of each module's recorded counts/s (`rate_a`, `rate_b`) and of the number of
+    averaged segments (`segments`).
 
     Arguments:
         segment_size: s.
@@ -202,7 +202,7 @@ class Periodogram(Summary):
         return self.vector(*self.periodograms(events))
 
     def from_counts(self, modules: Sequence[Counts]) -> NDArray[np.float32]:
-        """Make the vector of counts in bins of dt, which are overwritten.
+        """Make the vector from counts in bins of dt; the counts are overwritten.
 
         Arguments:
             modules: counts of each, (segments, bins) or in one row.
@@ -228,7 +228,7 @@ class Periodogram(Summary):
         return self.of_counts(modules)
 
     def of_counts(self, modules: Sequence[Counts]) -> tuple[list[Floats], list[float], int]:
-        """Compute what `periodograms` does from counts, which are overwritten.
+        """Compute powers, rates and segments from counts; the counts are overwritten.
 
         Arguments:
             modules: counts of each in bins of dt, (segments, bins).
@@ -260,7 +260,7 @@ class Periodogram(Summary):
     def vector(
         self, powers: Sequence[Floats], rates: Sequence[float], segments: int
     ) -> NDArray[np.float32]:
-        """Make the vector of what `periodograms` returns."""
+        """Make the vector from the result of `periodograms`."""
         with np.errstate(divide="ignore"):
             logs = [np.log(power / 2) for power in powers]
             numbers: list[Any] = [*logs, np.log10(rates), [np.log10(segments)]]

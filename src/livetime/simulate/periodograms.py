@@ -1,4 +1,4 @@
-"""Simulations of periodograms that are drawn from Whittle's likelihood, without events."""
+"""Simulate periodograms from Whittle's likelihood, without events."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,12 +21,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PeriodogramSimulator(Simulator):
-    """Draw periodograms from the distribution that Whittle's likelihood takes them to have.
+    """Draw periodograms from the distribution that Whittle's likelihood assumes.
 
-    A power averaged over M segments and W Fourier frequencies is `P Gamma(M W)/(M W)` about its
-    expectation `P = noise + rate S(f)`, where S is the source's power in (fractional rms)^2/Hz at
-    the mean frequency of the bin. Powers are independent, and the recorded rate is the incident
-    one. The likelihood is then exact, so that the best possible posterior is known.
+    A power averaged over M segments and W Fourier frequencies is drawn as `P Gamma(M W)/(M W)`.
+    Its expectation is `P = noise + rate S(f)`. Here S is the power of the source in (fractional
+    rms)^2/Hz at the mean frequency of the bin. Powers are independent, and all events are
+    recorded. The likelihood is then exact, so that the best possible posterior is known.
 
     Arguments:
         prior: its parameters must be those of the source except `rate`, which is a covariate, as
@@ -36,7 +36,7 @@ class PeriodogramSimulator(Simulator):
         noise: white-noise level in Leahy units; None makes it the parameter `noise_level`.
         threads: cores to draw on; None for all.
 
-    Raises: ValueError that names what is missing, unknown or out of reach.
+    Raises: ValueError that names a parameter which is missing, unknown or out of range.
 
     Source: Whittle (1953, Ark. Mat. 2, 423); Barret & Vaughan (2012, ApJ 746, 131), eq. 17.
 
@@ -71,16 +71,16 @@ class PeriodogramSimulator(Simulator):
 
     @cached_property
     def layout(self) -> Layout:
-        """Describe the summary vector, that of a single module."""
+        """Describe the summary vector, which is that of a single module."""
         return self.summary.layout(self.detector)
 
     @property
     def detector(self) -> DeadTime:
-        """Give the detector that the powers are like: a module that records every event."""
+        """Give the detector that the powers assume: one module that records every event."""
         return IDEAL
 
     def summarise(self, events: Events, params: Mapping[str, float]) -> NDArray[np.float32]:
-        """Make the vector that `layout` describes of recorded events.
+        """Turn recorded events into the summary vector that `layout` describes.
 
         Arguments:
             events: of a file.
@@ -98,9 +98,9 @@ class PeriodogramSimulator(Simulator):
         }
 
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
-        """Refuse to draw events.
+        """Refuse to draw events, since this simulator has none.
 
-        Raises: ValueError, since there are none.
+        Raises: ValueError in every case.
         """
         raise ValueError(
             "simulator draws periodograms and no events; take the timing simulator with a detector"
@@ -125,7 +125,7 @@ class PeriodogramSimulator(Simulator):
 
         Arguments:
             expected: Leahy powers (F,).
-            shape: number of independent powers that each is averaged over, (F,).
+            shape: number M W of independent powers in each average, (F,).
             rng: the only source of randomness.
 
         Returns: Leahy powers (F,).
@@ -150,5 +150,5 @@ class PeriodogramSimulator(Simulator):
 
 
 def draws_periodograms(simulator: Simulator) -> TypeGuard[PeriodogramSimulator]:
-    """Ask whether a simulator draws periodograms without events."""
+    """Say whether a simulator draws periodograms without events."""
     return simulator.kind == "periodograms"

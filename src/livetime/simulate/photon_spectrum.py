@@ -1,4 +1,4 @@
-"""Photon spectra: power law, black body and their sum, behind the interstellar gas.
+"""Compute photon spectra: power law, black body and their sum, behind interstellar gas.
 
 `PhotonSpectrum` adds shapes and names their parameters `<component>_<field>`, as
 `power_spectrum.PowerSpectrum` does. The column density is `n_h`. Energies are in keV, column
@@ -55,7 +55,7 @@ _WABS = np.array(
 
 
 def wabs(energy: ArrayLike) -> Floats:
-    """Compute the cross section of the interstellar gas as most older fits took it.
+    """Compute the cross section of interstellar gas that older fits used.
 
     `sigma = (c0 + c1 E + c2 E^2)/E^3` in 14 ranges from 0.03 to 10 keV. Beyond them it continues
     as 1/E^3. Its abundances and atomic data are obsolete; `tbabs` is the newer model.
@@ -93,8 +93,8 @@ def tbabs(energy: ArrayLike) -> Floats:
     """Compute the cross section of gas, molecules and grains, from a table of 0.1 to 20 keV.
 
     The table is interpolated in log-log. It is tbabs 2.3 of XSPEC's model library (HEASOFT
-    6.35.1), with the abundances `wilm` and the Verner cross sections, thinned to within 0.1%
-    (0.3% beside an edge). Beyond it the end values continue as 1/E^3.
+    6.35.1), with the abundances `wilm` and the Verner cross sections. Interpolation is accurate to
+    0.1% (0.3% beside an edge). Outside of the table the end values continue as 1/E^3.
 
     Arguments:
         energy: keV, any shape.
@@ -181,7 +181,7 @@ def black_body_density(energy: Floats, norm: Floats, temperature: Floats) -> Flo
 
 @dataclass(frozen=True)
 class PhotonShape:
-    """A shape of a photon spectrum: its density, and the names of its two parameters.
+    """Describe a shape of a photon spectrum: its density, and the names of its two parameters.
 
     Arguments:
         density: photons/cm^2/s/keV of the energy in keV, the norm and the second parameter.
@@ -207,7 +207,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(3)
 
 @dataclass(frozen=True)
 class PhotonSpectrum:
-    """A photon spectrum that is the sum of named shapes behind one absorber.
+    """Add named shapes to a photon spectrum behind one absorber.
 
     `S(E) = exp(-n_h sigma(E)) sum_c S_c(E)` in photons/cm^2/s/keV.
 
@@ -217,7 +217,7 @@ class PhotonSpectrum:
             `disc_norm` (L39/D10^2) and `disc_temperature` (keV).
         absorption: `wabs` or `tbabs`, with the parameter `n_h` in 1e22/cm^2, or None.
 
-    Raises: ValueError for no or unknown components, or an unknown absorption.
+    Raises: ValueError for missing or unknown components, or an unknown absorption.
 
     Examples:
         >>> spectrum = PhotonSpectrum({"powerlaw": "powerlaw"})

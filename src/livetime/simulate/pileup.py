@@ -1,4 +1,4 @@
-"""Pile-up: photons that fall in one region of a CCD within one frame are read as one event.
+"""Simulate pile-up: photons in one region of a CCD within one frame are read as one event.
 
 The event has the summed energy. Frame times (exposure and transfer) in s, which the keywords
 EXPTIME and TIMEDEL of a file's header override where they differ:
@@ -48,7 +48,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PileUp:
-    """A CCD that is read frame by frame, with the core of the PSF on a few regions.
+    """Record photons with a CCD that is read frame by frame; the PSF's core covers n regions.
 
     A fraction f of the photons falls on n regions, in `fracexp T/frame_time` frames. Each region
     collects on average `mu = f frame_time (integral of A S)/(n fracexp)` photons per frame. Their
@@ -56,11 +56,11 @@ class PileUp:
     p photons keep a good grade with probability `g0 alpha^(p - 1)`. The other photons, 1 - f, fall
     in the wings and do not pile up. Background neither piles up nor takes frames from the source.
 
-    An ARF for good grades only, as standard ones are, goes with g0 = 1.
+    Standard ARFs are for good grades only; use them with g0 = 1.
 
     Arguments:
-        frame_time: exposure of a frame in s; T/frame_time of them fit in an exposure T (EXPOSURE,
-            without transfer).
+        frame_time: exposure of a frame in s. An exposure T (EXPOSURE, without transfer) has
+            T/frame_time frames.
         alpha: grade migration, from 0 to 1; None makes it a parameter.
         psf_fraction: f, from 0 to 1; None makes it a parameter.
         regions: n, how many regions share the core.
@@ -73,8 +73,8 @@ class PileUp:
         arf: path of the effective area; None for one inside the RMF, and without an RMF.
         rmf: path of the redistribution; None for `analytic_response`.
 
-    Raises: ValueError for a number out of its range, one response file without the other, or what
-    `read_response` raises.
+    Raises: ValueError for a number out of its range, one response file without the other, or a
+        response that cannot be read.
 
     Source: Davis (2001, ApJ 562, 575), https://ui.adsabs.harvard.edu/abs/2001ApJ...562..575D
 
@@ -118,11 +118,12 @@ class PileUp:
 
     @property
     def covariates(self) -> tuple[str, ...]:
-        """Name the properties that are known of every observation; there are none."""
+        """Name the covariates; there are none."""
         return ()
 
     def check(self, prior: Prior, summary: "EnergySpectrum") -> None:
-        """Refuse fractions beyond 0 to 1, too short an exposure, or a band above the threshold.
+        """Refuse fractions outside of 0 to 1, too short an exposure, or a band above the
+        threshold.
 
         Raises: ValueError that names the key, the number and the limit.
         """
@@ -140,7 +141,7 @@ class PileUp:
         return replace(self, **given) if given else self
 
     def keywords(self, gti: Floats) -> dict[str, float]:
-        """Give the FITS keywords of its frames that a written file has beside the usual ones."""
+        """Give the FITS keywords of the frames for a spectrum file."""
         return {"TIMEDEL": self.frame_time + self.transfer_time}
 
     def identity(self) -> dict[str, Any]:
@@ -166,7 +167,7 @@ class PileUp:
         return end if self.upper_threshold is None else min(self.upper_threshold, end)
 
     def migration(self, params: Mapping[str, ArrayLike]) -> tuple[Floats, Floats]:
-        """Return alpha and the PSF fraction, as configured or as `params` has them.
+        """Return alpha and the PSF fraction, from the options or else from `params`.
 
         Arguments:
             params: physical values of `parameters`, numbers or shape (n,).
@@ -199,7 +200,7 @@ class PileUp:
 
         Arguments:
             rate: incident counts/s A S in each energy bin, shape (..., E).
-            psf_fraction: share of them that falls on the core, shape (...).
+            psf_fraction: share of the counts in the core of the PSF, shape (...).
         """
         photons = np.asarray(psf_fraction) * self.frame_time * rate.sum(-1)
         return np.asarray(photons / (self.regions * self.fracexp))
@@ -213,7 +214,7 @@ class PileUp:
         profile: Floats | None = None,
         background: Floats | None = None,
     ) -> FrameEvents:
-        """Draw the events of one exposure, good and bad.
+        """Draw the events of one exposure, with good and bad grades.
 
         Arguments:
             rate: incident counts/s A S in each energy bin of the response, shape (E,).
@@ -288,9 +289,9 @@ class PileUp:
         return FrameEvents.annulus(frame[seen], channel[seen], 1, energy[seen], good[seen])
 
     def times(self, events: FrameEvents) -> Floats:
-        """Return the start of each event's frame in s after the first frame's, shape (N,).
+        """Return the start of each event's frame in s since the start of the first frame, (N,).
 
-        Frames without the source lie evenly between those with it.
+        Frames without the source are spread evenly between those with it.
         """
         number = np.floor(events.frame / self.fracexp)
         return np.asarray(number * (self.frame_time + self.transfer_time))

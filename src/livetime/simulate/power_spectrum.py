@@ -1,4 +1,4 @@
-"""Power-spectrum shapes: one-sided power in (fractional rms)^2/Hz over f > 0.
+"""Compute power-spectrum shapes: one-sided power in (fractional rms)^2/Hz over f > 0.
 
 Each shape is a plain function of frequency. `PowerSpectrum` adds several of them and names their
 parameters `<component>_<field>`, so that a shape can occur twice (a QPO and its harmonic).
@@ -90,7 +90,7 @@ def red_noise_power(f: ArrayLike, norm: ArrayLike, index: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class PowerShape:
-    """A shape of a power spectrum: its function of frequency, and the names of its parameters.
+    """Describe a shape of a power spectrum: a function of frequency, and its parameters.
 
     Arguments:
         power: power in (fractional rms)^2/Hz of the frequency in Hz and the parameters.
@@ -115,7 +115,7 @@ POWER_SHAPES: dict[str, PowerShape] = {
 
 @dataclass(frozen=True)
 class PowerSpectrum:
-    """A power spectrum that is the sum of named shapes.
+    """Add named shapes to a power spectrum.
 
     Arguments:
         components: name -> shape. A component `low` of shape `qpo` has the parameters `low_rms`,
@@ -193,13 +193,13 @@ def log_normal_power(
     params: Mapping[str, ArrayLike],
     order: int = MAX_ORDER,
 ) -> Floats:
-    """Compute the power of a rate `exp(g - var/2)` whose logarithm g has the given spectrum.
+    """Compute the power spectrum of a rate `exp(g - var/2)`, where g has the given spectrum.
 
-    With the autocovariance R of the Gaussian g, that of the rate is `exp(R) - 1 = sum_k R^k/k!`.
-    The first term is the spectrum itself. The others put power at sums and differences of its
-    frequencies. The R of a Lorentzian is a damped cosine (with the variance over f > 0), so every
-    product of them is a sum of Lorentzians, and each term has a closed form. A power law has no
-    such form and stays at first order.
+    Let R be the autocovariance of the Gaussian g. That of the rate is `exp(R) - 1 = sum_k R^k/k!`.
+    The first term gives the spectrum of g. The others add power at sums and differences of its
+    frequencies. The R of a Lorentzian is a damped cosine (with the variance over f > 0). So every
+    product is a sum of Lorentzians, and each term has a closed form. A power law has no such form
+    and stays at first order.
 
     Arguments:
         spectrum: at most one `qpo` and one `noise` contribute to the higher orders.

@@ -1,4 +1,4 @@
-"""Named parameters with ranges, scales and units, and samples of them."""
+"""Define named parameters with ranges, scales and units, and samples of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -77,12 +77,12 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Prior:
-    """Describe a box, flat in sampling coordinates, over parameters and covariates.
+    """Describe a prior: a box over parameters and covariates, flat in sampling coordinates.
 
     Parameters are inferred; covariates are known for every observation. With classes the prior is
-    an even mixture of boxes: each class has the ranges of `parameters` except where it gives its
-    own edges, or one value (0 for the rms of a component that is absent). theta then has one more
-    column, the number of the class.
+    a mixture of boxes with equal weights. A class has the ranges of `parameters`, unless it gives
+    its own edges or one value. The value 0 of an rms means that the component is absent. theta
+    then has one more column, the number of the class.
 
     Arguments:
         parameters: name -> range; their order is the order of theta's columns.
@@ -187,7 +187,7 @@ class Prior:
     def box(self, name: str) -> Floats:
         """Find the edges (D, 2) of a class in sampling coordinates.
 
-        Both are the same where the class has one value, and -inf for zero on a log scale.
+        The edges are equal where the class has one value. They are -inf for zero on a log scale.
         """
         edges = []
         for parameter, r in self.parameters.items():
@@ -248,7 +248,7 @@ class Samples:
     Arguments:
         theta: (n, D) in sampling coordinates.
         prior: gives names, scales and units.
-        notes: what the reader must know of them, such as a chain that did not converge.
+        notes: warnings on the draws, such as a chain that did not converge.
 
     Examples:
         >>> samples = Samples(np.array([[1.0], [2.0], [3.0]]), Prior({"rate": Range(1.0, 4.0)}))

@@ -1,4 +1,4 @@
-"""The response of an X-ray instrument: effective area, and redistribution of photon energies."""
+"""Describe the response of an X-ray instrument: effective area and energy redistribution."""
 
 import hashlib
 from dataclasses import dataclass
@@ -46,9 +46,9 @@ class Response:
         instrument: as in the files, or empty.
         notes: what was corrected when the files were read.
 
-    Raises: ValueError for bins or channels that are not rising and contiguous, shapes that do not
-    match, an area that is negative, not finite or zero throughout, or a redistribution of no
-    photons, or of more photons than there are.
+    Raises: ValueError for bins that are not rising and contiguous, channels that do not rise,
+        shapes that do not match, an area that is negative, not finite or zero everywhere, or
+        probabilities that add up to zero or to more than one.
 
     Examples:
         >>> matrix = csr_array(np.array([[0.5, 0.5], [0.0, 1.0]]))
@@ -116,7 +116,7 @@ class Response:
 
     @cached_property
     def digest(self) -> str:
-        """Return the SHA-256 of the numbers, whatever the files are called."""
+        """Return the SHA-256 of the numbers, which does not depend on the names of the files."""
         matrix = self.matrix.copy()
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
@@ -156,7 +156,7 @@ class Response:
         """Distribute the rate in each energy bin over the channels.
 
         Arguments:
-            rate: anything per energy bin, shape (..., E).
+            rate: counts/s, or another quantity, in each energy bin, shape (..., E).
 
         Returns: the same per channel, shape (..., C).
         """

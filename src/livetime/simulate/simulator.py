@@ -1,4 +1,4 @@
-"""What a simulator is: seeded draws of parameters and summaries, on all cores."""
+"""Define simulators, which draw parameters and summaries by seed, on all cores."""
 
 import ctypes
 import os
@@ -47,9 +47,9 @@ MAX_BATCH = 20
 
 @cache
 def keep_memory() -> None:
-    """Make glibc keep the memory that a simulation frees for the next one.
+    """Make glibc keep freed memory for the next simulation.
 
-    Taking it anew, page by page, costs a third of a simulation.
+    New memory from the system takes a third of the time of a simulation.
     """
     if os.name != "posix":
         return
@@ -71,10 +71,10 @@ def stream(seed: int, index: int) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Simulator(ABC):
-    """Draw parameters, and the summaries of observations that they give.
+    """Draw parameters, and summaries of simulated observations with these parameters.
 
-    Simulation i depends on (seed, i) alone: it has the same bits with any number of threads, and
-    however many are drawn.
+    Simulation i depends on (seed, i) alone. It does not depend on the number of threads or of
+    simulations, bit for bit.
 
     Arguments:
         prior: ranges of the parameters and covariates that the simulation needs.
@@ -117,7 +117,7 @@ class Simulator(ABC):
             params: physical values of parameters and covariates.
             rng: the only source of randomness.
 
-        Raises: ValueError for values that cannot be, or if the simulator draws no events.
+        Raises: ValueError for impossible values, or if the simulator draws no events.
         """
 
     def check_observable(self, params: Mapping[str, float]) -> None:
@@ -131,7 +131,8 @@ class Simulator(ABC):
         return None
 
     def raw(self, x: ArrayLike) -> Floats:
-        """Undo the normalisation by the detector's noise in a vector (X,), where there is one."""
+        """Multiply the powers of a vector (X,) by the detector's noise again, if they were
+        divided."""
         return np.asarray(x, dtype=np.float64)
 
     def theta(self, start: int, stop: int, seed: int) -> Floats:
@@ -152,7 +153,7 @@ class Simulator(ABC):
     def cores(self, n: int) -> Iterator[Executor]:
         """Open a pool that draws n simulations on all cores.
 
-        It has threads, or processes where the simulations are worth their start.
+        It has threads; or processes, where simulations take longer than the start of processes.
         """
         workers = self.threads or available_cores()
         if workers > 1 and n > MAX_THREADED:

@@ -1,4 +1,4 @@
-"""Simulations of photon spectra behind a CCD's pile-up."""
+"""Simulate photon spectra with the pile-up of a CCD."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -30,7 +30,7 @@ The edges themselves are never drawn, and a temperature of zero has no spectrum.
 
 @dataclass(frozen=True)
 class SpectralSimulator(Simulator):
-    """Simulate a constant source: photon spectrum, frames and response, counts per channel group.
+    """Simulate counts per channel group of a constant source, with response and pile-up.
 
     Arguments:
         prior: its parameters must be those of source and detector, and `exposure` in s one of its
@@ -40,8 +40,8 @@ class SpectralSimulator(Simulator):
         summary: counts events in groups of channels.
         threads: cores to draw on; None for all.
 
-    Raises: ValueError that names a parameter which is missing, unknown or out of reach, or a
-        response that cannot be read.
+    Raises: ValueError for a parameter that is missing, unknown or out of range, or a response that
+        cannot be read.
 
     Examples:
         >>> from livetime.simulate.prior import Prior, Range
@@ -155,7 +155,7 @@ class SpectralSimulator(Simulator):
         return self.detector.record(rate, exposure, params, rng)
 
     def check_observable(self, params: Mapping[str, float]) -> None:
-        """Refuse parameters of an observation without a photon, or with more than can be drawn.
+        """Refuse parameters that give no photon, or more photons than can be drawn.
 
         Raises: ValueError that names the photons and the limits.
         """
@@ -190,5 +190,5 @@ class SpectralSimulator(Simulator):
 
 
 def draws_spectra(simulator: Simulator) -> TypeGuard[SpectralSimulator]:
-    """Ask whether a simulator draws photon spectra."""
+    """Say whether a simulator draws photon spectra."""
     return simulator.kind == "spectrum"

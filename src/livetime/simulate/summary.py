@@ -1,4 +1,4 @@
-"""What a summary is: something that turns a list of events into one vector."""
+"""Define summaries, which turn a list of events into one vector."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from livetime.simulate.layout import Block, Layout
 class Summary(ABC):
     """Turn the events of an observation into one vector.
 
-    Simulated and observed events go through the same summary. A new one is a frozen dataclass
-    that inherits from this class, with the fields `segment_size` and `dt` among its own, and
-    the methods `layout` and `__call__`.
+    Simulated and observed events go through the same summary. A new summary is a frozen dataclass
+    that inherits from this class. It has the fields `segment_size` and `dt`, and the methods
+    `layout` and `__call__`.
     """
 
     segment_size: float
@@ -32,13 +32,13 @@ class Summary(ABC):
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Name what the summary needs of the prior beside source and detector."""
+        """Name the parameters that the summary adds to those of source and detector."""
         return ()
 
     def check(self, detector: Detector) -> None:
         """Refuse a detector that the summary cannot be used with.
 
-        Raises: ValueError that says which to take instead.
+        Raises: ValueError with the remedy.
         """
         return None
 
@@ -56,7 +56,7 @@ class Summary(ABC):
         """
 
     def from_counts(self, modules: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Make the vector of counts in bins of dt, (segments, bins) for each module.
+        """Make the vector from counts in bins of dt, (segments, bins) for each module.
 
         The counts are overwritten.
         """
@@ -65,7 +65,7 @@ class Summary(ABC):
     def assign_energies(
         self, events: Events, params: Mapping[str, float], rng: np.random.Generator
     ) -> Events:
-        """Give simulated events the energies that the summary's parameters ask for.
+        """Give simulated events energies, as the parameters of the summary require.
 
         Arguments:
             events: as the detector recorded them.

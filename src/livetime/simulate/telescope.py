@@ -17,7 +17,7 @@ TELESCOPE_NAMES = {
 
 
 def canonical_name(given: object) -> str:
-    """Give the one name of a telescope or instrument in capitals; empty if it is not known.
+    """Give the standard name of a telescope or instrument in capitals; empty if unknown.
 
     Examples:
         >>> canonical_name(" axaf "), canonical_name("none"), canonical_name(None)

@@ -1,4 +1,4 @@
-"""Simulations of a source that varies: light curve, detector, summary."""
+"""Simulate a variable source: light curve, detector, summary."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -31,14 +31,14 @@ share of the covariates' ranges, which a network learns late.
 
 @dataclass(frozen=True)
 class TimingSimulator(Simulator):
-    """Simulate a variable source: its light curve, through a detector, to a summary.
+    """Simulate a variable source: draw its light curve, record it, and summarise the events.
 
-    The covariates of a detector are known for every observation. They stand under
-    prior.covariates, and the summary vector ends with them in sampling coordinates, and with
-    log10 of what follows from them and the recorded rate: the live-time fraction, the source's
-    incident counts/s, and the gain, see `OperatingPoint`. The powers of such a vector are over
-    the exact white noise of the detector at the recorded rate, so that a constant source has 2
-    with any detector; `raw` undoes it.
+    The covariates of a detector are known for every observation; their ranges are in
+    prior.covariates. The summary vector ends with their sampling coordinates, and with log10 of
+    three quantities of `OperatingPoint`: live-time fraction, incident counts/s of the source, and
+    gain. The powers of such a vector are divided by the exact white noise at the recorded rate,
+    and multiplied by 2. A constant source thus has a power of 2 with any detector. `raw` inverts
+    this.
 
     Arguments:
         prior: its parameters must be those of source, detector and summary, and `segments`, the
@@ -48,7 +48,7 @@ class TimingSimulator(Simulator):
         summary: turns events into a vector.
         threads: cores to draw on; None for all.
 
-    Raises: ValueError that names a parameter which is missing, unknown or out of reach.
+    Raises: ValueError that names a parameter which is missing, unknown or out of range.
 
     Examples:
         >>> from livetime.simulate.dead_time_detector import DeadTime
@@ -141,14 +141,14 @@ class TimingSimulator(Simulator):
     def detector_at(self, params: Mapping[str, float]) -> Detector:
         """Return the detector of an observation with these physical parameters and covariates.
 
-        Raises: ValueError for values that no detector has.
+        Raises: ValueError for impossible values.
         """
         return self.detector.at(params)
 
     def at(self, params: Mapping[str, float]) -> "TimingSimulator":
-        """Return the simulator of observations with these covariates of the detector.
+        """Return the simulator for a detector with these covariates.
 
-        Its summary vector is the same without what the covariates add.
+        Its summary vector lacks the entries of the covariates.
         """
         if not self.detector_covariates:
             return self
@@ -161,10 +161,10 @@ class TimingSimulator(Simulator):
         return replace(self, prior=prior, detector=self.detector_at(params))
 
     def summarise(self, events: Events, params: Mapping[str, float]) -> NDArray[np.float32]:
-        """Make the vector that `layout` describes of recorded events.
+        """Turn recorded events into the summary vector that `layout` describes.
 
         Arguments:
-            events: simulated, or of a file.
+            events: simulated events, or those of a file.
             params: physical values of the detector's parameters and covariates, and `rate`.
         """
         detector = self.detector_at(params) if self.detector_covariates else self.detector
@@ -184,7 +184,7 @@ class TimingSimulator(Simulator):
         return np.concatenate([relative, own, following]).astype(np.float32)
 
     def raw(self, x: ArrayLike) -> Floats:
-        """Return the vector that `summary` gave, of one (X,) that `layout` describes."""
+        """Return the vector as `summary` gave it, before powers were divided by the noise."""
         values = np.asarray(x, dtype=np.float64)
         if not self.detector_covariates:
             return values
@@ -241,7 +241,7 @@ class TimingSimulator(Simulator):
     def events(self, params: Mapping[str, float], rng: np.random.Generator) -> Events:
         """Simulate one observation with these physical parameters and covariates.
 
-        Raises: ValueError for values that no detector has, or that cannot be simulated.
+        Raises: ValueError for impossible values, or those that cannot be simulated.
         """
         detector = self.detector_at(params)
         rate = self._incident(params, rng)
@@ -300,12 +300,12 @@ class TimingSimulator(Simulator):
 
 
 def draws_events(simulator: Simulator) -> TypeGuard[TimingSimulator]:
-    """Ask whether a simulator draws lists of events."""
+    """Say whether a simulator draws lists of events."""
     return simulator.kind == "events"
 
 
 def check_times(prior: Prior, source: LightCurve, summary: Summary) -> None:
-    """Refuse a prior whose frequencies do not fit in a segment, or between the rate's steps.
+    """Refuse a prior with frequencies too low for a segment, or too high for the rate's steps.
 
     Raises: ValueError that names the key, the number and the limit.
     """
