@@ -3,16 +3,26 @@
 import multiprocessing
 import os
 import pickle
+import platform
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
 from threading import Thread
 from types import ModuleType
 from typing import Any
+
+from filelock import FileLock, Timeout
+
+from livetime.errors import UserError
+
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+"""Bytes of memory of this machine."""
 
 
 def available_cores() -> int:
@@ -68,6 +78,49 @@ def process_pool(
             process.kill()
         raise
     pool.shutdown()
+
+
+@contextmanager
+def locked(
+    folder: Path, purpose: str, wait: bool, notify: Callable[[str], object]
+) -> Iterator[None]:
+    """Keep other processes out of a folder that exists, and say for which of them one waits.
+
+    Arguments:
+        folder: gets the files `.lock` and, while it is locked, `.owner`.
+        purpose: what this process does in the folder, as `builds the bank`.
+        wait: for another process; otherwise raise.
+        notify: called with a sentence before a wait.
+
+    Raises:
+        UserError: if another process has the folder, unless this one waits.
+    """
+    lock = FileLock(folder / ".lock")
+    owner = folder / ".owner"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = _read_owner(owner)
+        if not wait:
+            raise UserError(str(folder), f"is in use: {who}", "wait for it, or stop it") from None
+        notify(f"waiting for another process in {folder}: {who}")
+        lock.acquire()
+    try:
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        with suppress(OSError):  # a full disk, where the lock works without it
+            owner.write_text(f"process {os.getpid()} on {platform.node()} {purpose} since {since}")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _read_owner(path: Path) -> str:
+    """Read which process has a folder, and since when."""
+    try:
+        return path.read_text() or "it has not given its name"
+    except OSError:
+        return "it has not given its name"
 
 
 def _start(start: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:

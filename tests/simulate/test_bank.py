@@ -11,6 +11,7 @@ import pytest
 
 from livetime.errors import UserError
 from livetime.outputs import write_whole
+from livetime.processes import locked
 from livetime.simulate import bank as bank_module
 from livetime.simulate import simulator as simulator_module
 from livetime.simulate.bank import MANIFEST, Bank, bank_hash
@@ -391,3 +392,9 @@ def test_entries_without_a_number_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(bank_module, "MAX_NONFINITE", 0.0)
     with pytest.raises(UserError, match=r"without a number: power at \S+ Hz and \d+ more"):
         build(tmp_path, 40, simulator=wild(1.0))
+
+
+def test_a_bank_that_lacks_nothing_is_opened_while_another_process_grows_it(tmp_path):
+    bank = build(tmp_path)
+    with locked(bank.folder, "simulates more", wait=False, notify=print):
+        assert_same(build(tmp_path))

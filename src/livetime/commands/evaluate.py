@@ -13,6 +13,7 @@ from livetime.commands.settings import (
     result_folder,
 )
 from livetime.commands.simulate import build_bank
+from livetime.commands.sizes import refuse_large_simulations
 from livetime.errors import UserError
 from livetime.outputs import new_folder, outputs_folder, provenance, stamp, write_json
 from livetime.progress import say
@@ -64,6 +65,7 @@ def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
             "seed", f"is {settings.seed}, with which this run was trained", "choose another"
         )
     robustness.check_sources(run, settings.stress)
+    refuse_large_simulations(run.simulator, settings.n)
     folder = result_folder(settings.output, run.folder / f"evaluate_{stamp()}")
 
     def bank() -> Any:

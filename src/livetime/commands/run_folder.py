@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from livetime.errors import UserError
 from livetime.outputs import writing
+from livetime.processes import locked
+from livetime.progress import say
 
 if TYPE_CHECKING:
     from livetime.infer.run import Run
@@ -83,13 +83,5 @@ def alone(folder: Path) -> Iterator[None]:
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        problem = "is being trained by another process"
-        raise UserError(str(folder), problem, "wait for it, or stop it") from None
-    try:
+    with locked(folder, "trains this run", wait=False, notify=say):
         yield
-    finally:
-        lock.release()

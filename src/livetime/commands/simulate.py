@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from livetime.commands.settings import ExperimentSettings, check_count
+from livetime.commands.sizes import refuse_large_bank, refuse_large_simulations
 from livetime.errors import UserError
 from livetime.outputs import outputs_folder
 from livetime.progress import progress, say
@@ -84,6 +85,9 @@ def build_bank(simulator: "Simulator", simulations: int, seed: int, root: Path) 
     if found:
         say(f"{found} of {simulations} simulations exist already")
     complete = found == simulations
+    if not complete:
+        refuse_large_simulations(simulator, simulations - found)
+        refuse_large_bank(simulator, simulations, found, root)
     bar = (
         nullcontext() if complete else progress("simulate", simulations, "simulations", done=found)
     )

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from livetime.commands.sizes import refuse_large_training
 from livetime.errors import UserError
 from livetime.settings import Trainer, Training
 
@@ -30,6 +31,7 @@ def refuse_untrainable(
             f"is {settings.simulations}, too few for training.validation of {training.validation}",
             "give more",
         )
+    refuse_large_training(simulator, settings.simulations, training.test)
     module = LitEstimator(dict(settings.estimator), shapes(simulator), settings.training)
     on_machine(trainer, logger=False, enable_checkpointing=False)
     _refuse_question(settings, module, simulator)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.finding import Finding, plural
-from livetime.files.fits import MEMORY, Table, seconds
+from livetime.files.fits import Table, seconds
 from livetime.files.table_choice import chosen_tables, refuse_several
+from livetime.processes import MEMORY
 from livetime.simulate.fits_units import unit_factor
 
 Floats = NDArray[np.float64]

@@ -1,7 +1,5 @@
 """Open FITS files and read their columns; no other module does."""
 
-import gzip
-import io
 import os
 import re
 import warnings
@@ -10,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -20,11 +18,9 @@ from livetime.errors import UserError
 from livetime.files.keywords import TIME_ZERO, keywords, refuse_words, sum_keys
 from livetime.simulate.fits_names import fits_name
 from livetime.simulate.fits_units import unit_factor
+from livetime.simulate.packed import unpacked
 
 Floats = NDArray[np.float64]
-MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-"""Bytes of memory of this machine."""
-
 TRUNCATED = ("truncated", "ended before", "smaller than", "Header missing END")
 """What astropy says of a file that is cut."""
 
@@ -78,7 +74,7 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             warnings.filterwarnings("error", message=".*truncated")
-            with _stream(fits_name(path).file) as stream, fits.open(stream) as hdus:
+            with unpacked(fits_name(path).file) as stream, fits.open(stream) as hdus:
                 len(hdus)
                 yield hdus
     except UserError as error:
@@ -101,30 +97,6 @@ def _first_clause(error: Exception) -> str:
     words = " ".join(str(error).split())
     first = re.split(r"[.,;:] ", words)[0]
     return f"{type(error).__name__}: {first.rstrip('.')}"
-
-
-def _stream(path: Path) -> BinaryIO:
-    """Open a file's bytes, unpacked if they are gzipped.
-
-    Astropy takes the end of a cut gzip file for the end of the FITS file, without a word.
-    """
-    stream = path.open("rb")
-    gzipped = stream.read(2) == b"\x1f\x8b"
-    if not gzipped:
-        stream.seek(0)
-        return stream
-
-    stream.close()
-    limit = MEMORY // 2
-    with gzip.open(path) as packed:
-        data = packed.read(limit)
-    if len(data) == limit:
-        raise UserError(
-            str(path),
-            "unpacks to more than half of the memory",
-            "unpack it with gunzip, and cut it into pieces",
-        )
-    return io.BytesIO(data)
 
 
 @dataclass(frozen=True)

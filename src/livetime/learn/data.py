@@ -1,6 +1,5 @@
 """Keep simulations in memory, split them by simulation, and cut them into batches."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from livetime.errors import UserError
+from livetime.processes import MEMORY
 from livetime.settings import Training
 
 Index = slice | NDArray[np.intp]
@@ -193,9 +193,6 @@ class BankDataModule(lightning.LightningDataModule):
 
 def _check_memory(size: int) -> None:
     """Refuse simulations of so many bytes if they fill more than half of the memory."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    pages = os.sysconf("SC_PHYS_PAGES")
-    memory = page * pages
-    if 2 * size > memory:
+    if 2 * size > MEMORY:
         problem = f"take {size / 2**30:.1f} GiB, more than half of the memory"
         raise UserError("simulations", problem, "train with fewer")

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.outputs import read_json, refuse_irregular, write_whole, writing
+from livetime.processes import locked
+from livetime.progress import say
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
@@ -70,8 +71,9 @@ class Bank:
         """Open the simulator's bank under root, and add the simulations that are missing up to n.
 
         Each shard is written under a temporary name and renamed, then the manifest. So a build
-            that was killed continues where it stopped. A deleted shard is simulated again. A lock
-            allows one process to build at a time; others wait for it.
+        that was killed continues where it stopped. A deleted shard is simulated again. A lock
+        allows one process to build at a time. Another waits for it, and says so, unless all
+        that it needs is there.
 
         Arguments:
             root: folder of banks.
@@ -87,7 +89,10 @@ class Bank:
         folder = root / name
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        ready = cls._ready(folder, n)
+        if ready is not None:
+            return ready
+        with locked(folder, f"simulates {n}", wait=True, notify=say):
             manifest = {
                 "hash": name,
                 "seed": seed,
@@ -104,6 +109,16 @@ class Bank:
             bank._restore(simulator)
             bank._grow(simulator, n, progress)
         return bank
+
+    @classmethod
+    def _ready(cls, folder: Path, n: int) -> "Bank | None":
+        """Open a bank that lacks none of n simulations; None if there is something to simulate."""
+        if not (folder / MANIFEST).exists():
+            return None
+        bank = cls.open(folder)
+        bank._check_nonfinite()
+        whole = all((folder / shard["file"]).exists() for shard in bank.manifest["shards"])
+        return bank if whole and len(bank) >= n else None
 
     def _grow(self, simulator: Simulator, n: int, progress: Callable[[int], object] | None) -> None:
         """Simulate shard after shard until there are n simulations."""

@@ -17,6 +17,31 @@ MAX_LOG_RMS = 4.0
 """Rms of a log rate. The rate is above its mean in 2% of the time; beyond, an observation has none
 of the rare moments from which a mean comes, and so too few events."""
 
+BYTES_PER_STEP = 40
+BYTES_PER_EVENT = 24
+"""Memory of one simulation for a step of its light curve, and for an incident event (measured)."""
+
+MAX_BINS = 10**7
+"""Bins of one segment at the most."""
+
+
+def check_bins(segment_size: float, dt: float) -> None:
+    """Refuse a segment with too many bins.
+
+    Arguments:
+        segment_size: in s.
+        dt: width of a bin in s.
+
+    Raises:
+        ValueError: with the number and the limit.
+    """
+    bins = segment_size / dt
+    if bins > MAX_BINS:
+        raise ValueError(
+            f"summary.segment_size {segment_size:g} s has {bins:.3g} bins of summary.dt, "
+            f"but {MAX_BINS:.0e} is the limit; take a shorter segment"
+        )
+
 
 def check_light_curve(
     source: LightCurve, params: Mapping[str, float], duration: float, background: float = 0.0

@@ -13,6 +13,7 @@ from livetime.errors import UserError
 from livetime.outputs import refuse_irregular
 from livetime.simulate.fits_names import fits_name
 from livetime.simulate.fits_units import unit_factor
+from livetime.simulate.packed import unpacked
 
 Floats = NDArray[np.float64]
 
@@ -107,7 +108,7 @@ def _find_table(path: str | Path, kinds: Sequence[str]) -> ResponseTable | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with fits.open(file, memmap=False) as hdus:
+            with unpacked(file) as stream, fits.open(stream, memmap=False) as hdus:
                 numbered = [
                     (number, hdu)
                     for number, hdu in enumerate(hdus)
@@ -115,6 +116,8 @@ def _find_table(path: str | Path, kinds: Sequence[str]) -> ResponseTable | None:
                 ]
                 hdu = _only_table(path, numbered, kinds)
                 return None if hdu is None else ResponseTable(str(path), hdu.header, hdu.data)
+    except UserError:  # of a packed file, or of a choice of tables
+        raise
     except FileNotFoundError:
         raise UserError(
             str(path), "does not exist", "give the path of an ARF and of an RMF"

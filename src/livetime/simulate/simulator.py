@@ -130,6 +130,11 @@ class Simulator(ABC):
         """
         return None
 
+    @property
+    def memory(self) -> float:
+        """Estimate the bytes that the largest simulation of the prior takes."""
+        return 0.0
+
     def raw(self, x: ArrayLike) -> Floats:
         """Multiply the powers of a vector (X,) by the detector's noise again, if they were
         divided."""

@@ -12,7 +12,13 @@ from livetime.simulate.binned_dead_time import MAX_EVENTS_PER_DEAD_TIME, MIN_EVE
 from livetime.simulate.detector import Detector, Events, OperatingPoint
 from livetime.simulate.layout import OF_SCALE, Block, Layout
 from livetime.simulate.light_curve import LightCurve, Rate
-from livetime.simulate.observable import check_light_curve, check_rms
+from livetime.simulate.observable import (
+    BYTES_PER_EVENT,
+    BYTES_PER_STEP,
+    check_bins,
+    check_light_curve,
+    check_rms,
+)
 from livetime.simulate.prior import Prior
 from livetime.simulate.simulator import DrawOne, Kind, Simulator, check_kinds
 from livetime.simulate.summary import Summary
@@ -87,8 +93,8 @@ class TimingSimulator(Simulator):
             "segments",
         )
         self._check_names(wanted, ("segments", *self.detector.covariates))
-        self.detector.check(self.prior, self.summary)
         check_times(self.prior, self.source, self.summary)
+        self.detector.check(self.prior, self.summary)
         self._check_variability()
 
     def _check_variability(self) -> None:
@@ -104,6 +110,14 @@ class TimingSimulator(Simulator):
             raise ValueError(
                 f"prior.parameters reaches what cannot be simulated: {statement}; {remedy}"
             ) from None
+
+    @property
+    def memory(self) -> float:
+        """Estimate the bytes that the longest and brightest simulation of the prior takes."""
+        longest = self.prior.ranges["segments"].high * self.summary.segment_size
+        steps = longest / min(self.source.dt, self.summary.dt) * self.source.stretch
+        incident = self.prior.ranges["rate"].high * longest
+        return BYTES_PER_STEP * steps + BYTES_PER_EVENT * incident
 
     @property
     def detector_covariates(self) -> tuple[str, ...]:
@@ -313,6 +327,7 @@ def check_times(prior: Prior, source: LightCurve, summary: Summary) -> None:
         raise ValueError(
             "prior.covariates.segments.low is below 1; an observation has at least one segment"
         )
+    check_bins(summary.segment_size, summary.dt)
     ranges = {name: r for name, r in prior.parameters.items() if name.endswith("_frequency")}
     if not ranges:
         return
