@@ -16,7 +16,7 @@ def compose_experiment(name: str, overrides: Sequence[str] = ()) -> dict[str, An
 
     Arguments:
         name: of a file in configs/experiment.
-        overrides: more of them, in Hydra's grammar.
+        overrides: further settings, in Hydra's grammar.
 
     Raises:
         UserError: if there is no such experiment.

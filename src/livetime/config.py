@@ -1,7 +1,6 @@
-"""From plain types to settings and objects: their checks, and the one place that builds.
+"""Check plain types, and build settings and objects from them; no other module builds.
 
-Only classes below `livetime.` are looked up, so that a foreign run folder cannot name anything
-else.
+Only classes of livetime are built, so that a run folder from elsewhere cannot run other code.
 """
 
 import importlib
@@ -25,7 +24,7 @@ CONFIGS = ROOT / "configs" if (ROOT / "configs").is_dir() else PACKAGE / "config
 
 
 def check(cls: type[T], value: Mapping[str, Any], where: str) -> T:
-    """Make a settings dataclass from plain types.
+    """Check plain types, and make a settings dataclass from them.
 
     Arguments:
         cls: the dataclass.
@@ -80,7 +79,7 @@ def target_class(node: Mapping[str, Any], where: str) -> Any:
 
 
 def build(node: Mapping[str, Any], where: str, **extra: Any) -> Any:
-    """Build the object that a group node describes, its arguments checked by name and type.
+    """Build the object of a group node, and check its arguments by name and type.
 
     Arguments:
         node: `_target_` and keyword arguments, in plain types.

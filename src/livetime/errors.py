@@ -1,13 +1,14 @@
-"""A leaf: the one exception that a user can act on, and spelling hints."""
+"""Define the exception for errors that a user can correct, and spelling hints."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class UserError(ValueError):
-    """Something that a user can correct, as key, problem and remedy; a command ends with code 2.
+    """Report an error that a user can correct, with key, problem and remedy.
 
-    The message is one sentence: `observation.band is [10, 3], but must rise; swap the energies`.
+    The message is one sentence: `observation.band is [10, 3], but must rise; swap the energies`. A
+        command ends with exit code 2. A command ends with exit code 2.
 
     Arguments:
         key: the setting (`observation.band`), argument or file that is wrong.
@@ -32,7 +33,7 @@ class UserError(ValueError):
 
 
 def hint(word: str, choices: Iterable[str]) -> str:
-    """Ask `did you mean x?`, or list what there is.
+    """Suggest the nearest choice, or list all of them.
 
     Examples:
         >>> hint("rat", ["rate", "segments"])

@@ -29,7 +29,7 @@ def load(folder: str | Path) -> "Network":
         folder: run folder that training made.
 
     Returns:
-        a network that can be asked for answers.
+        the network; its method `infer` answers observations.
 
     Raises:
         UserError: if the folder is not that of a finished run, or is damaged.
@@ -52,13 +52,13 @@ def load(folder: str | Path) -> "Network":
 def read(
     *paths: str | Path, band: tuple[float, float] | None = None, **options: Any
 ) -> "ObservedFiles":
-    """Read an observation, and list what was found wrong with it.
+    """Read an observation, and list what is wrong with its files.
 
     Arguments:
         paths: an event file, or one for each module; or one spectrum of counts (PHA or PI file).
-        band: energies in keV of the events that are used, without the second; None for all.
-        options: others of `livetime.settings.ObservationFiles`, such as `start` and `stop` in s,
-            `dead_time` in s for a network that takes any, or `arf` and `rmf` of a spectrum.
+        band: energies in keV, from the first up to but without the second; None for all.
+        options: further fields of `livetime.settings.ObservationFiles`. Examples are `start`,
+            `stop` and `dead_time` in s, and `arf` and `rmf` of a spectrum.
 
     Returns:
         the observation with its `findings`; a network cuts it to its needs.
@@ -77,15 +77,15 @@ def simulate(experiment: str, seed: int = 1, outside_prior: bool = False, **trut
     Arguments:
         experiment: name of an experiment, such as `deadtime_npe`.
         seed: of all random numbers.
-        outside_prior: take values outside of the prior's ranges, which the network never saw.
+        outside_prior: allow values outside of the prior, on which no network was trained.
         truth: physical values of parameters and covariates; others are drawn from the prior.
 
     Returns:
         events as the experiment's detector records them, with times in s.
 
     Raises:
-        UserError: for an experiment or a parameter that does not exist, or a value outside of the
-            prior, or one that cannot be simulated.
+        UserError: for an unknown experiment or parameter, or a value that is outside of the prior
+            or cannot be simulated.
 
     Examples:
         >>> events = simulate("deadtime_npe", qpo_rms=0.2, rate=800, segments=8, seed=3)
@@ -128,8 +128,8 @@ def compare(
         seed: of the simulations and of all draws.
 
     Returns:
-        `rows`, one for each cell and method, with bias, scatter, half-width and coverage; and the
-        coverage of each method over all cells, `pooled()`.
+        the comparison. `rows` has bias, scatter, half-width and coverage for each cell and method.
+        `pooled()` has the coverage of each method over all cells.
     """
     from livetime.check.compare import choose_target, compare_methods
     from livetime.check.truths import Truths
@@ -153,10 +153,10 @@ def _names(references: str | Sequence[str] | None) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True, repr=False)
 class Network:
-    """A trained network, ready to answer observations.
+    """Answer observations with a trained network.
 
     Arguments:
-        run: the finished run that it is of.
+        run: the finished run.
 
     Examples:
         >>> Network.__name__
@@ -240,7 +240,7 @@ class Network:
 
 @dataclass(frozen=True, repr=False)
 class Answer:
-    """The answer to one observation, with everything that is needed to judge it.
+    """Keep the answer to one observation, with all that is needed to judge it.
 
     Arguments:
         result: of the network's question.
@@ -254,7 +254,7 @@ class Answer:
 
     @property
     def findings(self) -> "tuple[Finding, ...]":
-        """List what was found wrong with the files, and what was done about it."""
+        """List what is wrong with the files, and what was done about it."""
         findings: tuple[Finding, ...] = self.result.observation.findings
         return findings
 
@@ -290,7 +290,7 @@ class Answer:
         return corner(self.result)
 
     def plot_predictive(self) -> "Figure":
-        """Draw the data, and what the posteriors predict for them."""
+        """Draw the data and the posterior predictions."""
         from livetime.report.result import predictive
 
         _ = self.posterior
@@ -305,7 +305,7 @@ class Answer:
         """Write draws, tables, figures and a page into a new folder.
 
         Arguments:
-            folder: that is made.
+            folder: new folder.
             overwrite: replace an earlier answer in the same folder.
 
         Returns:

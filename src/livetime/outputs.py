@@ -1,4 +1,4 @@
-"""Where results go: written aside and renamed, with a record of where they came from."""
+"""Write results under a temporary name, rename them, and record their provenance."""
 
 import errno
 import json
@@ -51,12 +51,12 @@ def outputs_folder(given: str | None = None) -> Path:
 
 @contextmanager
 def new_folder(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> Iterator[Path]:
-    """Give a folder to write into, which takes its name only when all is done.
+    """Give a temporary folder, which gets its name when everything is written.
 
     Arguments:
         path: the folder.
         overwrite: replace an earlier result.
-        inputs: files and folders that are read, and must not be replaced.
+        inputs: files and folders that must not be replaced, because they are read.
 
     Raises:
         UserError: if the folder exists and may not be overwritten, or cannot be made.
@@ -114,7 +114,7 @@ def _appeared(path: Path) -> UserError:
 
 
 def refuse_existing(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
-    """Raise the UserError of `new_folder` before any long work."""
+    """Raise the UserError of `new_folder` in advance, before any long work."""
     try:
         exists = path.exists()
     except OSError as error:
@@ -155,7 +155,7 @@ def write_json(path: Path, value: Any, claim: bool = False) -> None:
 
 
 def write_whole(path: Path, data: bytes, claim: bool = False) -> None:
-    """Write a file under a temporary name beside it: it is there as a whole or not at all.
+    """Write a file under a temporary name and rename it, so that it is never incomplete.
 
     Arguments:
         path: of the file.
@@ -261,7 +261,7 @@ def _is_deep(value: Any) -> bool:
 
 
 def provenance() -> dict[str, Any]:
-    """Describe where a result came from: git commit, versions, machine and time."""
+    """Describe the provenance of a result: git commit, versions, machine and time."""
     status = _git("status", "--porcelain")
     versions = {package: metadata.version(package) for package in PACKAGES}
     return {

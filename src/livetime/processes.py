@@ -1,4 +1,4 @@
-"""Processes that end with the process that started them, however that ends."""
+"""Start processes that end whenever the process that started them ends."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, one plain line now and then elsewhere."""
+"""Show the progress of long work: a bar on a terminal, else a plain line now and then."""
 
 import sys
 import time
@@ -59,7 +59,7 @@ class Progress:
 
     @property
     def speed(self) -> float:
-        """Steps a second since the start."""
+        """Compute the steps a second since the start."""
         seconds = max(time.monotonic() - self._started, 1e-9)
         return (self.done - self._first) / seconds
 

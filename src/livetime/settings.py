@@ -1,4 +1,4 @@
-"""The settings of training, machine, references and observations, with their limits.
+"""Define the settings of training, machine, references and observations, with limits.
 
 Each is the keyword arguments of one group of configs; `livetime.config.check` makes it from
 plain types.
@@ -38,7 +38,7 @@ def check_draws(draws: int) -> None:
 
 @dataclass(frozen=True)
 class Training:
-    """Settings of the training that may change its result.
+    """Set the training: everything here may change its result.
 
     Arguments:
         epochs: the most passes over the training split.
@@ -51,11 +51,12 @@ class Training:
         penalty_norm: 1 is the lasso, 2 is ridge; biases have no penalty.
         clip: largest norm of the gradient.
         validation: fraction of the simulations for early stopping and the best checkpoint.
-        patience: epochs without a better validation loss before training stops.
+        patience: number of epochs without a better validation loss after which training stops.
         members: size of the ensemble, whose members have their own seeds and form a mixture.
-        folds: above 1, k-fold cross-validation with one member a fold, stratified by class.
-        pca: principal components of the standardised summary for the net; null for all entries.
-        test: fresh simulations that test the finished run.
+        folds: number k of folds. Above 1 each fold has one member (k-fold cross-validation,
+            stratified by class).
+        pca: number of principal components of the summary that the net gets; null for all entries.
+        test: number of fresh simulations that test the finished run.
 
     Raises:
         ValueError: for a number out of range, or several members a fold.
@@ -102,13 +103,13 @@ class Training:
 
     @property
     def trainings(self) -> int:
-        """Number of networks: members, or folds."""
+        """Count the networks to train: members, or folds."""
         return max(self.members, self.folds)
 
 
 @dataclass(frozen=True)
 class Trainer:
-    """Settings of the machine, which must not change the result.
+    """Set the machine: nothing here may change the result.
 
     Arguments:
         accelerator, precision: as of `lightning.Trainer`.
@@ -134,7 +135,7 @@ class Trainer:
 
 @dataclass(frozen=True)
 class Reference:
-    """Settings of the answers without a network.
+    """Set which references answer beside the network.
 
     Arguments:
         names: of `livetime.reference`; may be empty; null for all that apply to the run.
@@ -149,7 +150,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class ObservationFiles:
-    """Files of an observation, and what to use of them.
+    """Set the files of an observation, and the part to use.
 
     Arguments:
         path: event file, or one for each module.
@@ -162,13 +163,14 @@ class ObservationFiles:
         exclude: numbers of the detectors or CCDs whose events are left out.
         start, stop: s since the start of the first common good time interval; null for all.
         hard: lowest energy in keV of a hard event, for a hardness; null for that of the run.
-        band: energies in keV that are used, without the second; null for all events.
+        band: energies in keV, from the first up to but without the second; null for all.
         dead_time: s per event of a detector; null for that of the file or its mission.
-        detectors: number of them in the list; null for those that the file names.
-        background: recorded counts/s of each module from elsewhere; null for 0.
-        kept_fraction: fraction of the events that screening kept; null for the live time's.
+        detectors: number of detectors in the list; null for those that the file names.
+        background: recorded counts/s of background in each module; null for 0.
+        kept_fraction: fraction of the events that screening kept; null to derive it from the live
+            time.
 
-    The last four are for a run that takes any detector.
+    The last four settings are for a run that takes any detector.
 
     Raises:
         ValueError: for a number out of range, or both events and a spectrum.
@@ -211,11 +213,12 @@ class ObservationFiles:
 
 @dataclass(frozen=True)
 class Injection:
-    """A bright source whose variability passes through a run's detector.
+    """Set the bright source whose events are recorded by the detector of a run.
 
     Arguments:
         path: event file, or OGIP light curve (RATE or COUNTS).
-        rates: incident counts/s per module to which it is scaled; null for three in the prior.
+        rates: incident counts/s per module to which the source is scaled; null for three rates
+            within the prior.
         gti, start, stop, band: as of `ObservationFiles`.
 
     Raises:

@@ -27,11 +27,11 @@ BANNERS = {"good": Banner.TRUST, "caution": Banner.INFORMATION, "bad": Banner.DI
 
 @dataclass(frozen=True)
 class Show:
-    """Gather what shows the assessments of one question.
+    """Keep the functions that show the assessments of one question.
 
     Arguments:
         lines: the sentences that are printed.
-        figures: name -> what draws the figure.
+        figures: name -> function that draws the figure.
         tables: heading -> table.
 
     >>> SHOWS["posterior"].lines.__name__
@@ -93,7 +93,7 @@ CAPTIONS = {
     "coverage_map": "Red cells are overconfident, blue cells too wide.",
     "sbc_ranks": "Ranks of an exact posterior are uniform: 95% of the bins inside the grey band.",
     "history": "Dotted: training loss; solid: validation loss of each network.",
-    "importance": "Rise of the loss when a group of entries is shuffled over the simulations.",
+    "importance": "Rise of the mean loss when a group of entries is exchanged between simulations.",
     "curves": "Dotted lines: a random classifier, and perfect reliability.",
 }
 """What a figure shows, under it."""
@@ -107,13 +107,13 @@ NUMBERS = {
 
 
 def words(assessment: Assessment) -> str:
-    """Word what an assessment found, line by line, the verdict last."""
+    """Word the results of an assessment, line by line, with the verdict last."""
     lines = SHOWS[assessment.question].lines(assessment)
     return "\n".join([*lines, assessment.verdict.sentence])
 
 
 def figures(assessment: Assessment) -> dict[str, Draw]:
-    """List the figures of an assessment by name, each to be drawn when called."""
+    """List the figures of an assessment by name, as functions that draw them."""
     found = SHOWS[assessment.question].figures(assessment)
     seen = assessment.interpretation
     if seen is not None:

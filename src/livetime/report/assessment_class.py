@@ -45,7 +45,7 @@ def class_lines(found: ClassAssessment) -> list[str]:
 
 
 def class_figures(found: ClassAssessment) -> dict[str, Callable[[], Figure]]:
-    """List the figures of a classifier, each to be drawn when called."""
+    """List the figures of a classifier, as functions that draw them."""
     figures: dict[str, Callable[[], Figure]] = {
         "confusion": partial(draw.confusion, found.network),
         "curves": partial(draw.classifier_curves, found.results),

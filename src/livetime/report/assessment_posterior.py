@@ -76,7 +76,7 @@ def _terciles(
 
 
 def map_words(found: CoverageMap) -> str:
-    """Word a coverage map at its first level: its range, and its lowest cell.
+    """Word the range and the lowest cell of a coverage map, at its first level.
 
     Arguments:
         found: a map.
@@ -113,7 +113,7 @@ def _span(quantity: words.Quantity, low: float, high: float) -> str:
 
 
 def posterior_figures(found: PosteriorAssessment) -> dict[str, Callable[[], Figure]]:
-    """List the figures of a calibration, each to be drawn when called."""
+    """List the figures of a calibration, as functions that draw them."""
     calibration = found.calibration
     figures: dict[str, Callable[[], Figure]] = {
         "coverage": partial(draw.coverage, calibration),

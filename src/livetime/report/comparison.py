@@ -1,4 +1,4 @@
-"""Show a comparison of network and references: a table, a figure and a page."""
+"""Show a comparison of network and references: table, figure and page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

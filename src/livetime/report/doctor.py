@@ -11,7 +11,7 @@ from livetime.files.finding import EXIT_CODES, Finding, plural
 COLUMNS = (
     "",
     "finding",
-    "what there is, and what was done",
+    "what was found, and what was done",
     "what it does to an rms, a QPO or a power spectrum",
 )
 

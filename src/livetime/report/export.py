@@ -1,4 +1,4 @@
-"""Files of draws and of the observed spectrum, which other programs read."""
+"""Write draws and the observed spectrum to files that other programs read."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ def export(result: Any, folder: Path) -> None:
     """Write posterior.nc, draws.csv and the observed spectrum into a folder.
 
     Arguments:
-        result: of a question; the files that it has no numbers for are left out.
+        result: of a question; files without numbers are not written.
         folder: that exists.
     """
     if result.question == "posterior":

@@ -1,4 +1,4 @@
-"""Word what is known of an observation, a run and a file: names and values with units."""
+"""Word the facts of an observation, a run and a file: names and values with units."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -51,7 +51,7 @@ MISSING = "not given"
 
 
 def fact_rows(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Word facts as names and values; a mapping among them is flattened.
+    """Word facts as names and values; nested mappings are flattened.
 
     Arguments:
         facts: name -> plain types.

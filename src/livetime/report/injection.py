@@ -1,4 +1,4 @@
-"""Show an injection: what the run finds behind its detector, beside the bright source's answer."""
+"""Show an injection: the answers behind the detector beside that of the bright source."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -59,7 +59,7 @@ def _contradicts(injected: Injected) -> bool:
 
 
 def injection_table(rows: Sequence[Row]) -> str:
-    """Give a row for each rate and quantity, with what `*` means, as Markdown.
+    """Give a row for each rate and quantity, and the meaning of `*`, as Markdown.
 
     Arguments:
         rows: one for each rate, method and quantity.

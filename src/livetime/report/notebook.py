@@ -1,4 +1,4 @@
-"""What a terminal and a notebook show of networks and answers: sentences and a table."""
+"""Show networks and answers in a terminal or notebook: sentences and a table."""
 
 import html
 from collections.abc import Sequence

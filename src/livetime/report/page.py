@@ -1,4 +1,4 @@
-"""Write the page that a person reads: self-contained HTML, words with units, a verdict first."""
+"""Write the report page: self-contained HTML, values with units, the verdict first."""
 
 import base64
 import html
@@ -28,7 +28,7 @@ figcaption { color: #555; font-size: .9rem; max-width: 45rem }
 
 
 class Banner(Enum):
-    """Choose the look of a verdict; each differs in colour, border, sign and first words."""
+    """Choose the look of a verdict: colour, border, sign and first words."""
 
     TRUST = ("trust", "✓", "No reason for distrust was found")
     INFORMATION = ("information", "ⓘ", "Regular statistics can do it")
@@ -87,7 +87,7 @@ def _rows(rows: Sequence[Sequence[str]]) -> str:
 
 
 def facts(rows: Mapping[str, str]) -> str:
-    """Give names and what they are as a table without a header."""
+    """Give names and values as a table without a header."""
     return f'<table class="facts">{_rows(list(rows.items()))}</table>'
 
 
@@ -116,7 +116,7 @@ def bullets(lines: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Page:
-    """Keep what a page shows.
+    """Keep the contents of a page.
 
     Arguments:
         title: plain text.

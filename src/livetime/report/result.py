@@ -1,4 +1,4 @@
-"""Show a person an answer: printed words, figures, tables and a page."""
+"""Show an answer: printed words, figures, tables and a page."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -75,7 +75,7 @@ def print_result(result: Any) -> None:
 
 
 def answer_table(result: Any) -> HtmlTable:
-    """Give what each method answers, with units.
+    """Give the answer of each method, with units.
 
     Arguments:
         result: of a question.
@@ -88,13 +88,13 @@ def corner(result: PosteriorResult, truth: Mapping[str, float] | None = None) ->
 
     Arguments:
         result: an answer.
-        truth: parameter -> physical value; None for what stands beside simulated files.
+        truth: parameter -> physical value; None to read it beside simulated files.
     """
     return draw_corner(result.samples, truth or known_truth(result))
 
 
 def predictive(result: PosteriorResult) -> Figure:
-    """Draw data, what the network's posterior predicts, and what each reference expects."""
+    """Draw data, predictions of the network's posterior, and expectations of the references."""
     found = channels(result)
     kind = result.run.simulator.kind
     draw = energy_spectra if kind == "spectrum" else power_spectra
@@ -104,7 +104,7 @@ def predictive(result: PosteriorResult) -> Figure:
 def known_truth(result: PosteriorResult) -> dict[str, float] | None:
     """Find the true parameters of a simulated observation, or None for a real one.
 
-    They stand in `truth.json` beside the event files that a simulation wrote.
+    They are in `truth.json` beside the simulated event files.
     """
     names = result.run.simulator.prior.names
     first = Path(result.observation.info["files"][0])

@@ -12,11 +12,11 @@ Numbers = Mapping[str, Any]
 
 
 def robustness_words(name: str, numbers: Numbers) -> list[str]:
-    """Word what a run finds for one other source, a line for each QPO or one in all.
+    """Word the results of a run for another source: one line, or one for each QPO.
 
     Arguments:
         name: of the source, see `livetime.check.robustness.SOURCES`.
-        numbers: as that module gives them.
+        numbers: results of that module.
     """
     source = SOURCES[name]
     left_out = numbers.get("left_out", 0.0)

@@ -75,10 +75,10 @@ styled = matplotlib.rc_context(RC)
 
 @dataclass(frozen=True)
 class Look:
-    """Give a method its label, colour, line and marker, the same in every figure.
+    """Keep the label, colour, line and marker of a method, the same in every figure.
 
     Arguments:
-        label: what a legend calls it.
+        label: its name in a legend.
         colour: hexadecimal.
         line: a line style of matplotlib.
         marker: a marker of matplotlib.
@@ -135,7 +135,7 @@ def label(method: str) -> str:
 
 
 def look(method: str) -> Look:
-    """Give the look of a method; one that is not known gets a look by its name.
+    """Give the look of a method; the look of an unknown method depends on its name.
 
     >>> look("network").colour == BLUE
     True

@@ -21,8 +21,8 @@ def write_tensorboard(
 ) -> None:
     """Write a run's figures and its row of the HPARAMS tab.
 
-    A metric is a level line from the first to the last epoch, since the tab takes the last point
-    of a curve and a single point shows nothing.
+    A metric is drawn as a constant line over all epochs. The tab shows its last point, and a
+    single point would be invisible.
 
     Arguments:
         assessment: at the end of a training.

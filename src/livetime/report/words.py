@@ -17,8 +17,8 @@ class Quantity:
         words: its name in running text.
         symbol: its symbol in mathtext, without dollars; empty for none.
         unit: its unit as a prior writes it, such as `counts/s`; empty for none.
-        factor: by which a physical value is multiplied to have this unit.
-        power: power of ten that the unit is multiplied by on an axis.
+        factor: number that converts a physical value to this unit.
+        power: power of ten that multiplies the unit on an axis.
 
     >>> rms = Quantity("QPO rms", r"\\sigma", "%", 100.0)
     >>> rms.text
@@ -49,13 +49,13 @@ class Quantity:
         return f"{name} ({unit})" if unit else name
 
     def scaled(self, power: int) -> "Quantity":
-        """Give the same with values in units of a power of ten; 0 changes nothing."""
+        """Give the same quantity in units of a power of ten; a power of 0 changes nothing."""
         factor = self.factor * 10.0**-power
         return replace(self, factor=factor, power=power)
 
     @property
     def long_axis(self) -> str:
-        """Give the label of an axis that has room: name, symbol and unit."""
+        """Give the long label of an axis: name, symbol and unit."""
         if not self.symbol:
             return self.axis
         return f"{self.words} {self.axis}"
@@ -106,8 +106,8 @@ def quantity(name: str, units: Mapping[str, str] | None = None) -> Quantity:
 
     Arguments:
         name: such as `qpo_frequency`, `n_h`.
-        units: name -> unit of everything in the prior: units win over the usual ones, and a
-            norm in photons makes `powerlaw_index` the photon index.
+        units: name -> unit of every parameter of the prior. They replace the usual units. A norm
+            in photons makes `powerlaw_index` the photon index.
 
     >>> quantity("qpo_frequency").axis
     '$\\\\nu_\\\\mathrm{QPO}$ (Hz)'
@@ -156,7 +156,7 @@ _INTERVAL = ("median", "lo68", "hi68")
 
 
 def digits(value: float) -> str:
-    """Word a number with three significant digits, with a power of ten only where it needs one.
+    """Word a number with three significant digits, and a power of ten if needed.
 
     >>> digits(999.7), digits(0.0321), digits(3.2e-6), digits(0.0)
     ('1000', '0.0321', '3.20 × 10⁻⁶', '0')
@@ -174,7 +174,7 @@ def interval(row: Mapping[str, Any], factor: float = 1.0) -> str:
 
     Arguments:
         row: has `median`, `lo68` and `hi68`.
-        factor: by which all three are multiplied.
+        factor: factor for all three values.
 
     >>> interval({"median": 1001.2, "lo68": 990.4, "hi68": 1015.2})
     '1001 (990 to 1015)'

@@ -92,7 +92,7 @@ def _unit_square(ax: Axes) -> None:
 def terciles(calibration: Calibration) -> Figure:
     """Draw coverage in terciles of the simulations, by posterior mean or covariate.
 
-    The grey band contains 95% of what an exact posterior gives (binomial).
+    The grey band contains 95% of the values of an exact posterior (binomial).
     """
     found = calibration.terciles()
     first, *_ = next(iter(found.values()))
@@ -142,8 +142,8 @@ def _tercile(
 def sbc_ranks(calibration: Calibration) -> Figure:
     """Draw histograms of the ranks of the true values (Talts et al. 2018).
 
-    The grey band contains 95% of the bins of a uniform distribution, which an exact posterior
-    has. The number is the p-value of a Kolmogorov-Smirnov test.
+    Ranks of an exact posterior are uniform; 95% of their bins are inside the grey band. The number
+    is the p-value of a Kolmogorov-Smirnov test.
     """
     count = len(calibration.names)
     columns = min(count, 3)

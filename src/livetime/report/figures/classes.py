@@ -1,4 +1,4 @@
-"""Draw how a classifier does: confusion, curves, and what its classes look like."""
+"""Draw the performance of a classifier (confusion, curves), and the look of its classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,10 +71,10 @@ def confusion(result: Classification) -> Figure:
 def classifier_curves(results: Mapping[str, Classification]) -> Figure:
     """Draw ROC, precision-recall and reliability curves of several classifiers.
 
-    Each row is of one class against the rest; of two classes only the second is drawn.
+    Each row shows one class against the rest; with two classes only the second is drawn.
 
     Arguments:
-        results: method -> what it gives for the same simulations.
+        results: method -> its classification of the same simulations.
     """
     classes = next(iter(results.values())).classes
     every = list(range(len(classes)))
@@ -133,7 +133,7 @@ def class_probabilities(probabilities: Mapping[str, Mapping[str, float]]) -> Fig
     """Draw the probability of each class of one observation, as bars.
 
     Arguments:
-        probabilities: method -> class -> probability; all classes equal beforehand.
+        probabilities: method -> class -> probability, for equally probable classes a priori.
     """
     classes = list(next(iter(probabilities.values())))
     bars = len(classes) * len(probabilities)
@@ -198,10 +198,10 @@ def _dot(number: int) -> Line2D:
 
 @dataclass(frozen=True)
 class Entry:
-    """Keep one number of many summaries.
+    """Keep one entry of many summaries, with its label.
 
     Arguments:
-        label: its words with its unit.
+        label: name of the entry, with its unit.
         values: physical, (N,).
         log: whether its axis is logarithmic; all values must then be above zero.
 

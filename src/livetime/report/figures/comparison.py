@@ -1,4 +1,4 @@
-"""Draw comparisons with a known answer: bias on a grid of simulations, and injections."""
+"""Draw the bias on a grid of simulations with known truth, and injections."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,9 +48,9 @@ def comparison(
     Arguments:
         rows: one for each cell and method, with `cell`, `method`, `bias`, `bias_error` and
             `half_width`.
-        quantity: what the bias is of, such as `ln rate`.
+        quantity: quantity whose bias is drawn, such as `ln rate`.
         along: parameter of the horizontal axis.
-        by: parameter that has a panel for each value, or None.
+        by: parameter with a panel for each value, or None.
         coverage: method -> fraction of true values in the 68% interval, of all cells.
     """
     values: list[float | None] = [None]
@@ -148,7 +148,7 @@ def _value_axis(ax: Axes, values: Sequence[float]) -> None:
 
 @styled
 def injection(rows: Sequence[Row]) -> Figure:
-    """Draw medians and 68% intervals at each rate over those of the bright source.
+    """Draw medians and 68% intervals at each rate, beside those of the bright source.
 
     Arguments:
         rows: one for each rate, method and quantity, with `median`, `lo68` and `hi68`.

@@ -49,9 +49,9 @@ PANEL = 1.12
 def corner(samples: Mapping[str, Samples], truth: Mapping[str, float] | None = None) -> Figure:
     """Draw marginals and pairs of several posteriors of the same parameters.
 
-    The axes are those of all methods except the naive one. A method whose median lies beyond
-    them is left out, and the legend states it. Densities are smoothed and end at the prior's
-    edges. The figure over each marginal is the first method's median and 68% interval.
+    The axes cover all methods except the naive one. A method whose median lies outside of them is
+    left out, and the legend states it. Densities are smoothed and end at the edges of the prior.
+    The numbers above each marginal are median and 68% interval of the first method.
 
     Arguments:
         samples: method -> its posterior; the first one is filled.

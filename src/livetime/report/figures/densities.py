@@ -26,7 +26,7 @@ class Parameter:
     """Describe one parameter of a corner plot.
 
     Arguments:
-        quantity: its words.
+        quantity: name, symbol and unit of the parameter.
         bounds: the prior's edges, in the unit that is shown.
         low: lower edge of the axis, in sampling coordinates.
         high: upper edge of the axis, in sampling coordinates.
@@ -48,7 +48,7 @@ class Parameter:
 
     @cached_property
     def grid(self) -> Floats:
-        """Give where densities are drawn, in the unit that is shown: centres and both edges."""
+        """Give the points of a density in the unit that is shown: bin centres, and both edges."""
         half = (self.bins[1] - self.bins[0]) / 2
         places = np.append(self.bins - half, self.high)
         places[0] = self.low
@@ -62,7 +62,7 @@ class Parameter:
 
     @property
     def prior_density(self) -> float:
-        """Give the prior's density in sampling coordinates, where it is flat."""
+        """Give the density of the prior, which is flat in sampling coordinates."""
         low, high = sampling_edges(self.bounds)
         return float(1 / (high - low))
 
@@ -80,8 +80,8 @@ def sampling_edges(bounds: Range) -> Floats:
 def density(theta: Floats, parameters: Sequence[Parameter]) -> Floats:
     """Estimate the density of one or two parameters from draws.
 
-    A histogram is smoothed by a Gaussian; draws are mirrored at the edges, so that a density
-    which does not vanish at the prior's edge stays what it is there.
+    A histogram is smoothed by a Gaussian. Draws are mirrored at the edges of the prior, so that
+    smoothing does not lower the density there.
 
     Arguments:
         theta: draws (n, 1) or (n, 2) in sampling coordinates.

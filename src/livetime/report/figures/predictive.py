@@ -1,4 +1,4 @@
-"""Draw what was observed over what the posterior predicts, with residuals in units of sigma."""
+"""Draw data over posterior predictions, with residuals in units of sigma."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,16 +34,16 @@ _MARGIN = 1.08
 
 @dataclass(frozen=True)
 class Channel:
-    """Keep one spectrum of an observation, and what is predicted for it.
+    """Keep one spectrum of an observation, and its predictions.
 
     Arguments:
-        title: what it is.
-        places: where it is measured, (F,): frequencies in Hz, or energies in keV.
+        title: name of the spectrum.
+        places: frequencies in Hz, or energies in keV, (F,).
         observed: (F,).
         error: one standard deviation of the measurement, (F,).
         predicted: spectra simulated with draws of the posterior, (P, F).
         references: method -> expected spectrum at its medians, (F,).
-        noise: the level without a source, or None where there is no such level.
+        noise: level of a constant source, or None if there is no such level.
         edges: edges of the bins where they are drawn, (F + 1,); None for points.
         scale: scale of the vertical axis, `log` or `linear`.
 
@@ -64,12 +64,12 @@ class Channel:
 
     @property
     def median(self) -> Floats:
-        """Give the median of what is predicted, (F,)."""
+        """Give the median of the predictions, (F,)."""
         return np.asarray(np.median(self.predicted, axis=0))
 
     @property
     def sigma(self) -> Floats:
-        """Give the standard deviation of what is predicted, (F,), or the error where it is zero.
+        """Give the standard deviation of the predictions, (F,), or the error where it is zero.
 
         It contains the noise of the measurement and the width of the posterior.
         """

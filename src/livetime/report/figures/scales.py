@@ -24,7 +24,7 @@ MOST_PLAIN = 1e4
 
 
 def tick_label(value: float) -> str:
-    r"""Word the label of a tick: plain where it is short, else with a power of ten.
+    r"""Word the label of a tick: a plain number if it is short, else with a power of ten.
 
     >>> tick_label(0.05), tick_label(1e-5), tick_label(3e-6), tick_label(20.0)
     ('0.05', '$10^{-5}$', '$3\\times10^{-6}$', '20')
@@ -39,12 +39,12 @@ def tick_label(value: float) -> str:
 
 
 def log_ticks(low: float, high: float, fewest: int = 2) -> list[float]:
-    """List round numbers from low to high on a log scale, as few as there must be.
+    """List a few round numbers from low to high on a log scale.
 
     Arguments:
         low: lower edge, above zero.
         high: upper edge.
-        fewest: number of ticks that there must be.
+        fewest: minimum number of ticks.
 
     >>> [float(f"{tick:g}") for tick in log_ticks(0.03, 0.5)]
     [0.03, 0.1, 0.3]

@@ -1,4 +1,4 @@
-"""Draw the course of a training, and which entries of a summary a network uses."""
+"""Draw the course of a training, and the entries of a summary that a network uses."""
 
 from collections.abc import Mapping, Sequence
 
@@ -77,7 +77,7 @@ def _limit_losses(ax: Axes, losses: Floats) -> None:
 
 @styled
 def importance(rises: Mapping[str, tuple[float, float]]) -> Figure:
-    """Draw how much the mean loss rises when a group of entries is shuffled.
+    """Draw the rise of the mean loss when a group of entries is exchanged between simulations.
 
     Arguments:
         rises: group -> mean and standard deviation of the rise.
