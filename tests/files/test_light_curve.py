@@ -349,3 +349,37 @@ def test_cygnus_x2():
     exposure = np.diff(source.gti).sum()
     for times in rates.times:
         assert len(times) / exposure == pytest.approx(1000 / (1 + 1000 * 2.536e-3), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "factor"),
+    [
+        ("RATE", "count/s", 1.0),
+        ("RATE", "cts/sec", 1.0),
+        ("RATE", "COUNT/S", 1.0),
+        ("RATE", "s**-1", 1.0),
+        ("RATE", "count/ms", 1000.0),
+        ("RATE", "count/min", 1 / 60),
+        ("COUNTS", "photons", 1.0),
+    ],
+)
+def test_units_of_counts_are_converted(tmp_path, name, unit, factor):
+    path = light_curve(tmp_path / "a.lc", FLAT, name=name, unit=unit)
+    plain = light_curve(tmp_path / "b.lc", FLAT, name=name)
+    ours, theirs = (opened(own, Periodogram(8.0, 1.0)).rate for own in (path, plain))
+    assert ours == pytest.approx(factor * theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("RATE", "count"),
+        ("RATE", "count/s/cm2"),
+        ("RATE", "cm"),
+        ("RATE", "Crab"),
+        ("COUNTS", "count/s"),
+    ],
+)
+def test_units_of_something_else_are_refused(tmp_path, name, unit):
+    with pytest.raises(UserError, match="from which no events"):
+        opened(light_curve(tmp_path / "a.lc", FLAT, name=name, unit=unit), Periodogram(8.0, 1.0))

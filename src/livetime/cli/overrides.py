@@ -9,6 +9,7 @@ from typing import Any
 from livetime.cli.help import COMMANDS, root_of, settings_of
 from livetime.config import CONFIGS
 from livetime.errors import UserError, hint
+from livetime.simulate.fits_names import fits_name
 
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i")
 FLAGS = (*FLAGS_WITH_VALUE, "-m", "--multirun", "--resolve", "--hydra-help")
@@ -117,7 +118,7 @@ def _is_bare_file(word: str) -> bool:
     """Say whether a word is the name of a file, and not a key with its value."""
     key, equals, _ = word.partition("=")
     sets_a_key = bool(equals) and _is_key(key)
-    return not sets_a_key and Path(word).is_file()
+    return not sets_a_key and fits_name(word).file.is_file()
 
 
 def _is_key(key: str) -> bool:

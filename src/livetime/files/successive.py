@@ -138,7 +138,7 @@ def _join(chain: Sequence[EventFile], findings: list[Finding]) -> JoinedFile:
     joined = union(gti[np.argsort(gti[:, 0], kind="stable")])
     # fmt: off
     return JoinedFile(
-        first.path, _header(alone), first.mission, _rows(alone), joined,
+        first.path, _header(first, alone), first.mission, _rows(alone), joined,
         sum(part.rows for part in alone), sum(part.total for part in alone),
         max(part.precision for part in alone), _mean(alone, "live_before"), _mean(alone, "cost"),
         (), tuple(sorted({number for part in alone for number in part.present})), tuple(alone),
@@ -197,9 +197,9 @@ def _rows(parts: Sequence[EventFile]) -> EventRows:
     return EventRows(times[order], *columns)
 
 
-def _header(parts: Sequence[EventFile]) -> dict[str, Any]:
-    """Take the first file's keywords, with exposures summed and the live share averaged."""
-    header = dict(parts[0].header)
+def _header(first: EventFile, parts: Sequence[EventFile]) -> dict[str, Any]:
+    """Take one file's keywords, with exposures summed and the live share averaged."""
+    header = dict(first.header)
     exposures = np.array([part.exposure for part in parts])
     for key in (*SUMMED, "DEADC"):
         values = [part.header.get(key) for part in parts]
