@@ -12,7 +12,7 @@ from livetime.files.mission_facts import Mission
 
 Mask = NDArray[np.bool_]
 
-MAX_LISTED = 60
+MAX_NUMBERS = 60
 """Numbers of detectors that a message lists; NICER has 56."""
 
 
@@ -81,7 +81,7 @@ def refuse_unknown_detectors(exclude: Sequence[int], present: Iterable[int]) -> 
     known = sorted(set(present))
     unknown = [number for number in exclude if number not in known]
     if unknown:
-        names = ", ".join(map(str, known[:MAX_LISTED]))
+        names = ", ".join(map(str, known[:MAX_NUMBERS]))
         raise UserError(
             "observation.exclude",
             f"names detector {unknown[0]}, but the events are of detectors {names}",

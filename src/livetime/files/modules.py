@@ -11,6 +11,7 @@ from livetime.errors import UserError
 from livetime.files.event_file import EventFile
 from livetime.files.finding import Finding, Severity, plural
 from livetime.files.fits import local_file
+from livetime.files.time_systems import MJD_MARGIN
 from livetime.simulate.fits_names import fits_name
 from livetime.simulate.telescope import names_differ
 
@@ -19,9 +20,6 @@ SAME_KEYS = ("TIMESYS", "TIMEREF")
 
 TARGET_KEYS = ("OBJECT", "OBS_ID")
 """Keywords that name what was observed."""
-
-MJD_MARGIN = 1e-10
-"""Days by which MJDREF may differ."""
 
 OWN_FILES = "give each module's own file"
 ONE_OBSERVATION = "give two modules of one observation, reduced in the same way"

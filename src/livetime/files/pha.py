@@ -15,10 +15,10 @@ from livetime.files.finding import plural
 from livetime.files.fits import open_fits
 from livetime.files.spectrum_table import (
     SpectrumRow,
+    counts_table,
     has_background,
     refuse_kind,
     refuse_rates,
-    spectrum_table,
 )
 
 Floats = NDArray[np.float64]
@@ -100,7 +100,7 @@ def read_pha(path: Path, row: int | None = None, background: bool = False) -> Ph
             and other unsupported contents.
     """
     with open_fits(path) as hdus:
-        table = spectrum_table(hdus, path, background)
+        table = counts_table(hdus, path, background)
         refuse_rates(table)
         refuse_kind(table)
         spectrum = SpectrumRow(table, row)

@@ -40,7 +40,7 @@ def _is_background(table: Table) -> bool:
     return is_spectrum and table.declared(2) == "BKG" and table.has("CHANNEL")
 
 
-def spectrum_table(hdus: fits.HDUList, path: Path, background: bool) -> Table:
+def counts_table(hdus: fits.HDUList, path: Path, background: bool) -> Table:
     """Find the table of a spectrum.
 
     Where a file contains source and background, HDUCLAS2 says which is which.

@@ -13,6 +13,7 @@ from livetime.errors import UserError
 from livetime.files.event_file import EventFile, EventRows
 from livetime.files.finding import Finding
 from livetime.files.gti import exposure_of, in_gti, intersect, subtract, union
+from livetime.files.mismatch import FRAME_MARGIN
 from livetime.files.successive_findings import compare_successive
 from livetime.files.time_systems import clock_offset, refuse_clocks
 from livetime.simulate.telescope import canonical_name
@@ -24,9 +25,6 @@ MAX_OVERLAP = 0.5
 
 SUMMED = ("ONTIME", "LIVETIME", "EXPOSURE")
 """Keywords in s that add up over files."""
-
-FRAME_MARGIN = 0.02
-"""Time steps that differ by a smaller share count as the same."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from livetime.files.gti import exposure_of
 from livetime.files.mission import similar_dead_time
 from livetime.files.time_systems import clock_offset
 
-MIN_SIGMA = 5.0
+RATE_SIGMAS = 5.0
 """Differences of two rates in units of their Poisson error that are no chance."""
 
-MIN_CHANGE = 0.1
+MIN_RATE_CHANGE = 0.1
 """Relative differences of two rates from which on they are named."""
 
 
@@ -72,7 +72,7 @@ def _differences(parts: Sequence[EventFile]) -> Iterator[Finding]:
         rates = [len(own.times) / own.exposure for own in (first, part)]
         error = np.hypot(*(np.sqrt(len(own.times)) / own.exposure for own in (first, part)))
         difference = abs(rates[0] - rates[1])
-        if difference > MIN_SIGMA * error and difference > MIN_CHANGE * max(rates):
+        if difference > RATE_SIGMAS * error and difference > MIN_RATE_CHANGE * max(rates):
             text = f"{both} have {rates[0]:.4g} and {rates[1]:.4g} counts/s"
             effect = (
                 "the source or the detector changed: the answer is an average of both; "

@@ -14,7 +14,7 @@ from livetime.errors import UserError
 from livetime.simulate.area_inside import declares_area, split_area
 from livetime.simulate.response import Response
 from livetime.simulate.response_tables import (
-    DAMAGED,
+    COPY_RESPONSE,
     MATRIX,
     MATRIX_COLUMNS,
     ResponseTable,
@@ -170,7 +170,7 @@ def _first_channel(bounds: ResponseTable, notes: list[str]) -> int:
     declared = bounds.header.get("DETCHANS")
     if lowest is None or declared != len(numbers):
         problem = "has channels in EBOUNDS that are not consecutive"
-        raise UserError(bounds.path, problem, DAMAGED)
+        raise UserError(bounds.path, problem, COPY_RESPONSE)
     notes.append(
         f"the channels in EBOUNDS of {bounds.path} are not consecutive; "
         f"TLMIN and DETCHANS are used: {lowest} to {lowest + len(numbers) - 1}"
@@ -199,7 +199,7 @@ def _matrix(table: ResponseTable, first: int, channels: int, notes: list[str]) -
         index = _channels_of_row(table.path, (groups, starts, lengths), first, channels)
         probability = np.atleast_1d(row)[: len(index)].astype(np.float64)
         if len(probability) < len(index):
-            raise UserError(table.path, "has rows with fewer values than channels", DAMAGED)
+            raise UserError(table.path, "has rows with fewer values than channels", COPY_RESPONSE)
         indices.append(index)
         values.append(_non_negative(probability, len(values) + 1, table.path, notes))
     pointer = np.concatenate([[0], np.cumsum([len(index) for index in indices])])
@@ -224,11 +224,11 @@ def _channels_of_row(
         length = np.atleast_1d(lengths)[: int(number)].astype(int)
     except (TypeError, ValueError):
         problem = "has groups of channels that are not numbers"
-        raise UserError(path, problem, DAMAGED) from None
+        raise UserError(path, problem, COPY_RESPONSE) from None
     outside = (length > 0) & ((start < 0) | (start + length > channels))
     if (length < 0).any() or outside.any():
         problem = f"has groups of channels beyond the {channels} of its EBOUNDS"
-        raise UserError(path, problem, DAMAGED)
+        raise UserError(path, problem, COPY_RESPONSE)
     runs = [np.arange(a, a + n) for a, n in zip(start, length, strict=True)]
     return np.concatenate([np.zeros(0, dtype=np.int64), *runs])
 
@@ -237,13 +237,13 @@ def _non_negative(row: Floats, number: int, path: str, notes: list[str]) -> Floa
     """Set slightly negative probabilities of one row to zero."""
     if not np.isfinite(row).all():
         problem = f"has redistribution probabilities that are not finite, in row {number}"
-        raise UserError(path, problem, DAMAGED)
+        raise UserError(path, problem, COPY_RESPONSE)
     negative = float(-row[row < 0].sum())
     if negative == 0:
         return row
     total = float(row.sum())
     if negative > MAX_NEGATIVE * total:
         problem = f"has redistribution probabilities of {-negative:.3g} in row {number}"
-        raise UserError(path, problem, DAMAGED)
+        raise UserError(path, problem, COPY_RESPONSE)
     notes.append(f"row {number} of {path} has probabilities of {-negative:.3g} in sum; 0 is used")
     return np.maximum(row, 0)

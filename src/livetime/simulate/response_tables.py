@@ -22,7 +22,7 @@ MATRIX = ("MATRIX", "SPECRESP MATRIX", "RSP_MATRIX")
 
 MATRIX_COLUMNS = ("ENERG_LO", "ENERG_HI", "N_GRP", "F_CHAN", "N_CHAN", "MATRIX")
 
-DAMAGED = "copy it again, or take another file"
+COPY_RESPONSE = "copy it again, or take another file"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ResponseTable:
             found = np.full((1, 1), np.nan)
         if found.ndim != 1 or not np.isfinite(found).all():
             problem = f"has no single finite number per row in column {name}"
-            raise UserError(self.path, problem, DAMAGED)
+            raise UserError(self.path, problem, COPY_RESPONSE)
         return found * self._factor(name, unit) if unit else found
 
     def _factor(self, name: str, unit: str) -> float:
@@ -91,9 +91,9 @@ def read_table(path: str | Path, kinds: Sequence[str], columns: Sequence[str]) -
     missing = [column for column in columns if column not in present]
     if missing:
         problem = f"lacks the column {missing[0]} in its table {kinds[0]}"
-        raise UserError(name, problem, DAMAGED)
+        raise UserError(name, problem, COPY_RESPONSE)
     if len(table.data) == 0:
-        raise UserError(name, f"has no rows in its table {kinds[0]}", DAMAGED)
+        raise UserError(name, f"has no rows in its table {kinds[0]}", COPY_RESPONSE)
     return table
 
 
