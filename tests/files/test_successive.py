@@ -186,6 +186,6 @@ def test_detectors_that_differ_are_named(tmp_path):
 
 def test_doctor_names_what_infer_does(tmp_path):
     paths = [at(tmp_path / "a.evt", 0, 1), at(tmp_path / "b.evt", 40, 2)]
-    *single, together = diagnose_files([str(path) for path in paths])
+    single, (together,) = diagnose_files([str(path) for path in paths])
     of_files = {finding for diagnosis in single for finding in diagnosis.findings}
     assert {*of_files, *together.findings} == set(read_events(paths).findings)
