@@ -100,3 +100,45 @@ def test_the_handed_files_that_overlap():
     found = read_events([FIELD / "first_hours.evt", FIELD / "next_hours.evt"])
     assert found.info["exposure"] == pytest.approx(160)
     assert "shared_events" in codes(found)
+
+
+# Rates of a constant ratio.
+
+
+def thinned(incident, share, seed):
+    """What a module of this share of the area records with 2.5 ms of dead time."""
+    rng = np.random.default_rng(seed)
+    own = incident[rng.random(len(incident)) < share]
+    kept, last = [], -1.0
+    for time in own:
+        if time >= last + 2.5e-3:
+            kept.append(time)
+            last = time
+    return np.array(kept)
+
+
+def variable(rate, seed):
+    """Incident events of a source whose rate varies by a factor of five within a minute."""
+    rng = np.random.default_rng(seed)
+    times = np.sort(rng.uniform(0, SPAN, int(rate * SPAN)))
+    return times[rng.random(len(times)) < 0.6 + 0.4 * np.sin(times / 10)]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.8])
+def test_modules_of_a_variable_source_have_rates_of_a_constant_ratio(tmp_path, share):
+    modules = [thinned(variable(600, seed), own, seed) for seed, own in ((1, 1.0), (2, share))]
+    assert "rates_differ" not in codes(read_events(pair(tmp_path, *modules)))
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.8])
+def test_a_change_of_one_module_alone_is_doubted(tmp_path, kept):
+    first, second = poisson(60, 1), poisson(60, 2)
+    rng = np.random.default_rng(3)
+    changed = second[(second < 200) | (rng.random(len(second)) < kept)]
+    found = read_events(pair(tmp_path, first, changed))
+    (own,) = [finding for finding in found.findings if finding.code == "rates_differ"]
+    # The share is that of events before the change, here and there.
+    missing = 120 * (1 - kept)
+    expected = 200 / (320 - missing) - 200 / 320
+    assert float(own.text.split(": ")[1].split()[0]) == pytest.approx(expected, abs=0.01)
+    assert own.doubtful

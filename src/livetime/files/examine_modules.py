@@ -1,21 +1,25 @@
 """Findings on several files together: common events, clocks, and what their headers say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from livetime.files.clocks import CLOCK_DT, Delay, cross_spectrum, measure_delay
 from livetime.files.event_file import EventFile
 from livetime.files.finding import Finding
-from livetime.files.gti import intersect
+from livetime.files.gti import in_gti, intersect
 from livetime.files.independence import check_shared_events
 from livetime.files.modules import compare_modules
+from livetime.files.rate_tests import ALPHA, displaced_share
 
 CLOCK_ALPHA = 1e-3
 """Probability of a false alarm on the clocks of two modules."""
 
 MIN_LOSS = 0.02
 """Share of the common power that a delay may take; less does not bias a power spectrum."""
+
+MIN_DISPLACED = 0.02
+"""Share of one module's events at other times than the other's; less biases no parameter."""
 
 FINE_STEP = 1e-4
 """Time steps in s below this need no bins that are multiples of them."""
@@ -38,6 +42,7 @@ def examine_together(parts: Sequence[EventFile]) -> list[Finding]:
     delays = [_delay(parts[0], part) for part in parts[1:]]
     findings = compare_modules(parts, [delay is not None for delay in delays])
     findings += check_shared_events(parts)
+    findings += [found for part in parts[1:] for found in _rates(parts[0], part)]
     for part, delay in zip(parts[1:], delays, strict=True):
         findings.append(_clocks(parts[0].name, part.name, delay))
     return findings
@@ -52,6 +57,29 @@ def _delay(first: EventFile, second: EventFile) -> Delay | None:
     dt = CLOCK_DT if step < FINE_STEP else step * np.ceil(CLOCK_DT / step)
     found = cross_spectrum(first.times, second.times, gti, float(dt))
     return None if found is None else measure_delay(found)
+
+
+def _rates(first: EventFile, second: EventFile) -> Iterator[Finding]:
+    """Find a change of the rate that one module has alone."""
+    gti = intersect([first.gti, second.gti])
+    if len(gti) == 0:
+        return
+    own = first.times[in_gti(first.times, gti)]
+    other = second.times[in_gti(second.times, gti)]
+    if not (len(own) and len(other)):
+        return
+    share, chance = displaced_share(own, other)
+    if share < MIN_DISPLACED or chance > ALPHA:
+        return
+    text = (
+        f"the rates of {first.name} and {second.name} do not have a constant ratio: {share:.2g} of "
+        f"the events of one are missing or in excess, by chance with probability {chance:.1g}"
+    )
+    effect = (
+        "one module has a step, a gap or a burst of its own, or a wrong clock: "
+        "rate and rms are biased; choose a part without it"
+    )
+    yield Finding("rates_differ", "warning", text, "", effect)
 
 
 def _clocks(first: str, second: str, delay: Delay | None) -> Finding:

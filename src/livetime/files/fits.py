@@ -174,8 +174,11 @@ class Table:
         """
         data = self.hdu.data  # fails for a truncated file, which `open_fits` words
         try:
-            found = np.array(data[self.spelling(name)], dtype=np.float64)
-        except ValueError:  # text, or rows of any length
+            column = np.asarray(data[self.spelling(name)])
+            if column.dtype.kind == "b":
+                raise ValueError
+            found = column.astype(np.float64)
+        except ValueError:  # text, truth values, or rows of any length
             raise UserError(
                 str(self.path), f"has no numbers in {self.place(name)}", "make the file again"
             ) from None

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import kolmogorov
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -181,6 +182,33 @@ def _step_significance(before: Floats, after: Floats) -> Floats:
     is_unusual = relative > 6 * 1.48 * np.median(relative)
     significance[~(is_sharp & is_large & is_unusual)] = 0
     return np.asarray(significance)
+
+
+def displaced_share(first: Floats, second: Floats) -> tuple[float, float]:
+    """Compare when two modules recorded their events: the Kolmogorov-Smirnov test.
+
+    However the source varies, both modules record it at rates of a constant ratio. The two
+    distributions of times are then the same, and dead time only brings them closer.
+
+    Arguments:
+        first: sorted times in s within good time that both have, (N,).
+        second: likewise, (M,).
+
+    Returns:
+        the largest difference of the two cumulative shares of events, and its probability.
+
+    Examples:
+        >>> even = np.arange(0.0, 100.0, 0.1)
+        >>> share, _ = displaced_share(even, even[even < 50])
+        >>> round(share, 2)
+        0.5
+    """
+    times = np.concatenate([first, second])
+    before = np.searchsorted(first, times, side="right") / len(first)
+    other = np.searchsorted(second, times, side="right") / len(second)
+    share = float(np.abs(before - other).max())
+    effective = len(first) * len(second) / (len(first) + len(second))
+    return share, float(kolmogorov(share * np.sqrt(effective)))
 
 
 def silences(times: Floats, gti: Floats, run: int = 32) -> list[Silence]:
