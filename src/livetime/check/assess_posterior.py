@@ -11,6 +11,7 @@ import numpy as np
 from livetime.check.assessment import Assessment, Bank, HeldOut, RunVerdict
 from livetime.check.calibration import LEVELS, Calibration, calibrate
 from livetime.check.coverage_map import CoverageMap, coverage_maps
+from livetime.check.discrepancies import false_alarms, held_out_residuals
 from livetime.check.importance import interpret
 from livetime.check.robustness import assess_source
 from livetime.infer.run import Run
@@ -34,12 +35,14 @@ class PosteriorAssessment(Assessment):
         calibration: ranks, coverage, bias and contraction.
         coverage_maps: coverage in cells of two quantities.
         robustness: other source -> its numbers, see `robustness`.
+        false_alarms: p-value -> share of held-out simulations with a lower one.
     """
 
     question: ClassVar[str] = "posterior"
     calibration: Calibration
     coverage_maps: tuple[CoverageMap, ...] = ()
     robustness: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    false_alarms: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def _numbers(self) -> dict[str, Any]:
@@ -63,7 +66,11 @@ class PosteriorAssessment(Assessment):
 
     def numbers(self) -> dict[str, Any]:
         """List calibration, coverage maps and robustness."""
-        numbers = {**self._numbers, "coverage_maps": [m.plain() for m in self.coverage_maps]}
+        numbers = {
+            **self._numbers,
+            "coverage_maps": [m.plain() for m in self.coverage_maps],
+            "false_alarms": dict(self.false_alarms),
+        }
         if self.robustness:
             numbers["robustness"] = dict(self.robustness)
         return self._with_verdict(numbers)
@@ -157,8 +164,15 @@ def assess_posterior(
         calibration,
         tuple(coverage_maps(calibration, held_out.simulator)),
         {name: assess_source(run, held_out, name, calibration) for name in others},
+        false_alarms(_p_values(run, held_out)),
         interpretation=interpret(run, held_out.theta, held_out.x, held_out.seed),
     )
+
+
+def _p_values(run: Run, held_out: HeldOut) -> Any:
+    """Find the p-value of the residuals of each held-out simulation, (N,)."""
+    residuals = held_out_residuals(run, held_out.theta, held_out.x, held_out.seed)
+    return run.discrepancies.p_values(residuals)
 
 
 def _calibrate_held_out(run: Run, held_out: HeldOut) -> Calibration:

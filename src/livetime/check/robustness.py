@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from livetime.check.assessment import HeldOut
 from livetime.check.calibration import Calibration, calibrate
+from livetime.check.discrepancies import held_out_residuals
 from livetime.errors import UserError, hint
+from livetime.infer.predictive import CAUTION_P
 from livetime.infer.run import Run
 from livetime.progress import progress
 from livetime.simulate.light_curve import LightCurve, Rate
@@ -169,7 +171,12 @@ def assess_source(
     truth = theta[finite, : calibration.prior.dim]
     other = calibrate(run.posterior, truth, x[finite], seed)
     own = calibration.part(finite)
+    residuals = held_out_residuals(run, theta[finite], x[finite], seed)
+    flagged = run.discrepancies.p_values(residuals) < CAUTION_P
+    passed = other.part(~flagged).coverages() if not flagged.all() else {}
     return numbers | {
+        "flagged": float(flagged.mean()),
+        "coverage_of_unflagged": passed,
         "coverage": other.coverages(),
         "own_coverage": own.coverages(),
         "mean_z": _mean_z(other),

@@ -7,6 +7,7 @@ from typing import Any
 from livetime.commands.runs import open_run
 from livetime.commands.settings import (
     TEST_SEED,
+    VERDICT_SEED,
     RunSettings,
     check_count,
     check_number,
@@ -60,7 +61,7 @@ def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
 
     run = open_run(settings.run)
     own_seed = run.config["seed"]
-    if settings.seed in (own_seed, own_seed + TEST_SEED):
+    if settings.seed in (own_seed, own_seed + TEST_SEED, own_seed + VERDICT_SEED):
         raise UserError(
             "seed", f"is {settings.seed}, with which this run was trained", "choose another"
         )

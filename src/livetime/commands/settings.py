@@ -9,6 +9,7 @@ from livetime.errors import UserError
 from livetime.settings import check_seed
 
 TEST_SEED = 2**32
+VERDICT_SEED = 2 * TEST_SEED
 """Added to a run's seed for the fresh simulations at the end of its training."""
 MAX_SIMULATIONS = 1_000_000
 """The most held-out simulations of a run: their summaries stay in memory."""

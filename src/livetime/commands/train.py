@@ -12,6 +12,7 @@ from livetime.commands.run_folder import alone, is_whole, refuse_other_run
 from livetime.commands.settings import TEST_SEED, ExperimentSettings, check_count
 from livetime.commands.simulate import build_bank, check_bank_size
 from livetime.commands.trainable import refuse_untrainable
+from livetime.commands.verdict import calibrate_verdict
 from livetime.config import check
 from livetime.errors import UserError
 from livetime.outputs import outputs_folder, provenance, read_json, stamp, write_json
@@ -100,7 +101,7 @@ def train(
         results = _fit(folder, _members(folder, settings, simulator, bank))
         trained = time.time()
 
-        run = _open_trained(folder, bank, training)
+        run = _open_trained(folder, bank, settings)
         held_out = HeldOut.simulate(run, training.test, settings.seed + TEST_SEED, settings.threads)
         assessment = assess(run, held_out, lambda: bank.load(settings.simulations))
         seconds = {
@@ -253,16 +254,18 @@ def _fit(folder: Path, members: list["Member"]) -> list[dict[str, float]]:
         raise
 
 
-def _open_trained(folder: Path, bank: "Bank", training: Training) -> "Run":
-    """Open the run, once the inflation of its posteriors is measured and written."""
+def _open_trained(folder: Path, bank: "Bank", settings: TrainSettings) -> "Run":
+    """Open the run, once it has what its posteriors and verdicts need."""
     import torch
 
     from livetime.infer.run import INFLATION, Run
 
     torch.set_num_threads(1)  # as in every other command
     run = Run.open(folder)
+    training = check(Training, settings.training, "training")
     if run.has_inflation and not (folder / INFLATION).exists():
         _measure_inflation(run, bank, training)
+    calibrate_verdict(run, settings, bank)
     return run
 
 

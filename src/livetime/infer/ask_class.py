@@ -129,10 +129,10 @@ def _verdict(probabilities: Mapping[str, float], reasons: list[str]) -> Verdict:
     if reasons:
         doubts = "; ".join(reasons)
         sentence = f"The network finds {words}, but do not trust it as it is: {doubts}."
-        return Verdict(False, tuple(reasons), sentence)
+        return Verdict("do not use", tuple(reasons), sentence)
     condition = "if each class is as probable beforehand"
     place = "the observation lies where the network was trained"
-    return Verdict(True, (), f"{words}, {condition}; {place}.")
+    return Verdict("trust", (), f"{words}, {condition}; {place}.")
 
 
 def _stored_classifiers(run: Run) -> dict[str, ReferenceClassifier]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any, ClassVar, cast
 
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from livetime.errors import UserError
 from livetime.files.observation import Observation
 from livetime.infer.predictive import (
+    CAUTION_P,
     MIN_PREDICTIVE_P,
     physical_values,
     predict,
-    predictive_p_value,
     spectrum_table,
 )
 from livetime.infer.question import AnswerSettings, Verdict, judgement
 from livetime.infer.run import Run
+from livetime.learn.discrepancy import Discrepancy
 from livetime.progress import progress
 from livetime.reference.base import Reference
 from livetime.reference.registry import applicable, build_references
@@ -28,6 +29,8 @@ from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]
+MAX_DISCREPANCIES = 5
+"""Discrepancies that an answer lists."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class PosteriorResult:
         samples: draws of `network` and of each reference, by name.
         references: answers without a network, by name.
         predicted: summaries (P, X) simulated with draws of the network's posterior.
-        predictive_p_value: share of `predicted` that is at least as far from their mean as x.
+        predictive_p_value: share of correct simulations with residuals as rare as those of x.
+        discrepancies: what differs from the prediction, the rarest first.
         verdict: on the network's posterior.
         notes: what was done to the data, and chains that did not converge.
     """
@@ -57,6 +61,7 @@ class PosteriorResult:
     references: Mapping[str, Reference]
     predicted: Floats
     predictive_p_value: float
+    discrepancies: tuple[Discrepancy, ...]
     verdict: Verdict
     notes: tuple[str, ...]
 
@@ -112,6 +117,7 @@ class PosteriorResult:
         return {
             "verdict": self.verdict.sentence,
             "trust": int(self.verdict.trust),
+            "level": self.verdict.level,
             "reasons": "; ".join(self.verdict.reasons),
             "predictive_p_value": self.predictive_p_value,
             "observation": json.dumps(self.observation.info, default=str),
@@ -127,6 +133,7 @@ class PosteriorResult:
             "parameters": intervals["network"],
             "references": {name: intervals[name] for name in self.references},
             "predictive_p_value": self.predictive_p_value,
+            "discrepancies": [asdict(found) for found in self.discrepancies],
             "seed": self.settings.seed,
             **judgement(self),
         }
@@ -173,12 +180,24 @@ class PosteriorQuestion:
         samples |= _sample_references(beside, x, seed)
 
         predicted = _predict(run, observation, samples["network"], seed)
-        p_value = predictive_p_value(x, predicted)
-        verdict = _verdict(run, observation, x, p_value)
+        residual = _residual(run, observation, x, seed)
+        p_value = float(run.discrepancies.p_values(residual[None])[0])
+        found = run.discrepancies.find(residual)
+        verdict = _verdict(run, observation, x, p_value, found[0])
         chains = [note for each in samples.values() for note in each.notes]
         notes = (*observation.notes, *chains)
         return PosteriorResult(
-            run, observation, x, settings, samples, beside, predicted, p_value, verdict, notes
+            run,
+            observation,
+            x,
+            settings,
+            samples,
+            beside,
+            predicted,
+            p_value,
+            found[:MAX_DISCREPANCIES],
+            verdict,
+            notes,
         )
 
 
@@ -217,18 +236,30 @@ def _predict(run: Run, observation: Observation, samples: Samples, seed: int) ->
         return predict(run.simulator, samples, observation.covariates, seed, bar.advance)
 
 
-def _verdict(run: Run, observation: Observation, x: Floats, p_value: float) -> Verdict:
+def _residual(run: Run, observation: Observation, x: Floats, seed: int) -> Floats:
+    """Find the residuals (X,) of an observation from the network's prediction."""
+    ranges = run.simulator.prior.covariates
+    known = [float(r.to_sampling(observation.covariates[name])) for name, r in ranges.items()]
+    residuals = run.residuals(x[None], np.array([known]), seed)
+    return np.asarray(residuals[0])
+
+
+def _verdict(
+    run: Run, observation: Observation, x: Floats, p_value: float, worst: Discrepancy
+) -> Verdict:
     """Collect the reasons to distrust the network's posterior."""
     own = observation.reasons(cast(Any, run.simulator).detector)
     reasons = [*run.doubts(x), *own]
-    if p_value < MIN_PREDICTIVE_P:
-        reasons.append(
-            f"the posterior predictive p-value is {p_value:.3f}, below {MIN_PREDICTIVE_P}: "
-            "simulations with the inferred parameters do not look like this observation"
+    cautions: list[str] = []
+    if p_value < CAUTION_P:
+        clause = (
+            f"{worst.words}; {p_value:.2g} of correct simulations differ as much from their "
+            "posterior: the source may have what the model lacks"
         )
+        (reasons if p_value < MIN_PREDICTIVE_P else cautions).append(clause)
     good = (
         "No reason to distrust this posterior was found: the observation lies where the network "
-        "was trained, and simulations with the inferred parameters look like it (posterior "
-        f"predictive p = {p_value:.2f}, and the limit is {MIN_PREDICTIVE_P})."
+        "was trained, and looks like simulations with the inferred parameters (posterior "
+        f"predictive p = {p_value:.2f}, and the limit is {CAUTION_P})."
     )
-    return Verdict.of(reasons, good, "posterior")
+    return Verdict.of(reasons, good, "posterior", cautions)

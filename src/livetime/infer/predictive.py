@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.simulate.layout import Block
+from livetime.infer.posterior import Posterior
+from livetime.learn.emulator import emulator_residuals
+from livetime.learn.module import LitEstimator
+from livetime.simulate.layout import Block, Layout
 from livetime.simulate.periodogram import cospectrum
 from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
@@ -16,7 +19,13 @@ Floats = NDArray[np.floating[Any]]
 PREDICTIONS = 200
 """Simulations that are drawn from a posterior to compare with the observation."""
 MIN_PREDICTIVE_P = 0.01
-"""Posterior predictive p-value below which a posterior is not to be trusted."""
+"""p-value of the residuals below which a posterior is not to be used."""
+CAUTION_P = 0.05
+"""p-value of the residuals below which a posterior is to be used with caution."""
+RESIDUAL_DRAWS = 64
+"""Posterior draws behind the residuals of a summary."""
+RESIDUAL_BATCH = 40
+"""Summaries whose residuals are found together."""
 _OUTSIDE = 1e-6
 """Excess over the range of the training, in units of the range, that still counts as inside."""
 
@@ -50,32 +59,35 @@ def predict(
     return predicted[np.isfinite(predicted).all(axis=1)]
 
 
-def predictive_p_value(x: Floats, predicted: Floats) -> float:
-    """Find how often a predicted summary is at least as far from the predicted mean as x.
-
-    The distance is the mean square of the standardised entries that vary. A value below 0.01 means
-    that the model does not describe the observation, or that the posterior is wrong.
+def posterior_residuals(
+    emulator: LitEstimator,
+    posterior: Callable[[Floats], Posterior],
+    x: Floats,
+    covariates: Floats,
+    seed: int,
+    progress: Callable[[int], object] | None = None,
+) -> Floats:
+    """Compare summaries with the emulator's prediction, averaged over their posteriors.
 
     Arguments:
-        x: observed summary (X,).
-        predicted: summaries (P, X) simulated with draws from the posterior.
+        emulator: predicts standardised summaries from parameters and covariates.
+        posterior: gives the posteriors of summaries (B, X).
+        x: summaries (N, X).
+        covariates: of each, (N, C) in sampling coordinates.
+        seed: of the posterior draws.
+        progress: is called with the number of summaries done since.
 
     Returns:
-        the posterior predictive p-value, above 0 and at most 1.
-
-    Examples:
-        >>> predicted = np.random.default_rng(0).standard_normal((99, 20))
-        >>> predictive_p_value(np.full(20, 5.0), predicted)
-        0.01
+        residuals (N, X), see `livetime.learn.emulator.emulator_residuals`.
     """
-    scatter = predicted.std(axis=0)
-    varies = scatter > 1e-6
-    scatter = scatter[varies]
-    mean = predicted[:, varies].mean(axis=0)
-
-    distances = (((predicted[:, varies] - mean) / scatter) ** 2).mean(axis=1)
-    observed = (((x[varies] - mean) / scatter) ** 2).mean()
-    return float(((distances >= observed).sum() + 1) / (len(distances) + 1))
+    parts = []
+    for start in range(0, len(x), RESIDUAL_BATCH):
+        rows = slice(start, start + RESIDUAL_BATCH)
+        draws = posterior(x[rows]).sample(RESIDUAL_DRAWS, seed + start)
+        parts.append(emulator_residuals(emulator, draws, covariates[rows], x[rows]))
+        if progress:
+            progress(len(parts[-1]))
+    return np.concatenate(parts)
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,24 @@ class TrainingRange:
 
     low: Floats
     high: Floats
+
+    @classmethod
+    def from_plain(cls, layout: Layout, plain: Mapping[str, Any]) -> "TrainingRange":
+        """Make the range of what a run's file contains.
+
+        Arguments:
+            layout: of a summary.
+            plain: `low` and `high` as lists.
+
+        Raises:
+            ValueError: if the range does not fit the layout, or is not one.
+        """
+        low = np.array(plain["low"], dtype=np.float64)
+        high = np.array(plain["high"], dtype=np.float64)
+        fits = low.shape == high.shape == (layout.size,)
+        if not (fits and np.isfinite([low, high]).all() and (low <= high).all()):
+            raise ValueError("the range does not fit the summary")
+        return cls(low, high)
 
     def doubts(self, simulator: Simulator, x: Floats) -> list[str]:
         """List the quantities of a summary (X,) that lie outside, each with both numbers.

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,11 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an answer can be trusted, and why.
+    """Whether an answer can be used, and why.
 
     Arguments:
-        trust: False if there is any reason to doubt the answer.
+        level: `trust`; `caution` for an answer with a doubt that chance often explains; `do not
+            use` for one that is probably wrong.
         reasons: one clause for each doubt; empty if there are no doubts.
         sentence: the verdict, which a person reads first.
 
@@ -33,9 +34,11 @@ class Verdict:
         True
         >>> Verdict.of(["the rate is too high"], "").sentence
         'Do not trust this answer as it is: the rate is too high.'
+        >>> Verdict.of((), "", cautions=["the rate is high"]).sentence
+        'Use this answer with caution: the rate is high.'
     """
 
-    trust: bool
+    level: Literal["trust", "caution", "do not use"]
     reasons: tuple[str, ...]
     sentence: str
 
@@ -43,20 +46,34 @@ class Verdict:
         """Give the sentence."""
         return self.sentence
 
+    @property
+    def trust(self) -> bool:
+        """Whether there is no doubt."""
+        return self.level == "trust"
+
     @classmethod
-    def of(cls, reasons: Sequence[str], otherwise: str, noun: str = "answer") -> "Verdict":
+    def of(
+        cls,
+        reasons: Sequence[str],
+        otherwise: str,
+        noun: str = "answer",
+        cautions: Sequence[str] = (),
+    ) -> "Verdict":
         """Distrust an answer for the given reasons, or make a statement if there is no reason.
 
         Arguments:
             reasons: clauses without a full stop.
             otherwise: the sentence for an answer without a doubt.
             noun: what the answer is.
+            cautions: clauses of doubts that chance often explains.
         """
-        if not reasons:
-            return cls(True, (), otherwise)
-        doubts = "; ".join(reasons)
-        sentence = f"Do not trust this {noun} as it is: {doubts}."
-        return cls(False, tuple(reasons), sentence)
+        doubts = (*reasons, *cautions)
+        words = "; ".join(doubts)
+        if reasons:
+            return cls("do not use", doubts, f"Do not trust this {noun} as it is: {words}.")
+        if cautions:
+            return cls("caution", doubts, f"Use this {noun} with caution: {words}.")
+        return cls("trust", (), otherwise)
 
 
 @dataclass(frozen=True)
@@ -122,6 +139,7 @@ def judgement(result: Result) -> dict[str, Any]:
         "notes": list(result.notes),
         "verdict": verdict.sentence,
         "trust": verdict.trust,
+        "level": verdict.level,
         "observation": result.observation.info,
         "run": str(result.run.folder),
         **provenance(),

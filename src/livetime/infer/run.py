@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from livetime.errors import UserError
 from livetime.infer.build import build_simulator, shapes
 from livetime.infer.posterior import FlowPosterior, Posterior, refuse_no_number
-from livetime.infer.predictive import TrainingRange
+from livetime.infer.predictive import TrainingRange, posterior_residuals
 from livetime.infer.question import Question, find_question
 from livetime.learn.checkpoints import load
+from livetime.learn.discrepancy import DiscrepancyTest
 from livetime.learn.history import member_history
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
@@ -29,6 +30,8 @@ CONFIG = "config.json"
 RANGE = "training_range.json"
 METRICS = "metrics.json"
 INFLATION = "inflation.json"
+DISCREPANCIES = "discrepancies.json"
+EMULATOR_FOLDER = "emulator"
 INFLATIONS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
 """Factors by which posteriors may be inflated; `check.inflation` interpolates between them."""
 _GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
@@ -259,16 +262,10 @@ class Run:
     def training_range(self) -> TrainingRange:
         """Read the range of each entry of the summaries that training saw."""
         path = self.folder / RANGE
-        seen = read_json(path, TRAIN_AGAIN)
         try:
-            low = np.array(seen["low"], dtype=np.float64)
-            high = np.array(seen["high"], dtype=np.float64)
+            return TrainingRange.from_plain(self.simulator.layout, read_json(path, TRAIN_AGAIN))
         except DAMAGED:
             raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
-        fits = low.shape == high.shape == (self.simulator.layout.size,)
-        if not (fits and np.isfinite([low, high]).all() and (low <= high).all()):
-            raise UserError(str(path), "does not fit the summary of the run", TRAIN_AGAIN)
-        return TrainingRange(low, high)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -302,6 +299,43 @@ class Run:
             x: the summary of an observation.
         """
         return self.failed_test() + self.out_of_range(x)
+
+    @cached_property
+    def emulator(self) -> LitEstimator:
+        """Load the network that predicts summaries; UserError if it is missing or damaged."""
+        with torch.random.fork_rng(devices=[]):
+            return load(self.folder / EMULATOR_FOLDER)
+
+    @cached_property
+    def discrepancies(self) -> DiscrepancyTest:
+        """Read the calibrated test of residuals; UserError if it is missing or damaged."""
+        path = self.folder / DISCREPANCIES
+        try:
+            return DiscrepancyTest.from_plain(self.simulator.layout, read_json(path, TRAIN_AGAIN))
+        except DAMAGED:
+            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
+
+    def residuals(
+        self,
+        x: Floats,
+        covariates: Floats,
+        seed: int,
+        progress: Callable[[int], object] | None = None,
+    ) -> Floats:
+        """Compare summaries with what their posteriors predict; see `posterior_residuals`.
+
+        Arguments:
+            x: summaries (N, X).
+            covariates: of each, (N, C) in sampling coordinates.
+            seed: of the posterior draws.
+            progress: is called with the number of summaries done since.
+        """
+        found = posterior_residuals(self.emulator, self.posterior, x, covariates, seed, progress)
+        for name in self.simulator.prior.covariates:
+            place = self.simulator.layout.slices.get(name)
+            if place is not None:
+                found[:, place] = 0.0  # a covariate is known, not predicted
+        return found
 
     def out_of_range(self, x: Floats) -> list[str]:
         """List the quantities of a summary (X,) that lie outside of what training saw.

@@ -22,6 +22,7 @@ figcaption { color: #555; font-size: .9rem; max-width: 45rem }
 .verdict { padding: .8rem 1rem; margin: 1rem 0 }
 .verdict strong { display: block; font-size: 1.1rem }
 .trust { border-left: 8px solid #009e73; background: #eefaf5 }
+.caution { border: 3px dotted #e69f00; background: #fdf8ec }
 .information { border: 2px dashed #0072b2; background: #eef5fb }
 .distrust { border: 4px solid #d55e00; background: #fdf3ec }
 """
@@ -31,6 +32,7 @@ class Banner(Enum):
     """Choose the look of a verdict: colour, border, sign and first words."""
 
     TRUST = ("trust", "✓", "No reason for distrust was found")
+    CAUTION = ("caution", "!", "Use this with caution")
     INFORMATION = ("information", "ⓘ", "Regular statistics can do it")
     DISTRUST = ("distrust", "✗", "Do not trust this as it is")
 

@@ -24,6 +24,12 @@ from livetime.report.page import Banner, HtmlTable, Page, bullets, facts, image
 from livetime.report.style import label, save_figure
 from livetime.simulate.prior import Prior
 
+BANNER_OF = {
+    "trust": Banner.TRUST,
+    "caution": Banner.CAUTION,
+    "do not use": Banner.DISTRUST,
+}
+"""Level of a verdict -> its look."""
 TRUTH = "truth.json"
 """File beside simulated event files with the parameters that they were made with."""
 RUN_FACTS = ("run", "seed", "git_commit", "versions", "date")
@@ -209,7 +215,7 @@ def _write_page(result: Any, folder: Path, parts: Mapping[str, str]) -> None:
     }
     paths = map(Path, summary["observation"]["files"])
     files = ", ".join(path.name for path in paths)
-    banner = Banner.TRUST if summary["trust"] else Banner.DISTRUST
+    banner = BANNER_OF[summary["level"]]
     page = Page(f"livetime: {files}", banner, summary["verdict"], sections)
     page.write(folder / "report.html")
 

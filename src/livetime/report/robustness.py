@@ -1,5 +1,6 @@
 """Word a run's robustness: its answers for sources that it was not trained on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,7 +66,8 @@ def _coverage_line(source: str, numbers: Numbers) -> str:
     bias = _pairs(numbers["mean_z"], numbers["own_mean_z"], "+.3f")
     brackets = "in brackets of the run's own source with the same parameters"
     coverages = ", ".join(parts)
-    return f"{source}, {brackets}: {coverages}; mean z: {bias}"
+    flagged = f"{numbers['flagged']:.1%} are flagged"
+    return f"{source}, {brackets}: {flagged}; {coverages}; mean z: {bias}"
 
 
 def _pairs(row: Numbers, own: Numbers, digits: str) -> str:
@@ -96,7 +98,8 @@ def robustness_tables(robustness: Mapping[str, Numbers]) -> dict[str, HtmlTable]
                 name = words.quantity(qpo).words
                 tables[f"{source}: {name}"] = _detection_table(qpo, row)
         elif "coverage" in numbers:
-            tables[f"{source} ({numbers['n']} simulations)"] = _coverage_table(numbers)
+            flagged = f"{numbers['flagged']:.1%} flagged"
+            tables[f"{source} ({numbers['n']} simulations, {flagged})"] = _coverage_table(numbers)
     return tables
 
 
@@ -120,7 +123,9 @@ def _detection_cells(quantity: words.Quantity, row: Numbers) -> Sequence[str]:
 def _coverage_table(numbers: Numbers) -> HtmlTable:
     """Give coverage and bias of every parameter."""
     regions = [f"coverage of {level:.0%} regions" for level in LEVELS]
-    header = ["in brackets: own source", *regions, "mean z"]
+    unflagged = "95% regions, unflagged"
+    header = ["in brackets: own source", *regions, unflagged, "mean z"]
+    passed = numbers["coverage_of_unflagged"].get(f"{LEVELS[-1]:g}", {})
     rows = []
     for key in numbers["coverage"][f"{LEVELS[0]:g}"]:
         shares = [_pair(numbers, "coverage", f"{level:g}", key) for level in LEVELS]
@@ -128,7 +133,7 @@ def _coverage_table(numbers: Numbers) -> HtmlTable:
         if key in numbers["mean_z"]:
             own = numbers["own_mean_z"][key]
             bias = f"{numbers['mean_z'][key]:+.3f} ({own:+.3f})"
-        rows.append([_name(key), *shares, bias])
+        rows.append([_name(key), *shares, f"{passed.get(key, math.nan):.3f}", bias])
     return HtmlTable(header, rows)
 
 
