@@ -83,7 +83,7 @@ def read_everything(folder):
         (INFLATION, '{"inflation": 7.0}', "has an inflation of 7"),
         (INFLATION, "[]", "is damaged"),
         (RANGE, "{}", "is damaged"),
-        (RANGE, '{"low": [1.0], "high": [2.0]}', "does not fit"),
+        (RANGE, '{"low": [1.0], "high": [2.0]}', "is damaged"),
         (METRICS, "{}", "is damaged"),
         (METRICS, '{"good": ' + "[" * 10**5, "is damaged"),
     ],
