@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.infer.build import build_simulator, shapes
+from livetime.infer.build import TRAIN_AGAIN, build_simulator, refuse_damaged_config, shapes
 from livetime.infer.posterior import FlowPosterior, Posterior, refuse_no_number
 from livetime.infer.predictive import TrainingRange, posterior_residuals
 from livetime.infer.question import Question, find_question
@@ -34,11 +34,8 @@ DISCREPANCIES = "discrepancies.json"
 EMULATOR_FOLDER = "emulator"
 INFLATIONS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
 """Factors by which posteriors may be inflated; `check.inflation` interpolates between them."""
-_GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
-"""Groups of keys that the config of every run has."""
 _BATCH = 2000
 """Summaries that a classifier takes at once."""
-TRAIN_AGAIN = "train again"
 RESUME = "resume the training"
 DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError)
 """What reading a file of a run raises if the file is not what training wrote."""
@@ -80,7 +77,7 @@ class Run:
             problem = f"is not a run folder: it has no {CONFIG}"
             raise UserError(f"run {folder}", problem, "give the folder of a finished training")
         config = read_json(path, TRAIN_AGAIN)
-        _refuse_damaged(path, config)
+        refuse_damaged_config(path, config)
         return cls(folder, config)
 
     @cached_property
@@ -349,26 +346,3 @@ class Run:
 def _rows(x: Floats) -> torch.Tensor:
     """Make a tensor (B, X) of one summary or many."""
     return torch.from_numpy(np.atleast_2d(np.asarray(x, dtype=np.float32)))
-
-
-def _refuse_damaged(path: Path, config: dict[str, Any]) -> None:
-    """Raise UserError if a key that every run has is missing or of another type."""
-    for key in _GROUPS:
-        if not isinstance(config.get(key), dict):
-            problem = f"is damaged: {key} is missing or is not a group of keys"
-            raise UserError(str(path), problem, TRAIN_AGAIN)
-    if not isinstance(config.get("detector") or {}, dict):
-        raise UserError(str(path), "is damaged: detector is not a group of keys", TRAIN_AGAIN)
-    training = config["training"]
-    wanted: tuple[tuple[str, Any, Any, str], ...] = (
-        ("seed", config.get("seed"), int, "a whole number"),
-        ("simulations", config.get("simulations"), int, "a whole number"),
-        ("training.members", training.get("members"), int, "a whole number"),
-        ("training.folds", training.get("folds"), int, "a whole number"),
-        ("name", config.get("name"), str, "a text"),
-        ("outputs", config.get("outputs"), str | None, "a text"),
-    )
-    for key, value, kind, words in wanted:
-        if not isinstance(value, kind):
-            problem = f"is damaged: {key} is missing or is not {words}"
-            raise UserError(str(path), problem, TRAIN_AGAIN)
