@@ -259,8 +259,9 @@ class Run:
     def training_range(self) -> TrainingRange:
         """Read the range of each entry of the summaries that training saw."""
         path = self.folder / RANGE
+        plain = read_json(path, TRAIN_AGAIN)
         try:
-            return TrainingRange.from_plain(self.simulator.layout, read_json(path, TRAIN_AGAIN))
+            return TrainingRange.from_plain(self.simulator.layout, plain)
         except DAMAGED:
             raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
 
@@ -307,8 +308,9 @@ class Run:
     def discrepancies(self) -> DiscrepancyTest:
         """Read the calibrated test of residuals; UserError if it is missing or damaged."""
         path = self.folder / DISCREPANCIES
+        plain = read_json(path, TRAIN_AGAIN)
         try:
-            return DiscrepancyTest.from_plain(self.simulator.layout, read_json(path, TRAIN_AGAIN))
+            return DiscrepancyTest.from_plain(self.simulator.layout, plain)
         except DAMAGED:
             raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
 
