@@ -27,7 +27,7 @@ from livetime.simulate.detector import Events
             "CHANDRA",
             2.5e-3,
             "the network assumes 0.0025 s of dead time after each event, "
-            "but Chandra/ACIS reads out frames",
+            "but that of Chandra/ACIS differs from event to event",
         ),
         (
             None,
@@ -37,7 +37,14 @@ from livetime.simulate.detector import Events
             "the network assumes 0.0025 s of dead time after each event, "
             "but that of babasone is not known",
         ),
-        (None, None, None, 2.5e-3, None),
+        (
+            None,
+            None,
+            None,
+            2.5e-3,
+            "the network assumes 0.0025 s of dead time after each event, "
+            "but the file does not name its instrument (TELESCOP)",
+        ),
     ],
 )
 def test_another_dead_time_is_said(mission, own, telescope, tau, said):

@@ -33,7 +33,17 @@ def test_every_target_has_a_row_for_each_simulation(name):
 
 def test_a_verdict_without_reasons_is_trusted():
     good = Verdict.of((), "All is well.")
-    assert good == Verdict(True, (), "All is well.")
+    assert good == Verdict("trust", (), "All is well.")
+    assert good.trust
+
+
+def test_a_doubt_that_chance_explains_asks_for_caution():
+    found = Verdict.of((), "All is well.", "posterior", cautions=["p is 0.03"])
+    assert (found.level, found.trust) == ("caution", False)
+    assert found.sentence == "Use this posterior with caution: p is 0.03."
+    both = Verdict.of(["the rate is 5"], "", cautions=["p is 0.03"])
+    assert both.level == "do not use"
+    assert both.reasons == ("the rate is 5", "p is 0.03")
 
 
 def test_a_verdict_gives_its_reasons():
