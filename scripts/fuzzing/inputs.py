@@ -15,11 +15,11 @@ TIMING = (
 )  # fmt: skip
 SPECTRAL = (
     "experiment=pileup_npe", "name=fuzz_spectral", "estimator=nsf", "simulations=20000",
-    "training.members=1",
-    "training.epochs=15", "training.batch_size=250", "training.test=300",
-    "prior.parameters.n_h.high=3", "prior.parameters.powerlaw_index.low=1",
-    "prior.parameters.powerlaw_norm.low=3e-5", "prior.parameters.powerlaw_norm.high=1e-3",
-    "prior.covariates.exposure.low=1e4", "prior.covariates.exposure.high=5e4",
+    "training.members=2", "training.epochs=7", "training.batch_size=250",
+    "training.weight_decay=0.1", "training.test=300", "prior.parameters.n_h.high=3",
+    "prior.parameters.powerlaw_index.low=1", "prior.parameters.powerlaw_norm.low=3e-5",
+    "prior.parameters.powerlaw_norm.high=1e-3", "prior.covariates.exposure.low=1e4",
+    "prior.covariates.exposure.high=5e4",
 )  # fmt: skip
 SOURCE = (
     "truth.qpo_rms=0.25", "truth.qpo_frequency=4", "truth.qpo_quality=8", "truth.noise_rms=0.2",

@@ -183,3 +183,12 @@ def test_clocks_are_compared_in_short_good_time(length):
     assert found.seconds == pytest.approx(0.1, abs=4 * found.error)
     assert found.max_lag == (4.0 if length < 32 else 8.0)
     assert cross_spectrum(*inside, np.array([[0.0, 10.0]]), FAST) is None
+
+
+def test_segments_without_events_say_nothing():
+    """Good time that reaches a week beyond the events changes neither the answer nor the cost."""
+    lists, gti = delayed_pair(400.0, 0.1, 1)
+    found = [cross_spectrum(*lists, gti + np.array([0.0, more]), FAST) for more in (0.0, 6e5)]
+    assert found[1].segments <= found[0].segments + 1
+    delays = [measure_delay(each).seconds for each in found]
+    assert delays[1] == pytest.approx(delays[0], abs=1e-2)

@@ -756,6 +756,23 @@ def test_a_file_without_channels_has_no_energies(tmp_path):
     assert "no column PI" in refused(path, energies=True)
 
 
+@pytest.mark.parametrize("stop", [2e8, 1e300])
+def test_a_good_time_that_no_observation_has_is_refused(tmp_path, stop):
+    assert "no observation lasts more than 1e+08 s" in refused(
+        make(tmp_path / "a.evt", gti=[(0, stop)])
+    )
+
+
+def test_truth_values_are_no_numbers(tmp_path):
+    path = make(tmp_path / "a.evt", pi=np.arange(640) % 2 == 0, kind="D")
+    with fits.open(path) as hdus:
+        columns = hdus[1].columns
+        truths = fits.Column("PI", "L", array=np.arange(640) % 2 == 0)
+        table = fits.BinTableHDU.from_columns([columns["TIME"], truths], hdus[1].header)
+        fits.HDUList([hdus[0].copy(), table, hdus[2].copy()]).writeto(path, overwrite=True)
+    assert "has no numbers in column PI" in refused(path, energies=True)
+
+
 # Background.
 
 PCA = {"TELESCOP": "XTE", "INSTRUME": "PCA"}

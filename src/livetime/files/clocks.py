@@ -136,6 +136,8 @@ def cross_spectrum(
     segment_size, starts = _segments(gti, exposure)
     bins = fft.prev_fast_len(max(1, int(segment_size / dt * (1 + 1e-9))), real=True)
     segment_size = bins * dt
+    in_both = [_occupied(times, starts, segment_size) for times in (first, second)]
+    starts = starts[in_both[0] & in_both[1]]
     highest = int(MAX_FREQUENCY * bins)
     if len(starts) == 0 or highest < 2:
         return None
@@ -163,6 +165,12 @@ def _segments(gti: Floats, exposure: float) -> tuple[float, Floats]:
         if len(starts) * size >= exposure / 2:
             break
     return size, starts
+
+
+def _occupied(times: Floats, starts: Floats, segment_size: float) -> NDArray[np.bool_]:
+    """Say which segments contain an event: empty ones say nothing, and there may be millions."""
+    ends = np.searchsorted(times, starts + segment_size)
+    return np.asarray(ends > np.searchsorted(times, starts))
 
 
 def _transform(times: Floats, starts: Floats, bins: int, dt: float) -> Complex:

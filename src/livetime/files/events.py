@@ -15,7 +15,7 @@ from livetime.files.event_table import find_event_table, read_times
 from livetime.files.excluded import leave_out
 from livetime.files.finding import Finding, NoGoodTimeError, plural
 from livetime.files.fits import Table, open_fits
-from livetime.files.gti import USE_FULL, exposure_of, gti_tables, in_gti, read_gti
+from livetime.files.gti import MAX_EXPOSURE, USE_FULL, exposure_of, gti_tables, in_gti, read_gti
 from livetime.files.keywords import LIVE_KEYS, MJDREF, STEP, TIME_ZERO, keywords, refuse_words
 from livetime.files.mission import MISSION_NAMES, find_mission, refuse_unsuitable
 from livetime.files.mission_facts import Mission
@@ -221,9 +221,14 @@ def _mean(table: Table, rows: Mask, name: str) -> float | None:
 def _in_good_time(events: EventRows, gti: Floats, path: Path, findings: list[Finding]) -> EventRows:
     """Leave out the events outside the good time."""
     start, stop = gti[0, 0], gti[-1, 1]
-    if not exposure_of(gti) > 0:
+    exposure = exposure_of(gti)
+    if not exposure > 0:
         problem = f"has all its events at one time, {start:g} s"
         raise UserError(str(path), problem, "check its column TIME and TIMEZERO")
+    if exposure > MAX_EXPOSURE:
+        longest = f"no observation lasts more than {MAX_EXPOSURE:g} s"
+        problem = f"has {exposure:.3g} s of good time, but {longest}"
+        raise NoGoodTimeError(str(path), problem, f"correct its times, or {USE_FULL}")
 
     within = in_gti(events.times, gti)
     outside = int((~within).sum())

@@ -18,6 +18,9 @@ Mask = NDArray[np.bool_]
 MIN_CCD_SHARE = 0.01
 """A CCD with a smaller share of the events does not shape the good time."""
 
+MAX_EXPOSURE = 1e8
+"""Exposure in s; the deepest fields have less than a tenth of it."""
+
 USE_FULL = "set observation.gti=full"
 
 

@@ -20,6 +20,7 @@ from livetime.files.companions import (
 )
 from livetime.files.finding import Finding, noted_sentences, plural, reasons
 from livetime.files.fits import local_file
+from livetime.files.gti import MAX_EXPOSURE
 from livetime.files.pha import BAD_QUALITY, read_pha
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.pileup import PileUp
@@ -27,9 +28,6 @@ from livetime.simulate.response import Response
 from livetime.simulate.spectral import SpectralSimulator
 
 Floats = NDArray[np.float64]
-
-MAX_EXPOSURE = 1e8
-"""Exposure in s; the deepest fields have less than a tenth of it."""
 
 _FRAME_MARGIN = 0.02
 """Frame times that differ by a smaller share count as the same."""
