@@ -13,7 +13,7 @@ import pytest
 from fuzzing.cases import MODULES, choose_family, make_case, question_of
 
 from livetime.errors import UserError
-from livetime.files.doctor import diagnose
+from livetime.files.doctor import diagnose_files
 from livetime.interface import load, read
 from livetime.simulate.dead_time_detector import DeadTime
 
@@ -102,8 +102,8 @@ def test_damaged_files_are_refused_doubted_or_answered_as_the_undamaged(undamage
 
     if case.question == "events":
         reasons = found.reasons(DETECTOR)
-        every = [f for name in MODULES for f in diagnose(str(tmp_path / name)).findings]
-        warned = [f for f in every if f.doubtful]
+        alone, together = diagnose_files([str(tmp_path / name) for name in MODULES])
+        warned = [f for each in (*alone, *together) for f in each.findings if f.doubtful]
         assert bool(reasons) >= bool(warned), [f.text for f in warned]
     else:
         reasons = [f.reason for f in found.findings if f.doubtful]

@@ -259,11 +259,12 @@ def _answer(base: Undamaged, case: Case, folder: Path) -> Any:
 
 def doctor_warnings(answer: Any, case: Case, folder: Path) -> list[str]:
     """List what doctor warns of and the network's detector does not model."""
-    from livetime.files.doctor import diagnose
+    from livetime.files.doctor import diagnose_files
 
     if case.question == "spectrum":
         return []
     band = BAND if case.banded else None
     modelled = answer.result.observation._modelled(answer.result.run.simulator.detector)
-    every = [f for name in MODULES for f in diagnose(str(folder / name), band).findings]
+    alone, together = diagnose_files([str(folder / name) for name in MODULES], band)
+    every = [f for each in (*alone, *together) for f in each.findings]
     return [f.reason for f in every if f.doubtful and f.code not in modelled]
