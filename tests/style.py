@@ -1,6 +1,7 @@
 """Measure the style of Python code: `python tests/style.py src/livetime/files` lists what breaks a house rule."""
 
 import ast
+import re
 import statistics
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ ARGUMENTS = 7
 MEDIAN_NODES = 12.0
 MEAN_NODES = 13.0
 PARALLEL_SHARE = 0.03
+WORDS = 25
+PARTS = 3
 
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 BRANCH = (ast.If, ast.For, ast.While, ast.ExceptHandler, ast.IfExp, ast.match_case)
@@ -73,6 +76,7 @@ def problems(module: Module) -> Iterator[str]:
 
     yield from _docstring_problems(module)
     yield from _word_problems(module)
+    yield from _message_problems(module)
 
 
 def _function_problems(module: Module, node: ast.FunctionDef) -> Iterator[str]:
@@ -154,6 +158,65 @@ def _word_problems(module: Module) -> Iterator[str]:
         for word in BANNED:
             if f" {word}" in padded and " " in text.strip():
                 yield f"{module.path}:{number}: the word {word.strip()!r} in {text.strip()[:60]!r}"
+
+
+def written(node: ast.expr) -> str:
+    """Word a string expression; whatever is filled in counts as one word."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(written(part) for part in node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return written(node.left) + written(node.right)
+    return "X"
+
+
+def sentences(text: str) -> list[str]:
+    """Cut a text into its sentences, and its lines."""
+    return re.split(r"(?<=[.!?])\s+|\n", text)
+
+
+def count_words(sentence: str) -> int:
+    """Count the words that contain a letter or a digit."""
+    return sum(bool(re.search(r"\w", word)) for word in sentence.split())
+
+
+def _message_problems(module: Module) -> Iterator[str]:
+    """List errors without problem or remedy, and messages that are too long."""
+    yield from _user_error_problems(module)
+    docstrings = {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Expr)}
+    inner = {
+        id(part)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in ast.walk(node)
+        if part is not node
+    }
+    for node in ast.walk(module.tree):
+        text = isinstance(node, ast.JoinedStr) or (
+            isinstance(node, ast.Constant) and isinstance(node.value, str)
+        )
+        if text and id(node) not in docstrings | inner:
+            longest = max(sentences(written(node)), key=count_words)
+            if count_words(longest) > WORDS:
+                place = f"{module.path}:{node.lineno}"
+                yield f"{place}: {count_words(longest)} words, the limit is {WORDS}: {longest!r}"
+
+
+def _user_error_problems(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError"):
+            continue
+        parts = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if any(isinstance(part, ast.Starred) for part in parts):
+            continue
+        place = f"{module.path}:{node.lineno}"
+        empty = any(isinstance(part, ast.Constant) and not part.value for part in parts)
+        if len(parts) < PARTS or empty:
+            yield f"{place}: a UserError without key, problem and remedy"
+        text = " ".join(written(part) for part in parts)
+        if count_words(text) > WORDS:
+            yield f"{place}: {count_words(text)} words, the limit is {WORDS}: {text!r}"
 
 
 def own_nodes(statement: ast.stmt) -> int:

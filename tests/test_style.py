@@ -230,3 +230,29 @@ def test_a_broken_rule_is_found(text, problem):
 def test_plain_code_breaks_no_rule():
     text = '"""A module of one line."""\n\n\ndef double(x):\n    """Double x in place."""\n'
     assert not found_in(text + "    return 2 * x\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('raise UserError("rate", "is negative")', "without key, problem and remedy"),
+        ('raise UserError("rate", "is negative", "")', "without key, problem and remedy"),
+        (f'raise UserError("rate", f"is {{x}} {24 * "word "}", "raise it")', "the limit is 25"),
+        (f'text = "{26 * "word "}"', "26 words, the limit is 25"),
+    ],
+)
+def test_a_bad_message_is_found(line, problem):
+    assert problem in found_in(f'"""A module of one line."""\n\n{line}\n')
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'raise UserError("rate", "is negative", "give a positive one")',
+        "raise UserError(error.key, error.problem, error.remedy)",
+        f'text = "{20 * "a "}. {20 * "a "}"',
+        f'text = f"{{ {"+".join(26 * "x")} }} counts/s"',
+    ],
+)
+def test_a_good_message_is_not_found(line):
+    assert not found_in(f'"""A module of one line."""\n\n{line}\n')

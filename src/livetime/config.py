@@ -67,7 +67,9 @@ def target_class(node: Mapping[str, Any], where: str) -> Any:
     if not isinstance(path, str):
         raise UserError(key, "is missing", f"choose a {where} by its name")
     if not path.startswith("livetime."):
-        raise UserError(key, f"is {path}, but only names below livetime. are allowed", "change it")
+        raise UserError(
+            key, f"is {path}, but only classes of livetime are allowed", "correct the name"
+        )
     module, _, name = path.rpartition(".")
     try:
         cls = getattr(importlib.import_module(module), name)
@@ -118,6 +120,7 @@ def _refuse_unknown(value: Mapping[str, Any], where: str, names: Iterable[str]) 
 def _from_constructor(sentence: str, where: str, names: Iterable[str]) -> UserError:
     """Split the sentence of a constructor, `dt is -1, but ...; ...`, into its three parts."""
     statement, _, remedy = sentence.partition("; ")
+    remedy = remedy or "give another value"
     name, _, problem = statement.partition(" ")
     if name in names:
         return UserError(f"{where}.{name}", problem, remedy)
@@ -146,7 +149,7 @@ def _refusal(error: ValidationError, where: str, names: Iterable[str]) -> UserEr
     same = [each["msg"] for each in found if _path(each["loc"]) == path]
     wanted = " or ".join(dict.fromkeys(_wanted(message) for message in same))
     shown = f"is {given!r}, but " if isinstance(given, str | int | float | bool) else ""
-    return UserError(key, f"{shown}must be {wanted}", "change it")
+    return UserError(key, f"{shown}must be {wanted}", "give such a value")
 
 
 def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:

@@ -272,7 +272,7 @@ class Answer:
     def probabilities(self) -> Mapping[str, Mapping[str, float]]:
         """Give the probability of each class, by method."""
         if self.result.question != "class":
-            raise UserError("probabilities", "are for classifiers", "look at posterior")
+            raise UserError("probabilities", "exist for classifiers only", "use posterior")
         probabilities: Mapping[str, Mapping[str, float]] = self.result.probabilities
         return probabilities
 
@@ -325,7 +325,7 @@ class Answer:
 
     def _samples(self) -> "Mapping[str, Samples]":
         if self.result.question != "posterior":
-            raise UserError("posterior", "is not what this network learned", "see probabilities")
+            raise UserError("posterior", "does not exist for a classifier", "use probabilities")
         samples: Mapping[str, Samples] = self.result.samples
         return samples
 

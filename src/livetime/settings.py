@@ -98,7 +98,7 @@ class Training:
             )
         if self.test < MIN_TEST:
             raise ValueError(
-                f"test is {self.test}, but calibration needs {MIN_TEST} simulations; give more"
+                f"test is {self.test}, but calibration needs {MIN_TEST} simulations; give that many"
             )
 
     @property
@@ -278,7 +278,7 @@ def _check_band(band: tuple[float, float] | None) -> None:
     if not all(0 <= energy < math.inf for energy in band):
         raise ValueError(
             f"band is {band[0]:g} to {band[1]:g}, but energies in keV are finite and not "
-            "negative; change it"
+            "negative; give such energies"
         )
     if not band[0] < band[1]:
         raise ValueError(

@@ -140,7 +140,9 @@ def check_injection(run: Run, plan: InjectionPlan) -> tuple[Periodogram, int]:
     try:
         simulator.detector_at({**plan.fixed, "rate": float(np.mean(plan.rates))})
     except ValueError as error:  # numbers that no detector has
-        raise UserError("fixed", f"has a wrong value: {error}") from None
+        problem, _, remedy = str(error).partition("; ")
+        remedy = remedy or "give values of a real detector"
+        raise UserError("fixed", f"has a wrong value: {problem}", remedy) from None
     most = round(simulator.prior.covariates["segments"].high)
     return cast(Periodogram, simulator.summary), most
 

@@ -1,4 +1,4 @@
-"""How the command line words errors: one sentence, with the key as it is typed."""
+"""Word errors for the command line: one sentence, with the key as it is typed."""
 
 import re
 
@@ -25,7 +25,7 @@ KINDS = {
 
 
 def sentence(error: UserError) -> str:
-    """Word an error for the command line, with what to type if that is known.
+    """Word an error for the command line, with the words to type if they are known.
 
     Examples:
         >>> sentence(UserError("run", "is missing", "give the folder of a training"))
@@ -39,7 +39,7 @@ def sentence(error: UserError) -> str:
 
 
 def from_system(error: OSError | MemoryError) -> UserError:
-    """Make a UserError of what the operating system refuses."""
+    """Make a UserError of an error of the operating system."""
     if isinstance(error, MemoryError):
         return UserError(
             "memory", f"is too small ({error})", "ask for fewer or shorter observations"
@@ -62,7 +62,7 @@ def from_hydra(error: Exception, command: str) -> UserError:
 
     Arguments:
         error: as Hydra raised it.
-        command: whose keys there are.
+        command: command whose keys are known.
     """
     for translate in (_from_grammar, _from_choice, _from_key):
         found = translate(error, command)
@@ -118,7 +118,9 @@ def _from_value(error: Exception) -> UserError:
     found = re.search(r"full_key: (\S+)", text)
     if not found:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return UserError("configuration", f"is refused: {' '.join(lines[:2])}", "correct it")
+        return UserError(
+            "configuration", f"is refused: {' '.join(lines[:2])}", "correct the key or the value"
+        )
 
     key = found[1]
     wrong = re.search(
@@ -126,9 +128,9 @@ def _from_value(error: Exception) -> UserError:
     )
     if wrong:
         wanted = KINDS.get(wrong[2], wrong[2])
-        return UserError(key, f"is {wrong[1]}, but must be {wanted}", "correct it")
+        return UserError(key, f"is {wrong[1]}, but must be {wanted}", "give such a value")
     if "ListConfig" in text:
         return UserError(key, "must be a list", f"say {key}=[...]")
     if "is not Optional" in text:
-        return UserError(key, "is null, but must have a value", "give one")
-    return UserError(key, f"is refused: {text.splitlines()[0].strip()}", "correct it")
+        return UserError(key, "is null, but must have a value", "give a value")
+    return UserError(key, f"is refused: {text.splitlines()[0].strip()}", "correct the value")

@@ -1,4 +1,4 @@
-"""What `--help` prints: made from the YAML files, so that it cannot be out of date."""
+"""Print `--help`, made from the YAML files so that it cannot be out of date."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,12 +18,12 @@ DETAIL = 44
 
 @dataclass(frozen=True)
 class Command:
-    """Describe a command to a person.
+    """Keep the description of a command.
 
     Arguments:
-        line: what it does, in a few words.
+        line: its purpose, in a few words.
         examples: lines that can be typed.
-        last: what the last line of its output is.
+        last: content of the last line that it prints.
 
     Examples:
         >>> Command("read files", ("livetime doctor A.evt",), "a table").last
@@ -79,7 +79,7 @@ COMMANDS = {
         "the folder of the table and the figure",
     ),
     "doctor": Command(
-        "find what is wrong with event files, and what it does to a measurement",
+        "find what is wrong with event files, and the effect on a measurement",
         ("livetime doctor A.evt B.evt output=doctor.json",),
         "a table for each file, or the JSON file; exit code 0 clean, 1 warnings, 2 unusable",
     ),
@@ -99,7 +99,7 @@ class Key:
     Arguments:
         name: with dots.
         default: as the file has it.
-        comment: what stands beside it; may be empty.
+        comment: the comment beside it; may be empty.
 
     Examples:
         >>> Key("training.epochs", "60", "passes over the training split").default
@@ -135,7 +135,7 @@ class Root:
 
 @cache
 def root_of(command: str) -> Root:
-    """Read the keys and groups that a command takes, without those it only passes over."""
+    """Read the keys and groups that a command takes, without those that it ignores."""
     unused = settings_of(command).unused
     keys: list[Key] = []
     groups: dict[str, str] = {}
@@ -278,7 +278,7 @@ def _group_keys(group: str, root: Root) -> Iterator[Key]:
 
 
 def describe_experiment(path: Path) -> list[str]:
-    """Describe an experiment: what it is for, its simulations, and its minutes if measured.
+    """Describe an experiment: its purpose, its simulations, and its minutes if measured.
 
     Examples:
         >>> describe_experiment(CONFIGS / "experiment" / "demo.yaml")[0].split()[0]

@@ -1,4 +1,4 @@
-"""The entry point: find the command, run one job or a sweep, and choose the exit code."""
+"""Find the command, run one job or a sweep, and choose the exit code."""
 
 import os
 import signal
@@ -120,7 +120,7 @@ def _band(text: str) -> tuple[float, float]:
 
 @dataclass
 class Jobs:
-    """Collect what the jobs of one command line gave.
+    """Collect the results of the jobs of one command line.
 
     Arguments:
         done: number, overrides and held-out loss of each job that succeeded.

@@ -1,4 +1,4 @@
-"""From the words of a command line to flags and overrides in Hydra's grammar."""
+"""Turn the words of a command line into flags and overrides in Hydra's grammar."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -58,10 +58,10 @@ NUMBER = re.compile(r"[-+.\d][-+.\de]*")
 
 
 def arrange(command: str, words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separate flags, wherever they stand, from overrides that Hydra can parse.
+    """Separate flags from overrides that Hydra can parse, in any order.
 
     Arguments:
-        command: whose keys the words may set.
+        command: command whose keys the words may set.
         words: as typed.
 
     Raises:

@@ -13,7 +13,7 @@ from livetime.settings import Reference
 
 @dataclass
 class CompareSettings(RunSettings):
-    """Say at which parameters network and references are compared.
+    """Set the parameters at which network and references are compared.
 
     Arguments:
         grid: name -> physical values; each combination is a cell.

@@ -13,11 +13,11 @@ from livetime.settings import ObservationFiles
 
 @dataclass
 class DoctorSettings:
-    """Say which files are examined.
+    """Set the files that are examined.
 
     Arguments:
         files: event files.
-        band: energies in keV that are examined, without the second; None for all.
+        band: energies in keV, from the first up to but without the second; None for all.
         output: a JSON file for all findings; None for none.
         overwrite: replace the JSON file.
 

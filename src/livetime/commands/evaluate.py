@@ -24,11 +24,11 @@ _MIN_SIMULATIONS = 100
 
 @dataclass
 class EvaluateSettings(RunSettings):
-    """Say on how many simulations, and on what other sources, a run is checked.
+    """Set the simulations and the other sources on which a run is checked.
 
     Arguments:
         n: held-out simulations.
-        stress: other sources than those of the training: `linear`, `drift`, `no_qpo`.
+        stress: sources that differ from the training: `linear`, `drift`, `no_qpo`.
         threads: that simulate; None for one a core.
 
     Raises:
@@ -50,7 +50,7 @@ class EvaluateSettings(RunSettings):
 
 
 def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
-    """Calibrate a run on simulations that were made for this.
+    """Check the calibration of a run on fresh simulations.
 
     Returns: the folder of figures and numbers, and the held-out loss.
     """

@@ -15,7 +15,7 @@ from livetime.settings import ObservationFiles, Reference, check_draws
 
 @dataclass
 class InferSettings(RunSettings):
-    """Say from which files, and how much, is inferred.
+    """Set the files and the number of draws of an inference.
 
     Arguments:
         observation: keyword arguments of `livetime.config.ObservationFiles`.

@@ -1,4 +1,4 @@
-"""`livetime inject`: a bright source's own variability through a run's detector."""
+"""`livetime inject`: record a bright source with a run's detector, and compare answers."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from livetime.settings import Injection, Reference, check_draws
 
 @dataclass
 class InjectSettings(RunSettings):
-    """Say which source passes through the detector of a run.
+    """Set the bright source and the detector that records it.
 
     Arguments:
         inject: keyword arguments of `livetime.config.Injection`.

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class ObserveSettings(ExperimentSettings):
-    """Say what is observed, and where the files go.
+    """Set the truth that is observed, and the folder of the files.
 
     Arguments:
         truth: name -> physical value; names that are not given are drawn from the prior.
         output: folder of the files; None for a new one below `outputs/<name>`.
         overwrite: replace an earlier observation in the same folder.
-        outside_prior: take values outside of the prior's ranges, which the network never saw.
+        outside_prior: allow values outside of the prior, on which no network was trained.
 
     Examples:
         >>> ObserveSettings(name="demo", truth={"rate": 500.0}).seed

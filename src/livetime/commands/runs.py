@@ -1,4 +1,4 @@
-"""What every command that takes a finished run does first."""
+"""Open finished runs, as every command on a run does first."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

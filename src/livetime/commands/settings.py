@@ -1,4 +1,4 @@
-"""The settings that several commands share; each command adds its own in its own module."""
+"""Define the settings that several commands share; each command adds its own."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,20 +17,20 @@ MAX_SIMULATIONS = 1_000_000
 
 @dataclass
 class ExperimentSettings:
-    """Describe an experiment: what an experiment file may set.
+    """Describe an experiment: the keys that an experiment file may set.
 
     Arguments:
         name: folder of the experiment's runs and observations, below `outputs`.
         seed: of all random numbers.
         simulations: size of the bank.
-        simulator, source, detector, summary, prior: keyword arguments of `_target_` classes.
-        estimator: the network, likewise.
+        simulator, source, detector, summary, prior: `_target_` class of each, and its arguments.
+        estimator: `_target_` class of the network, and its arguments.
         training: keyword arguments of `livetime.config.Training`.
         overfit: train on all simulations and validate on the same ones; for tests of a network.
         outputs: folder of banks and runs; None for `outputs/` of the checkout.
 
     Raises:
-        UserError: for a seed below 0, or a name that is not that of one folder.
+        UserError: for a seed below 0, or a name with slashes.
     """
 
     unused: ClassVar[tuple[str, ...]] = ()
@@ -59,7 +59,7 @@ class ExperimentSettings:
 
 @dataclass
 class RunSettings:
-    """Name a finished run, and where the result goes.
+    """Set the finished run, and the folder of the result.
 
     Arguments:
         run: the run folder.
@@ -90,17 +90,17 @@ def check_count(key: str, value: int | None) -> None:
 
 
 def check_number(n: int, least: int, reason: str) -> None:
-    """Refuse a number of simulations that is too small for what is asked, or too large.
+    """Refuse a number of simulations that is too small for its purpose, or too large.
 
     Arguments:
         n: simulations.
-        least: the fewest that are enough.
-        reason: what needs that many, as the subject of a sentence.
+        least: lowest number that is sufficient.
+        reason: purpose that needs so many, as the subject of a sentence.
     """
     if n < least:
-        raise UserError("n", f"is {n}, but {reason} needs {least} simulations", "give more")
+        raise UserError("n", f"is {n}, but {reason} needs {least} simulations", "give a larger n")
     if n > MAX_SIMULATIONS:
-        raise UserError("n", f"is {n}, but the limit is {MAX_SIMULATIONS}", "give fewer")
+        raise UserError("n", f"is {n}, but the limit is {MAX_SIMULATIONS}", "give a smaller n")
 
 
 def result_folder(given: str | None, default: Path) -> Path:

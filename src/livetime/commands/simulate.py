@@ -21,7 +21,7 @@ BANK_SIZE = (10, 10**8)
 
 @dataclass
 class SimulateSettings(ExperimentSettings):
-    """Say which bank is made.
+    """Set the bank that is made.
 
     Arguments:
         threads: that simulate; None for one a core.
@@ -67,7 +67,7 @@ def simulate(settings: SimulateSettings) -> Path:
 
 
 def build_bank(simulator: "Simulator", simulations: int, seed: int, root: Path) -> "Bank":
-    """Open a bank, and simulate what is missing from it.
+    """Open a bank, and add the simulations that it lacks.
 
     Arguments:
         simulator: shapes the bank, and names its folder.

@@ -35,12 +35,12 @@ NOT_SHOWN = ("outputs", "resume", "threads")
 
 @dataclass
 class TrainSettings(ExperimentSettings):
-    """Say what is trained, on which machine.
+    """Set the network to train, and the machine.
 
     Arguments:
         trainer: keyword arguments of `livetime.config.Trainer`.
         threads: that simulate; None for one a core.
-        resume: folder of a training that was stopped, whose own settings then count.
+        resume: folder of a training that was stopped; its own settings are used.
 
     Raises:
         UserError: for a number of simulations or threads out of range.
@@ -61,7 +61,7 @@ class TrainSettings(ExperimentSettings):
 
     @property
     def plain(self) -> dict[str, Any]:
-        """Everything that a run folder keeps, in plain types."""
+        """Give all settings that a run folder keeps, in plain types."""
         config = asdict(self)
         del config["resume"]
         return config
@@ -74,7 +74,7 @@ def train(
 
     Arguments:
         settings: the experiment and the machine.
-        overrides: what differs from the experiment, for the record.
+        overrides: differences from the experiment, for the record.
         folder: the run folder; None for a new one below `outputs/<name>`.
 
     Returns: the run folder and the held-out loss.
@@ -202,7 +202,7 @@ def _training_range(simulator: "Simulator", bank: "Bank", simulations: int) -> d
     high = x.max(axis=0)
     constant = [name for name, same in zip(names, low == high, strict=True) if same]
     if constant:
-        say(f"the same in all simulations, and of no use to the network: {', '.join(constant)}")
+        say(f"equal in all simulations, so of no use to the network: {', '.join(constant)}")
     return {"names": names, "low": low.tolist(), "high": high.tolist()}
 
 

@@ -1,4 +1,4 @@
-"""Refuse what cannot be trained, before anything is simulated."""
+"""Refuse settings that cannot be trained, before anything is simulated."""
 
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def refuse_untrainable(
     settings: "TrainSettings", training: Training, trainer: Trainer, simulator: "Simulator"
 ) -> None:
-    """Check everything that is known of a training before its simulations exist.
+    """Check the settings of a training before its simulations exist.
 
     Raises:
-        UserError: for a device that is missing, an estimator that does not go with the prior, or
-            a split or batch that is larger than the bank.
+        UserError: for a missing device, an estimator of another question, or a split or batch that
+            is larger than the bank.
     """
     from livetime.infer.build import shapes
     from livetime.learn.module import LitEstimator
@@ -29,7 +29,7 @@ def refuse_untrainable(
         raise UserError(
             "simulations",
             f"is {settings.simulations}, too few for training.validation of {training.validation}",
-            "give more",
+            "give a larger number",
         )
     refuse_large_training(simulator, settings.simulations, training.test)
     module = LitEstimator(dict(settings.estimator), shapes(simulator), settings.training)

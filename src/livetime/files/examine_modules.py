@@ -72,11 +72,11 @@ def _rates(first: EventFile, second: EventFile) -> Iterator[Finding]:
     if share < MIN_DISPLACED or chance > ALPHA:
         return
     text = (
-        f"the rates of {first.name} and {second.name} do not have a constant ratio: {share:.2g} of "
-        f"the events of one are missing or in excess, by chance with probability {chance:.1g}"
+        f"the ratio of the rates of {first.name} and {second.name} is not constant: {share:.2g} of "
+        f"the events of one are missing or in excess (chance probability {chance:.1g})"
     )
     effect = (
-        "one module has a step, a gap or a burst of its own, or a wrong clock: "
+        "one module alone has a step, a gap, a burst or a wrong clock: "
         "rate and rms are biased; choose a part without it"
     )
     yield Finding("rates_differ", "warning", text, "", effect)

@@ -57,7 +57,7 @@ def _step_finding(step: float, is_measured: bool, few_short_gaps: bool) -> Findi
         return Finding("time_step", "note", text, "", effect)
     if is_measured or few_short_gaps:
         effect = (
-            f"bins that are not a multiple of it make lines at {readout:.4g} Hz and its multiples; "
+            f"bins that are not a multiple of it make lines at multiples of {readout:.4g} Hz; "
             f"frequencies f above {half} appear at {readout:.4g} Hz - f; {lowered}"
         )
         return Finding("time_step", "warning", text, "", effect)

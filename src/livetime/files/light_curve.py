@@ -198,8 +198,8 @@ def _refuse_wide(step: float, max_step: float, path: Path) -> None:
     if step > max_step * (1 + 1e-6):
         raise UserError(
             str(path),
-            f"has bins of {step:.4g} s, but the summary has bins of {max_step:.4g} s",
-            f"choose a network of summary.dt={step:.4g} or more, or a finer light curve",
+            f"has bins of {step:.4g} s, but the summary needs {max_step:.4g} s or less",
+            f"give finer bins, or a network of summary.dt={step:.4g} or more",
         )
 
 

@@ -243,8 +243,8 @@ def _refuse_coarse(part: EventFile, dt: float) -> None:
     if step > dt * (1 + 1e-6):
         raise UserError(
             part.label,
-            f"has times in steps of {step:.4g} s, but the summary has bins of {dt:.4g} s",
-            f"choose a network of summary.dt={step:.4g} or more, or data of a faster mode",
+            f"has times in steps of {step:.4g} s, but the summary needs {dt:.4g} s or less",
+            f"use a faster mode, or summary.dt={step:.4g} or more",
         )
 
 

@@ -131,8 +131,8 @@ def _verdict(probabilities: Mapping[str, float], reasons: list[str]) -> Verdict:
         doubts = "; ".join(reasons)
         sentence = f"The network finds {words}, but do not trust it as it is: {doubts}."
         return Verdict("do not use", tuple(reasons), sentence)
-    condition = "if each class is as probable beforehand"
-    place = "the observation lies where the network was trained"
+    condition = "if all classes are equally probable a priori"
+    place = "the observation lies within the range of the training"
     return Verdict("trust", (), f"{words}, {condition}; {place}.")
 
 

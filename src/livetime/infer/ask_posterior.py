@@ -254,12 +254,12 @@ def _verdict(
     if p_value < CAUTION_P:
         clause = (
             f"{worst.words}; {p_value:.2g} of correct simulations differ as much from their "
-            "posterior: the source may have what the model lacks"
+            "posterior: the model may lack a property of the source"
         )
         (reasons if p_value < MIN_PREDICTIVE_P else cautions).append(clause)
     good = (
-        "No reason to distrust this posterior was found: the observation lies where the network "
-        "was trained, and looks like simulations with the inferred parameters (posterior "
-        f"predictive p = {p_value:.2f}, and the limit is {CAUTION_P})."
+        "No reason to distrust this posterior was found. The observation lies within the range of "
+        "the training. Simulations with the inferred parameters look like it (posterior "
+        f"predictive p = {p_value:.2f}; the limit is {CAUTION_P})."
     )
     return Verdict.of(reasons, good, "posterior", cautions)

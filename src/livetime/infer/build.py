@@ -13,8 +13,10 @@ from livetime.simulate.prior import Prior
 from livetime.simulate.simulator import WHOLE, Simulator, check_kinds, stream
 
 TRAIN_AGAIN = "train again"
-_GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
+RUN_GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
 """Groups of keys that the config of every run has."""
+SIMULATOR_GROUPS = ("prior", "source", "detector", "summary", "simulator")
+"""Config groups that describe a simulation, as the keys of its errors begin."""
 
 
 def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Simulator:
@@ -36,16 +38,23 @@ def build_simulator(config: Mapping[str, Any], threads: int | None = None) -> Si
         problem = f"is given, but {cls.__name__} takes none"
         raise UserError("detector", problem, "take detector null, or another simulator")
 
-    names = [name for name in ("prior", "source", "detector", "summary") if name in takes]
+    names = [name for name in SIMULATOR_GROUPS if name in takes]
     parts = {name: build(config.get(name) or {}, name) for name in names}
     try:
         check_kinds(cls.kind, **{name: parts[name] for name in names if name != "prior"})
         return cast(Simulator, build(config["simulator"], "simulator", threads=threads, **parts))
-    except UserError as error:
-        # The sentences of simulators name the group themselves.
-        raise UserError(str(error).removeprefix("simulator: ")) from None
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise _misfit(str(error)) from None
+
+
+def _misfit(sentence: str) -> UserError:
+    """Split a sentence that names its key, `prior.parameters lacks rate; ...`, into three parts."""
+    statement, _, remedy = sentence.removeprefix("simulator is refused: ").partition("; ")
+    remedy = remedy or "give another value"
+    key, _, problem = statement.partition(" ")
+    if key.partition(".")[0] in SIMULATOR_GROUPS:
+        return UserError(key, problem, remedy)
+    return UserError("simulator", f"is refused: {statement}", remedy)
 
 
 def shapes(simulator: Simulator) -> dict[str, Any]:
@@ -168,7 +177,7 @@ def unobservable(key: str, error: ValueError) -> UserError:
         error: its sentence, with the remedy behind a semicolon if it has one.
     """
     statement, _, remedy = str(error).partition("; ")
-    return UserError(key, f"cannot be observed: {statement}", remedy or "change it")
+    return UserError(key, f"cannot be observed: {statement}", remedy or "give another value")
 
 
 def refuse_damaged_config(path: Path, config: Mapping[str, Any]) -> None:
@@ -181,7 +190,7 @@ def refuse_damaged_config(path: Path, config: Mapping[str, Any]) -> None:
     Raises:
         UserError: that names the key.
     """
-    for key in _GROUPS:
+    for key in RUN_GROUPS:
         if not isinstance(config.get(key), dict):
             problem = f"is damaged: {key} is missing or is not a group of keys"
             raise UserError(str(path), problem, TRAIN_AGAIN)

@@ -231,8 +231,8 @@ def _refuse_too_bright(
         return
     detectors = plural(round(found.get("detectors", 1)), "detector")
     limit = f"{detectors} with a dead time of {detector.mean_dead_time:.4g} s"
-    problem = f"{names}: {rate:.6g} recorded counts/s are more than {limit} can record"
-    raise UserError(problem, "", "check dead_time, detectors and kept_fraction of the observation")
+    problem = f"has {rate:.6g} recorded counts/s, more than {limit} can record"
+    raise UserError(names, problem, "correct dead_time, detectors or kept_fraction")
 
 
 def _dead_time(files: ObservationFiles, info: dict[str, Any], least: float) -> float:

@@ -131,7 +131,7 @@ def _check_classes(parts: Parts, labels: NDArray[Any], classes: Sequence[str]) -
             raise UserError(
                 "simulations",
                 f"gives a {name} split that has no simulation of class {which}",
-                "ask for more",
+                "simulate more",
             )
 
 

@@ -170,9 +170,9 @@ def _convergence(chain: Floats) -> tuple[float, float]:
 def _complaint(length: int, time: float, scatter: float) -> str:
     """Say why a chain of so many steps did not converge."""
     return (
-        "the chain did not converge, do not trust its intervals: "
-        f"{length} steps are {length / time:.0f} autocorrelation times (50 are wanted), "
-        f"the walkers' means scatter by {scatter:.2f} standard deviations (limit 0.30)"
+        f"the chain of {length} steps did not converge, do not trust its intervals: "
+        f"{length / time:.0f} autocorrelation times (limit 50), "
+        f"walkers differ by {scatter:.2f} sigma (limit 0.30)"
     )
 
 

@@ -38,9 +38,9 @@ CORNER_CAPTION = (
     "and end at the prior's edges; thin grey lines are the prior."
 )
 PREDICTIVE_CAPTION = (
-    "Data with one standard deviation; bands contain 68% and 95% of simulations with draws of the "
-    "network's posterior; curves are what each reference expects at its medians. Residuals are "
-    "data less the median simulation, in standard deviations of the simulations."
+    "Data with one standard deviation. Bands contain 68% and 95% of simulations with draws of the "
+    "network's posterior. Curves are the expectations of the references at their medians. "
+    "Residuals are data less the median simulation, in standard deviations of the simulations."
 )
 
 

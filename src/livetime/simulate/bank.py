@@ -178,7 +178,7 @@ class Bank:
         raise UserError(
             f"{len(bad)} of {len(self)} simulations in {self.folder}",
             f"are not finite, more than 1% (the last: {last})",
-            "change the prior or the source; the manifest lists them all",
+            "change the prior or the source (the manifest lists all)",
         )
 
     @classmethod
@@ -216,7 +216,7 @@ class Bank:
         """
         n = len(self) if n is None else n
         if n > len(self):
-            problem = f"has {len(self)} simulations, but {n} are wanted"
+            problem = f"has {len(self)} simulations, but {n} are needed"
             raise UserError(str(self.folder), problem, "simulate more")
         parts = [self._shard(shard) for shard in self.manifest["shards"] if shard["start"] < n]
         theta = np.concatenate([part[0] for part in parts])[:n]

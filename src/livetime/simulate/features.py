@@ -12,7 +12,7 @@ from livetime.simulate.curve_features import CURVE_FEATURES, curve_features, sig
 from livetime.simulate.dead_time import DeadTimeDistribution, modulation_response, white_noise
 from livetime.simulate.detector import Detector, Events
 from livetime.simulate.layout import Block, Layout
-from livetime.simulate.periodogram import bin_counts, logarithmic_edges, segment_starts
+from livetime.simulate.periodogram import bin_counts, logarithmic_edges, no_segment, segment_starts
 from livetime.simulate.summary import Summary, rate_blocks, segments_block
 
 Floats = NDArray[np.float64]
@@ -180,7 +180,7 @@ class Features(Summary):
         """
         starts = segment_starts(events.gti, self.segment_size)
         if len(starts) == 0:
-            raise ValueError(f"no segment of {self.segment_size} s fits in the good time intervals")
+            raise ValueError(no_segment(self.segment_size, events.gti))
         counts = np.zeros((len(events.times), len(starts), self.bins), dtype=np.float32)
         for module, times in zip(counts, events.times, strict=True):
             bin_counts(times, starts, self.dt, module)

@@ -150,8 +150,7 @@ class FramePileUp(Detector):
             dt = max(1, round(frames)) * self.cycle
             raise ValueError(
                 f"summary.dt is {summary.dt:g} s, but must be a whole number of frames of "
-                f"{self.cycle:g} s; take summary.dt={dt:.9g}, and a segment_size that is a "
-                "multiple of it"
+                f"{self.cycle:g} s; take summary.dt={dt:.9g}, and a multiple as segment_size"
             )
 
     def naive(self) -> DeadTime:

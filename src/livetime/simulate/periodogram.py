@@ -72,6 +72,15 @@ def _add_power(a, b, power):  # type: ignore[no-untyped-def] # pragma: no cover
                 power[1, k] += np.float64(a[s, k] - b[s, k]) ** 2
 
 
+def no_segment(segment_size: float, gti: Floats) -> str:
+    """Word the error that no good time interval (G, 2) in s is as long as a segment."""
+    longest = float(np.diff(gti).max(initial=0.0))
+    return (
+        f"segment_size is {segment_size:g} s, but the longest good time interval has "
+        f"{longest:.4g} s; choose shorter segments"
+    )
+
+
 def segment_starts(gti: Floats, segment_size: float) -> Floats:
     """Find the start times in s of the whole segments in each good time interval, (S,).
 
@@ -219,7 +228,7 @@ class Periodogram(Summary):
         """
         starts = segment_starts(events.gti, self.segment_size)
         if len(starts) == 0:
-            raise ValueError(f"no segment of {self.segment_size} s fits in the good time intervals")
+            raise ValueError(no_segment(self.segment_size, events.gti))
         modules = []
         for times in events.times:
             counts = np.zeros((len(starts), self.bins), dtype=np.float32)
