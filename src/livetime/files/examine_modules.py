@@ -72,7 +72,7 @@ def _rates(first: EventFile, second: EventFile) -> Iterator[Finding]:
     if share < MIN_DISPLACED or chance > ALPHA:
         return
     text = (
-        f"the ratio of the rates of {first.name} and {second.name} is not constant: {share:.2g} of "
+        f"the rates of {first.name} and {second.name} have no constant ratio: {share:.2g} of "
         f"the events of one are missing or in excess (chance probability {chance:.1g})"
     )
     effect = (
