@@ -8,7 +8,7 @@ class UserError(ValueError):
     """Report an error that a user can correct, with key, problem and remedy.
 
     The message is one sentence: `observation.band is [10, 3], but must rise; swap the energies`. A
-        command ends with exit code 2. A command ends with exit code 2.
+    command ends with exit code 2. A command ends with exit code 2.
 
     Arguments:
         key: the setting (`observation.band`), argument or file that is wrong.

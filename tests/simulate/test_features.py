@@ -169,7 +169,7 @@ def test_no_counts_are_no_number_and_no_segment_is_an_error():
     assert np.isnan(
         features(Events((np.zeros(0),), np.array([[0.0, 512.0]])), DeadTime(1, 0.0))
     ).all()
-    with pytest.raises(ValueError, match="no segment"):
+    with pytest.raises(ValueError, match="segment_size is 256 s, but the longest"):
         features(Events((np.arange(10.0),), np.array([[0.0, 100.0]])), DeadTime(1, 0.0))
 
 

@@ -35,7 +35,7 @@ class KeptFits:
     """Keep the quantiles of references in a folder, in blocks.
 
     The name of the folder depends on all that changes a fit: simulator, cells, n, seed and the
-        source code of the references. It does not depend on the network.
+    source code of the references. It does not depend on the network.
 
     Arguments:
         folder: of this simulator, these truths and this code.

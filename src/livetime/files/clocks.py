@@ -125,7 +125,7 @@ def cross_spectrum(
 
     Arguments:
         first: sorted times in s, (N,).
-        second: likewise, (M,).
+        second: sorted times in s, (M,).
         gti: common good time intervals in s, (G, 2).
         dt: bins in s.
 

@@ -56,7 +56,7 @@ def find_response(spectrum: PhaFile, arf: str | None, rmf: str | None) -> Respon
     Arguments:
         spectrum: of the source.
         arf: file of the effective area; None for the one that the header names.
-        rmf: file of the redistribution; likewise.
+        rmf: file of the redistribution; None for the one that the header names.
 
     Raises:
         UserError: for files that are missing or damaged, or of another instrument.

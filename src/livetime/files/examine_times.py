@@ -78,8 +78,8 @@ def check_close_events(part: EventFile, step: float | None, tau: float) -> Itera
             f"half the dead time of {tau:.3g} s"
         )
         effect = (
-            "two detectors in one list, or no dead time at all: "
-            "the noise level is not what dead time leaves, and rms is wrong"
+            "the list merges detectors, or there is no dead time: "
+            "the dead-time model does not apply, and noise level and rms are wrong"
         )
         yield Finding("close_events", "warning", text, "", effect)
 

@@ -51,7 +51,9 @@ def leave_out(
         names = ", ".join(map(str, left_out))
         text = f"{column} {names} with {plural(int((~kept).sum()), 'event')} of {len(kept)}"
         action = f"left out; {plural(len(present) - len(left_out), 'detector')} remain"
-        findings.append(Finding("excluded", "note", text, action, "none on the others"))
+        findings.append(
+            Finding("excluded", "note", text, action, "none; the other events are used")
+        )
     return kept, tuple(present)
 
 

@@ -31,11 +31,11 @@ def common_events(first: Floats, second: Floats, window: float) -> tuple[int, fl
     """Count the coincidences of two lists within a window, and those expected by chance.
 
     The chance number uses the rates of both lists in bins of 1 s, since a variable source makes
-        more coincidences.
+    more coincidences.
 
     Arguments:
         first: sorted times in s, (N,).
-        second: likewise, (M,).
+        second: sorted times in s, (M,).
         window: in s.
 
     Returns:

@@ -49,7 +49,7 @@ class PhaFile:
         quality: OGIP flag of each channel, (C,); 0 is good.
         exposure: in s.
         backscal: size of the region, a number or one for each channel; None if missing.
-        areascal: share of the effective area, likewise.
+        areascal: share of the effective area, a number or one for each channel.
         background_beside: whether the same file contains a background (HDUCLAS2 = BKG).
 
     Examples:

@@ -192,7 +192,7 @@ def displaced_share(first: Floats, second: Floats) -> tuple[float, float]:
 
     Arguments:
         first: sorted times in s within good time that both have, (N,).
-        second: likewise, (M,).
+        second: sorted times in s, (M,).
 
     Returns:
         the largest difference of the two cumulative shares of events, and its probability.

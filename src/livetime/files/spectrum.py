@@ -186,8 +186,9 @@ def read_spectrum(
     Arguments:
         path: OGIP spectrum (PHA or PI file) of counts, not binned; grouping flags are ignored.
         arf: file of the effective area; None for the one that the header names.
-        rmf: file of the redistribution; likewise.
-        background: file of the background's spectrum; likewise. `none` stands for no file.
+        rmf: file of the redistribution; None for the one that the header names.
+        background: file of the background's spectrum; None for the one that the header names, and
+            `none` for no file.
         row: of a file of type II, whose rows are spectra, from 1; None for its only one.
 
     Raises:

@@ -46,8 +46,8 @@ class Run:
     """Read a run folder: the resolved config, the weights of the members, the training range.
 
     Nothing is read before it is needed, and no global state is set. Numbers do not depend on the
-        number of torch threads, except for rounding. Commands use one thread, so that not even
-        rounding differs.
+    number of torch threads, except for rounding. Commands use one thread, so that not even
+    rounding differs.
 
     Arguments:
         folder: as training made it.

@@ -115,8 +115,8 @@ class MixtureDensity(PosteriorEstimator):
     functions of x. The components thus learn the shape of the posterior only.
 
     With one component it is a regression. With a `full` or `diagonal` covariance, which depends on
-        x, it is heteroscedastic. With a `constant` covariance it is homoscedastic, and the loss is
-        that of weighted least squares.
+    x, it is heteroscedastic. With a `constant` covariance it is homoscedastic, and the loss is
+    that of weighted least squares.
 
     Arguments:
         shapes: of the data.

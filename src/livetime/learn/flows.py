@@ -43,9 +43,8 @@ class Flow(PosteriorEstimator):
         z = (u - mean(x)) exp(-log_scale(x)),
 
     and the flow learns the distribution of z. So even a posterior much narrower than the prior
-        needs no steep spline.
-    Flows named `zuko_...` are inflated by the scale of their base distribution; others cannot be
-    inflated.
+    needs no steep spline. Flows named `zuko_...` are inflated by the scale of their base
+    distribution; others cannot be inflated.
 
     Arguments:
         shapes: of the data.

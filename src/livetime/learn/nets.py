@@ -1,7 +1,7 @@
 """Define networks that map standardised summaries (B, X) to features (B, out).
 
 The last layer is linear. The estimator decides what the features are: the logit of a class, a
-    regression, the condition of a flow. `Perceptron` under a classifier is logistic regression.
+regression, the condition of a flow. `Perceptron` under a classifier is logistic regression.
 """
 
 import math

@@ -25,10 +25,9 @@ class DeadTimeModel(WhittleReference):
     """Fit a periodogram with the exact white noise and response |H|^2 of the detector's dead time.
 
     Both are taken at the mean rate. This is first order in the variability, and accurate up to an
-        rms of about 0.2.
-    With the incident rate r and `Phi(f) = E[exp(-2 pi i f tau)]`, the response is `H = 1/[1 + r (1
-    - Phi)/(2 pi i f)]`. With `phi = Phi r/(r + 2 pi i f)` the white noise is `2 (1 - |phi|^2)/|1 -
-    phi|^2`.
+    rms of about 0.2. With the incident rate r and `Phi(f) = E[exp(-2 pi i f tau)]`, the response is
+    `H = 1/[1 + r (1 - Phi)/(2 pi i f)]`. With `phi = Phi r/(r + 2 pi i f)` the white noise is
+    `2 (1 - |phi|^2)/|1 - phi|^2`.
 
     It applies to `DeadTime` detectors, with three exceptions. A paralyzable detector has two
     incident rates for one recorded rate. A detector with frames has other noise. Modules of

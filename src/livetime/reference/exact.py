@@ -56,8 +56,8 @@ class Exact(SampledReference):
     """Use the likelihood from which the periodograms were drawn; no network can be better.
 
     With up to three parameters the posterior comes from a grid over the prior box. The grid
-        shrinks to the posterior, until its cells are a fraction of a standard deviation wide. With
-        more parameters emcee draws from it, and its density is not available.
+    shrinks to the posterior, until its cells are a fraction of a standard deviation wide. With
+    more parameters emcee draws from it, and its density is not available.
 
     Arguments:
         simulator: one that draws periodograms.

@@ -51,8 +51,8 @@ class ExpectedPower:
 
     It is one-sided, in (fractional rms of the rate)^2/Hz. A segment's expected periodogram is the
     spectrum convolved with the Fejer kernel of width 1/T. At T = 16 s a QPO of 0.5 Hz and Q = 20
-    loses half of its peak. The autocovariance of a Lorentzian is a damped cosine. With `z = 2 pi
-    (w + i (f - nu))` its power is
+    loses half of its peak. The autocovariance of a Lorentzian is a damped cosine. With
+    `z = 2 pi (w + i (f - nu))` its power is
 
         Re[1/z - (1 - exp(-z T))/(z^2 T)]    in place of    Re[1/z].
 

@@ -80,8 +80,8 @@ class PeriodogramReference(SampledReference):
         """Return the source's power (n, F), averaged over the W Fourier frequencies of each bin.
 
         The average uses two frequencies: the mean of the bin plus and minus the standard deviation
-            of its frequencies, sqrt((W^2 - 1)/12)/T. Frequencies beyond the light curve's Nyquist
-            are folded back.
+        of its frequencies, sqrt((W^2 - 1)/12)/T. Frequencies beyond the light curve's Nyquist are
+        folded back.
 
         Arguments:
             params: physical, each a number or (n,).
@@ -111,8 +111,8 @@ class PeriodogramReference(SampledReference):
         """Return the variance (n,) of the log mean rate of one observation about the long-term
         mean.
 
-        It comes from the variability below the frequency 1/duration: `P(1/(2 duration))/(2
-        duration)`.
+        It comes from the variability below the frequency 1/duration:
+        `P(1/(2 duration))/(2 duration)`.
 
         Arguments:
             params: physical, each (n,).

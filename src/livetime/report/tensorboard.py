@@ -10,7 +10,7 @@ from livetime.outputs import writing
 _FIGURES = "visuals"
 """Group of the figures; TensorBoard sorts groups by name, and the losses come first."""
 TESTS = "verify"
-"""Group of the test metrics, likewise; their columns are named `test/...`."""
+"""Group of the test metrics; their columns are named `test/...`."""
 PLUGIN = "hparams"
 VALUE_FIELDS = {bool: "bool_value", int: "number_value", float: "number_value", str: "string_value"}
 """Field of a protobuf value for each plain type."""

@@ -229,12 +229,14 @@ def multinomial_log_likelihood(
     """Compute the log-likelihood of counts from a multinomial core and Poisson wings.
 
     There is at most one event per region and frame. The core is thus multinomial with N trials,
-    while wings and background are Poisson. An event in a channel is from the core with odds N p :
-    lambda. Let J be the number of all events from the core. Given J the likelihood has a closed
-    form: `log L = sum_h [k log(N p + lambda) - log k!] - sum lambda + log E_J[N!/((N - J)! N^J) (1
-    - P)^(N - J)]`. The mean over J assumes that J is Gaussian, with its exact mean and variance.
-      It is exact without wings. It is also exact for many frames, where the likelihood is
-      Poisson's.
+    while wings and background are Poisson. The odds that an event in a channel is from the core
+    are N p to lambda. Let J be the number of all events from the core. Then
+
+        log L = sum_h [k log(N p + lambda) - log k!] - sum lambda
+                + log E_J[N!/((N - J)! N^J) (1 - P)^(N - J)].
+
+    The mean over J assumes that J is Gaussian, with its exact mean and variance. It is exact
+    without wings. It is also exact for many frames, where the likelihood is Poisson's.
 
     Arguments:
         counts: k, shape (C,) or (..., C); channels or groups of them, not necessarily all.

@@ -40,10 +40,10 @@ class DeadTime(DeadTimeLaws):
     """Record events with one or two modules, each blind for a dead time after an event.
 
     `dead_time`, `detectors`, `background` and `kept_fraction` may be None. They are then
-        covariates: properties of an observation rather than of the instrument. `at` returns the
-        detector of one observation. The covariate of the background is its share of the incident
-        events, `background_share`. For a mean rate r of the source the background is `share/(1 -
-        share) r`.
+    covariates: properties of an observation rather than of the instrument. `at` returns the
+    detector of one observation. The covariate of the background is its share of the incident
+    events, `background_share`. For a mean rate r of the source the background has
+    `share/(1 - share) r` counts/s.
 
     Arguments:
         modules: 1 or 2, with independent photon noise and dead time.

@@ -24,7 +24,7 @@ GUIDES = 4096
 def record_directly(  # type: ignore[no-untyped-def] # pragma: no cover
     out, n, k, t, values, dt, scale, offset, low, width, cumulative, guide, bits
 ):
-    """Draw the recorded events of one detector that sees `scale values + offset` directly.
+    """Draw the recorded events of one detector at the incident rate `scale values + offset`.
 
     After each event comes its dead time, and then an exponential wait in the integrated rate.
     Events are written to `out` from number n on, until it is full. They start at time t, in step

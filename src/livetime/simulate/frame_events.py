@@ -1,8 +1,8 @@
 """Draw the events of CCD frames photon by photon, in compiled loops.
 
 An energy is drawn from the incident spectrum by Walker's alias method, and a channel from a row of
-the redistribution matrix likewise. The tables are built as in Vose (1991, IEEE Trans. Softw. Eng.
-17, 972), https://doi.org/10.1109/32.92917.
+the redistribution matrix by the same method. The tables are built as in Vose (1991,
+IEEE Trans. Softw. Eng. 17, 972), https://doi.org/10.1109/32.92917.
 """
 
 from collections.abc import Sequence

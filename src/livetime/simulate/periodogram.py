@@ -290,7 +290,7 @@ def cospectrum(power_sum: NDArray[Any], power_difference: NDArray[Any]) -> NDArr
 
     Arguments:
         power_sum: Leahy powers of A+B, any shape.
-        power_difference: likewise of A-B.
+        power_difference: Leahy powers of A-B, of the same shape.
 
     Source: Bachetti et al. (2015, ApJ 800, 109).
 

@@ -86,8 +86,8 @@ class Prior:
 
     Arguments:
         parameters: name -> range; their order is the order of theta's columns.
-        covariates: likewise; their columns follow those of the parameters, and are the same for
-            all classes.
+        covariates: name -> range; their columns follow those of the parameters, and are the
+            same for all classes.
         classes: name -> parameter -> edges or value; empty, or two or more.
 
     Raises: ValueError that names the parameter, covariate or class.
