@@ -1,4 +1,5 @@
-"""Measure the style of Python code: `python tests/style.py src/livetime/files` lists what breaks a house rule."""
+"""Measure the style of Python code: `python tests/style.py src/livetime/files` lists what breaks a
+house rule."""
 
 import ast
 import re

@@ -1,4 +1,5 @@
-"""A bank and a training that are killed at any moment go on to the same bits; `scripts/sigkill` does it to commands."""
+"""A bank and a training that are killed at any moment go on to the same bits; `scripts/sigkill`
+does it to commands."""
 
 import json
 import subprocess

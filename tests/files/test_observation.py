@@ -536,7 +536,8 @@ class TestRefusals:
         found = get(make(tmp_path / "a.evt"), make(tmp_path / "b.evt", uniform(1)))
         assert found.notes == (
             "both files are of instrument FPMA, taken as independent detectors of it",
-            "a.evt and b.evt have too little common variability to compare their clocks, taken to agree",
+            "a.evt and b.evt have too little common variability to compare their clocks, "
+            "taken to agree",
         )
 
     def test_modules_without_common_time(self, tmp_path):

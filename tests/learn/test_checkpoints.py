@@ -1,4 +1,5 @@
-"""A checkpoint is whole and of its own training, or it is refused; a resumed training takes the same course."""
+"""A checkpoint is whole and of its own training, or it is refused; a resumed training takes the
+same course."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""A bank is what was simulated, or says which file is not; it grows, goes on after a kill, and is named by what shaped it."""
+"""A bank is what was simulated, or says which file is not; it grows, goes on after a kill, and is
+named by what shaped it."""
 
 import json
 import os
@@ -58,7 +59,7 @@ def wild(high):
     )
 
 
-# --- building --------------------------------------------------------------------------------------------------------------
+# --- building -------------------------------------------------------------------------------------
 
 
 def test_a_bank_holds_what_the_simulator_gives(tmp_path):
@@ -160,7 +161,7 @@ def test_two_builders_at_a_time_make_one_bank(tmp_path):
     assert [(s["start"], s["stop"]) for s in shards] == [(0, 8), (8, 16), (16, 20)]
 
 
-# --- damage ----------------------------------------------------------------------------------------------------------------
+# --- damage ---------------------------------------------------------------------------------------
 
 
 def shard_path(bank, i=1):
@@ -279,7 +280,7 @@ def test_what_is_no_bank_or_too_small_is_named(tmp_path):
     refused(lambda: bank.load(9), bank.folder, "has 8", "9")
 
 
-# --- simulations that are not finite ---------------------------------------------------------------------------------------
+# --- simulations that are not finite --------------------------------------------------------------
 
 
 def test_simulations_that_are_not_finite_are_counted_listed_and_left_out(tmp_path, monkeypatch):
@@ -313,7 +314,7 @@ def test_more_than_1_percent_stop_the_build_and_every_later_one(tmp_path):
         )
 
 
-# --- identity --------------------------------------------------------------------------------------------------------------
+# --- identity -------------------------------------------------------------------------------------
 
 
 def with_parameters(**change):

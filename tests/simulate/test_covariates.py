@@ -1,4 +1,5 @@
-"""What is known of an observation's detector is drawn with every simulation, and stands in its summary vector."""
+"""What is known of an observation's detector is drawn with every simulation, and stands in its
+summary vector."""
 
 from dataclasses import replace
 
@@ -83,7 +84,8 @@ def test_the_summary_ends_with_the_covariates_and_the_live_time_fraction():
 
 
 def test_live_time_fraction_and_incident_rate_are_those_of_a_constant_source():
-    """1/(1 + q), q incident events of a detector in a dead time; whatever was screened away, and without the background."""
+    """1/(1 + q), q incident events of a detector in a dead time; whatever was screened away, and
+    without the background."""
     params = {
         "dead_time": 2e-3,
         "detectors": 3.0,

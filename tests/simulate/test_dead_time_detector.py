@@ -1,4 +1,5 @@
-"""Dead time, against the exact laws of renewal processes, against filtering all incident events, and against stingray."""
+"""Dead time, against the exact laws of renewal processes, against filtering all incident events,
+and against stingray."""
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def varying(seed=0):
     )
 
 
-# --- the distribution of dead time -----------------------------------------------------------------------------------------
+# --- the distribution of dead time ----------------------------------------------------------------
 
 
 def test_the_nustar_histogram_has_the_moments_of_its_docstring():
@@ -82,7 +83,7 @@ def test_phi_is_the_characteristic_function(dead_time):
     assert tau.phi(np.ones((2, 3))).shape == (2, 3)
 
 
-# --- recorded events -------------------------------------------------------------------------------------------------------
+# --- recorded events ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("modules", [1, 2])
@@ -168,7 +169,7 @@ def test_a_rate_that_is_not_a_number_gives_no_number():
         ] == [True, True]
 
 
-# --- direct sampling and filtering agree -----------------------------------------------------------------------------------
+# --- direct sampling and filtering agree ----------------------------------------------------------
 
 
 @BOTH
@@ -205,7 +206,7 @@ def test_direct_sampling_and_filtering_all_incident_events_agree(varies, dead_ti
     assert 1e-4 < stats.chi2.sf((z**2).sum() * (dof - 2) / dof, len(z)) < 1 - 1e-4
 
 
-# --- the filter ------------------------------------------------------------------------------------------------------------
+# --- the filter -----------------------------------------------------------------------------------
 
 
 def brute_force(times, tau, paralyzable):
@@ -273,7 +274,7 @@ def test_the_filter_is_stingrays_with_a_dead_time_for_each_event(stingray):
     np.testing.assert_array_equal(filter_dead_time(times, tau), theirs)
 
 
-# --- white noise -----------------------------------------------------------------------------------------------------------
+# --- white noise ----------------------------------------------------------------------------------
 
 
 @BOTH
@@ -295,7 +296,8 @@ def test_the_white_noise_level_is_the_renewal_formula(rate, dead_time):
 
 @pytest.mark.parametrize("rate", [30.0, 300.0, 1000.0])
 def test_white_noise_contains_zhang(stingray, rate):
-    """Zhang et al. (1995, eq. 44): for segments of n bins the autocovariance at k bins weighs 1 - k/n."""
+    """Zhang et al. (1995, eq. 44): for segments of n bins the weight of the autocovariance
+    at k bins is 1 - k/n."""
     n = 512
     f, theirs = stingray.deadtime.model.pds_model_zhang(n, rate, TAU, 1 / 1024, limit_k=100)
     everywhere = np.arange(n // 2 + 1) * 1024 / n
@@ -329,7 +331,8 @@ def test_white_noise_at_low_and_high_frequency(rate, dead_time):
 
 @pytest.mark.parametrize("rate", [30.0, 300.0, 2000.0])
 def test_white_noise_in_bins_shorter_than_a_dead_time_holds_their_variance(rate):
-    """Counts are then 0 or 1, with variance p (1 - p); the mean power over all frequencies is 2 variance/mean."""
+    """Counts are then 0 or 1, with variance p (1 - p); the mean power over all frequencies is 2
+    variance/mean."""
     dt = 1 / 512
     f = (np.arange(8192) + 0.5) / 8192 / dt / 2
     p = rate / (1 + rate * TAU) * dt
@@ -350,7 +353,7 @@ def test_many_rates_give_one_row_each(law):
     np.testing.assert_allclose(law(f, rates, tau), [law(f, r, tau) for r in rates])
 
 
-# --- signals ---------------------------------------------------------------------------------------------------------------
+# --- signals --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("rate", "f"), [(1000, 20), (1000, 200), (300, 300), (2000, 100)])
@@ -392,7 +395,7 @@ def test_the_response_of_the_design_page():
     )
 
 
-# --- two modules -----------------------------------------------------------------------------------------------------------
+# --- two modules ----------------------------------------------------------------------------------
 
 
 def test_modules_are_independent_for_a_constant_source():
@@ -414,7 +417,7 @@ def test_modules_see_the_same_source():
     assert stats.pearsonr(np.histogram(a, edges)[0], np.histogram(b, edges)[0])[0] > 0.5
 
 
-# --- refusals --------------------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -445,7 +448,7 @@ def test_a_distribution_of_one_bin_without_width_is_a_constant():
     "kind", [{}, {"detectors": 3}, {"paralyzable": True}], ids=["one", "several", "paralyzable"]
 )
 def test_a_list_that_must_grow_holds_the_same_events(monkeypatch, kind, dead_time):
-    """As that of a list that was long enough: nothing is drawn twice or left out where it is full."""
+    """A list that was long enough has the same: nothing is drawn twice or left out."""
     import livetime.simulate.dead_time_detector as module
 
     rate, whole = Rate(np.full(640, 500.0, dtype=np.float32), 1 / 64), module.draw_all

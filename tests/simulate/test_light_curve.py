@@ -128,7 +128,10 @@ def test_power_below_the_lowest_frequency_moves_the_mean_of_a_realisation():
     means = realisations(
         source, {"noise_rms": rms, "noise_frequency": w, "rate": 1.0}, duration, n, 5
     ).mean(axis=1)
-    covariance = lambda t: 2 / duration * (1 - t / duration) * rms**2 * np.exp(-2 * np.pi * w * t)  # noqa: E731
+
+    def covariance(t):
+        return 2 / duration * (1 - t / duration) * rms**2 * np.exp(-2 * np.pi * w * t)
+
     variance = quad(covariance, 0, duration)[0]
     assert 1e-4 < stats.chi2.sf((n - 1) * means.var(ddof=1) / variance, n - 1) < 1 - 1e-4
 

@@ -1,4 +1,5 @@
-"""Events become numbers: against brute force, against stingray, and against what is known of power spectra."""
+"""Events become numbers: against brute force, against stingray, and against what is known of power
+spectra."""
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def scattered_events(modules=2, seed=0):
     return Events(times, gti)
 
 
-# --- frequencies and powers ------------------------------------------------------------------------------------------------
+# --- frequencies and powers -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("f", [0.25, 3.0, 31.75, 60.25])
@@ -102,7 +103,7 @@ def test_integrated_power_is_the_square_of_the_rms(log_normal):
     assert np.std(found, ddof=1) / np.sqrt(len(found)) < 0.02 * expected
 
 
-# --- against brute force ---------------------------------------------------------------------------------------------------
+# --- against brute force --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -174,7 +175,7 @@ def test_rebinning_keeps_the_integrated_power():
         assert (b * coarse.axis.averaged).sum() == pytest.approx(a.sum(), rel=1e-6)
 
 
-# --- against stingray ------------------------------------------------------------------------------------------------------
+# --- against stingray -----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +199,8 @@ def test_the_periodogram_is_stingrays(stingray):
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_cospectrum_is_stingrays(stingray):
-    """Theirs is normalised by the geometric mean of the modules' counts, ours by the arithmetic one."""
+    """Theirs is normalised by the geometric mean of the modules' counts, ours by the arithmetic
+    one."""
     events = DeadTime(2, "nustar").record(
         sine(300, 0.3, 5.0, 400, 1 / 256), np.random.default_rng(4)
     )
@@ -211,7 +213,7 @@ def test_the_cospectrum_is_stingrays(stingray):
     np.testing.assert_allclose(ours, theirs.power.real, rtol=1e-3, atol=1e-4)
 
 
-# --- two modules -----------------------------------------------------------------------------------------------------------
+# --- two modules ----------------------------------------------------------------------------------
 
 
 def test_the_cospectrum_has_no_white_noise_in_the_mean_under_dead_time():
@@ -261,7 +263,7 @@ def test_swapping_the_modules_swaps_the_rates_alone():
     assert x[layout["rate_a"]] == y[layout["rate_b"]] != x[layout["rate_b"]]
 
 
-# --- events ----------------------------------------------------------------------------------------------------------------
+# --- events ---------------------------------------------------------------------------------------
 
 
 def test_events_outside_good_time_and_in_what_is_left_of_an_interval_do_not_count():
@@ -294,7 +296,7 @@ def test_no_counts_are_not_finite_and_no_segment_is_refused():
         summary(Events((np.arange(3.0),), np.array([[0.0, 3.0]])), IDEAL)
 
 
-# --- layout and refusals ---------------------------------------------------------------------------------------------------
+# --- layout and refusals --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("modules", [1, 2])
@@ -337,7 +339,8 @@ def test_refusals_name_the_argument(change, match):
 
 @pytest.mark.parametrize("modules", [1, 2])
 def test_powers_do_not_depend_on_how_many_segments_are_transformed_at_once(monkeypatch, modules):
-    """And they are those of the definition: the squared modulus of the transform of what each module counts above its mean."""
+    """And they are those of the definition: the squared modulus of the transform of what each
+    module counts above its mean."""
     import livetime.simulate.periodogram as module
 
     summary = Periodogram(4.0, 1 / 64, 0.1)

@@ -1,4 +1,5 @@
-"""Simulation i depends on (seed, i) alone; what does not fit together is refused; and the numbers stay what they are."""
+"""Simulation i depends on (seed, i) alone; what does not fit together is refused; and the numbers
+stay what they are."""
 
 import json
 from dataclasses import replace
@@ -133,7 +134,7 @@ EVERY_KIND = {
 KINDS = pytest.mark.parametrize("simulator", EVERY_KIND.values(), ids=EVERY_KIND)
 
 
-# --- the same bits ---------------------------------------------------------------------------------------------------------
+# --- the same bits --------------------------------------------------------------------------------
 
 
 @KINDS
@@ -227,7 +228,7 @@ def test_seeds_and_indices_give_different_streams():
     assert not np.array_equal(x[0], x[1])
 
 
-# --- what is simulated -----------------------------------------------------------------------------------------------------
+# --- what is simulated ----------------------------------------------------------------------------
 
 
 def test_segments_are_whole_numbers_and_their_count_is_what_the_summary_finds():
@@ -306,7 +307,7 @@ def test_progress_counts_every_simulation_once():
     assert sum(seen) == 17
 
 
-# --- refusals --------------------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 def without(name):
@@ -346,13 +347,14 @@ def test_refusals_name_the_key(change, words):
         assert word in str(error.value)
 
 
-# --- the numbers -----------------------------------------------------------------------------------------------------------
+# --- the numbers ----------------------------------------------------------------------------------
 
 
 def some_numbers(simulator):
     """Every seventh entry of three simulations, and the last, rounded.
 
-    Few events: where one lies within rounding of the edge of a bin, another machine may put it on the other side.
+    Few events: where one lies within rounding of the edge of a bin, another machine may put it on
+    the other side.
     """
     parameters = {**simulator.prior.parameters, "rate": Range(10.0, 100.0, "log")}
     simulator = replace(simulator, prior=Prior(parameters, {"segments": Range(1.0, 2.0)}))
@@ -366,9 +368,12 @@ def some_numbers(simulator):
 
 @EACH
 def test_the_numbers_of_this_version_have_not_changed(simulator):
-    """Banks are told apart by `VERSION`: a change of the numbers that does not raise it mixes simulations of two kinds."""
+    """`VERSION` distinguishes banks: numbers that change without it mix two kinds."""
     name = next(k for k, v in ALL.items() if v is simulator)
-    say = f"the numbers changed: raise simulator.VERSION and store new ones (run {Path(__file__).name} as a script)"
+    say = (
+        "the numbers changed: raise simulator.VERSION and store new ones "
+        f"(run {Path(__file__).name} as a script)"
+    )
     assert REFERENCE.exists(), say
     stored, found = json.loads(REFERENCE.read_text())[name], some_numbers(simulator)
     for part in ("theta", "x"):

@@ -1,4 +1,5 @@
-"""Spectra behind pile-up: the summary holds the counts, simulations follow Davis's model, and a bank knows the response by its contents."""
+"""Spectra behind pile-up: the summary contains the counts, simulations follow Davis's model, and a
+bank knows the response by its contents."""
 
 from dataclasses import replace
 
@@ -54,7 +55,8 @@ def test_groups_are_as_wide_as_asked_and_cover_the_band_once():
 
 
 def test_the_resolution_is_that_of_the_gaussian():
-    """Of the analytic response: sigma^2 = w^2 (N^2 + F E/w); channels of 14.6 eV blur the quantiles by no more than two of them."""
+    """Of the analytic response: sigma^2 = w^2 (N^2 + F E/w); channels of 14.6 eV blur the quantiles
+    by no more than two of them."""
     energy = np.array([1.0, 3.0, 6.0])
     exact = 2.355 * np.sqrt(3.65e-3**2 * 100 + 0.115 * 3.65e-3 * energy)
     np.testing.assert_allclose(RESPONSE.resolution(energy), exact, atol=2 * 0.0146)
@@ -145,7 +147,8 @@ def test_the_variance_of_a_group_does_not_depend_on_its_counts():
 
 
 def test_simulated_counts_follow_davis():
-    """400,000 s of one photon in two frames; chi-square over groups of 50 counts or more, multinomial core (p > .001)."""
+    """400,000 s of one photon in two frames; chi-square over groups of 50 counts or more,
+    multinomial core (p > 0.001)."""
     events = SIMULATOR.events(TRUTH, stream(3, 0))
     counts = SIMULATOR.summary.group(events.counts(RESPONSE.channels), RESPONSE)
     model, rate = Davis(SIMULATOR.detector), SIMULATOR.rate(TRUTH)
@@ -183,7 +186,8 @@ def test_bad_grades_rise_with_the_flux():
 
 
 def test_two_fluxes_can_give_the_same_counts():
-    """With alpha = 0 a region reads `mu exp(-mu)` events a frame: below and above one photon a flux has a twin, told by its shape alone."""
+    """With alpha = 0 a region reads `mu exp(-mu)` events a frame: below and above one photon a flux
+    has a twin, which differs in shape alone."""
     params = {**TRUTH, "alpha": 0.0, "psf_fraction": 1.0}
     model = Davis(SIMULATOR.detector)
     norms = np.geomspace(1e-4, 2e-2, 60)
