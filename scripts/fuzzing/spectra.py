@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from fuzzing.cards import edit
+
 Rng = np.random.Generator
 Mutation = Callable[[Rng, Path], str]
 ODD = (np.nan, np.inf, -1.0, 0.0, 1e30, 0.5)
@@ -17,9 +19,9 @@ ODD = (np.nan, np.inf, -1.0, 0.0, 1e30, 0.5)
 
 def _change(path: Path, table: int, name: str, change: Callable) -> None:
     """Replace a column by what a function makes of its values; the format follows."""
-    with fits.open(path) as hdus:
+    with fits.open(path, memmap=False) as hdus:
         old = hdus[table]
-        own = {n: np.array(old.data[n]) for n in old.data.names if n != name}
+        own = {n: _values(old.data[n]) for n in old.data.names if n != name}
         changed = change(np.array(old.data[name]))
         columns = []
         for column in old.columns:
@@ -37,9 +39,26 @@ def _change(path: Path, table: int, name: str, change: Callable) -> None:
         header = fits.Header(
             [c for c in old.header.cards if not c.keyword.startswith(("TTYPE", "TFORM", "TUNIT"))]
         )
-        tables = [hdu.copy() for hdu in hdus]
+        tables = list(hdus)
         tables[table] = fits.BinTableHDU.from_columns(columns, header, name=old.name)
-        fits.HDUList(tables).writeto(path, overwrite=True)
+        _save(path, tables)
+
+
+def _save(path: Path, tables: list) -> None:
+    """Replace a file that is open."""
+    aside = path.with_name("aside.fits")
+    fits.HDUList(tables).writeto(aside, overwrite=True)
+    aside.replace(path)
+
+
+def _values(column: np.ndarray) -> np.ndarray:
+    """Copy a column; rows of any length become arrays of their own."""
+    if column.dtype.kind != "O":
+        return np.array(column)
+    rows = np.empty(len(column), dtype=object)
+    for number, row in enumerate(column):
+        rows[number] = np.array(row)
+    return rows
 
 
 def channels_shifted(rng: Rng, folder: Path) -> str:
@@ -51,8 +70,11 @@ def channels_shifted(rng: Rng, folder: Path) -> str:
 
 
 def counts_shifted(rng: Rng, folder: Path) -> str:
-    """Move the counts by channels."""
-    shift = int(rng.choice([-300, -30, -1, 1, 30, 300]))
+    """Move the counts by one channel, as a reader does that counts from 0 instead of 1.
+
+    A file does not show larger shifts: they are spectra of other sources.
+    """
+    shift = int(np.sign(rng.choice([-300, -30, -1, 1, 30, 300])))
     _change(folder / "source.pha", 1, "COUNTS", lambda c: np.roll(c, shift))
     return f"counts moved by {shift} channels"
 
@@ -89,8 +111,11 @@ def retyped_counts(rng: Rng, folder: Path) -> str:
 
 
 def scaled_counts(rng: Rng, folder: Path) -> str:
-    """Multiply the counts, as if two spectra were added or one was normalised."""
-    factor = int(rng.choice([0, 2, 3, 10, 1000]))
+    """Multiply the counts by nothing or by a thousand.
+
+    A file does not show a smaller factor: it is the spectrum of a brighter source.
+    """
+    factor = 0 if rng.choice([0, 2, 3, 10, 1000]) < 3 else 1000
     _change(folder / "source.pha", 1, "COUNTS", lambda c: (c * factor).astype("i4"))
     return f"counts times {factor}"
 
@@ -100,11 +125,11 @@ def rows_reordered(rng: Rng, folder: Path) -> str:
     name = str(rng.choice(["source.pha", "background.pha"]))
     reverse = rng.uniform() < 0.5
     path = folder / name
-    with fits.open(path) as hdus:
+    with fits.open(path, memmap=False) as hdus:
         data = hdus[1].data
         order = np.arange(len(data))[::-1] if reverse else rng.permutation(len(data))
         hdus[1].data = data[order]
-        fits.HDUList([hdu.copy() for hdu in hdus]).writeto(path, overwrite=True)
+        _save(path, list(hdus))
     return f"rows of {name} {'reversed' if reverse else 'shuffled'}"
 
 
@@ -112,13 +137,16 @@ def rows_cut(rng: Rng, folder: Path) -> str:
     """Leave rows out, or write them twice."""
     name = str(rng.choice(["source.pha", "background.pha", "arf.fits", "rmf.fits"]))
     path = folder / name
-    with fits.open(path) as hdus:
+    with fits.open(path, memmap=False) as hdus:
         data = hdus[1].data
         number = int(rng.integers(0, len(data)))
         twice = rng.uniform() < 0.3
+        if name == "rmf.fits":
+            edit(path, 1, "NAXIS2", number)
+            return f"{number} rows declared in {name}"
         rows = np.arange(len(data)).repeat(2) if twice else np.arange(number)
         hdus[1].data = data[rows]
-        fits.HDUList([hdu.copy() for hdu in hdus]).writeto(path, overwrite=True)
+        _save(path, list(hdus))
     return f"{'every row twice' if twice else f'{number} rows left'} in {name}"
 
 
@@ -128,7 +156,7 @@ def grouped(rng: Rng, folder: Path) -> str:
     value = float(rng.choice([*ODD, 1.0, 2.0, 5.0]))
     share = float(rng.choice([0.01, 1.0]))
     path = folder / str(rng.choice(["source.pha", "background.pha"]))
-    with fits.open(path) as hdus:
+    with fits.open(path, memmap=False) as hdus:
         old = hdus[1]
         rows = rng.uniform(size=len(old.data)) < share
         column = fits.Column(key, "D", array=np.where(rows, value, 1.0))
@@ -175,12 +203,12 @@ def matrix_edited(rng: Rng, folder: Path) -> str:
     """Change numbers of the redistribution."""
     value = float(rng.choice([np.nan, np.inf, -1.0, -1e-9, 1e30, 0.0]))
     path = folder / "rmf.fits"
-    with fits.open(path) as hdus:
+    with fits.open(path, memmap=False) as hdus:
         rows = hdus[1].data["MATRIX"]
         for row in rng.integers(len(rows), size=int(10 ** rng.uniform(0, 2))):
             if len(rows[row]):
                 rows[row][int(rng.integers(len(rows[row])))] = value
-        fits.HDUList([hdu.copy() for hdu in hdus]).writeto(path, overwrite=True)
+        _save(path, list(hdus))
     return f"numbers of the matrix set to {value:g}"
 
 

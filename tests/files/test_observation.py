@@ -764,6 +764,16 @@ def test_a_good_time_that_no_observation_has_is_refused(tmp_path, stop):
     )
 
 
+def test_more_columns_than_a_table_has_are_refused_before_they_are_read(tmp_path):
+    path = make(tmp_path / "a.evt")
+    path.write_bytes(
+        path.read_bytes().replace(
+            b"TFIELDS =                    2", b"TFIELDS =           1000000000", 1
+        )
+    )
+    assert "declares 1000000000 columns (TFIELDS), but a table has 999" in refused(path)
+
+
 def test_truth_values_are_no_numbers(tmp_path):
     path = make(tmp_path / "a.evt", pi=np.arange(640) % 2 == 0, kind="D")
     with fits.open(path) as hdus:

@@ -1,5 +1,8 @@
 """Laws of response files: tables, units, names and channels are what the files say."""
 
+import bz2
+import gzip
+import lzma
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +141,13 @@ def test_the_handed_table_name():
     if not folder.is_dir():
         pytest.skip("the folder ../shared/field is not there")
     assert read_response(folder / "arf.fits", folder / "rmf.fits").channels == 128
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-500], lambda data: data[:300] + b"x" * 99])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_damaged_packed_response_is_refused_by_name(tmp_path, pack, damage):
+    files = [arf(tmp_path / "arf.fits"), rmf(tmp_path / "rmf.fits")]
+    files[1].write_bytes(damage(pack(files[1].read_bytes())))
+    error = refusal(read_response, *files)
+    assert "rmf.fits" in error
+    assert "is truncated" in error or "is damaged" in error or "cannot be read" in error

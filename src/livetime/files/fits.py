@@ -19,6 +19,7 @@ from livetime.files.keywords import TIME_ZERO, keywords, refuse_words, sum_keys
 from livetime.simulate.fits_names import fits_name
 from livetime.simulate.fits_units import unit_factor
 from livetime.simulate.packed import unpacked
+from livetime.simulate.response_tables import refuse_columns
 
 Floats = NDArray[np.float64]
 TRUNCATED = ("truncated", "ended before", "smaller than", "Header missing END")
@@ -75,12 +76,15 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
             warnings.simplefilter("always")
             warnings.filterwarnings("error", message=".*truncated")
             with unpacked(fits_name(path).file) as stream, fits.open(stream) as hdus:
-                len(hdus)
+                for hdu in hdus:
+                    refuse_columns(hdu.header, path)
                 yield hdus
     except UserError as error:
         # Astropy leaves out a table whose header is cut, with a warning.
         if any("corrupted" in str(warning.message) for warning in caught):
             raise cut from error
+        raise
+    except MemoryError:
         raise
     except Exception as error:
         reason = _first_clause(error)

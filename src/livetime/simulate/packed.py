@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,7 +28,8 @@ def unpacked(path: Path) -> BinaryIO:
         path: of a plain file.
 
     Raises:
-        UserError: for a ZIP archive, and a file that unpacks to more than `unpacked_limit`.
+        UserError: for a ZIP archive, a damaged file, and one that unpacks to more than
+            `unpacked_limit`.
     """
     stream = path.open("rb")
     start = stream.read(2)
@@ -55,11 +57,18 @@ def _unpack(path: Path, open_packed: Any) -> BinaryIO:
     """Unpack a file in pieces, and stop where it becomes too large."""
     limit = unpacked_limit(path.stat().st_size)
     data = io.BytesIO()
-    with open_packed(path) as packed:
-        while piece := packed.read(2**20):
-            data.write(piece)
-            if data.tell() > limit:
-                break
+    try:
+        with open_packed(path) as packed:
+            while piece := packed.read(2**20):
+                data.write(piece)
+                if data.tell() > limit:
+                    break
+    except EOFError:
+        problem = "is truncated: its end is missing or damaged"
+        raise UserError(str(path), problem, "copy or download it again") from None
+    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, ValueError) as error:
+        problem = f"is damaged: it cannot be unpacked ({error})"
+        raise UserError(str(path), problem, "copy or download it again") from None
     if data.tell() > limit:
         raise UserError(
             str(path),

@@ -22,6 +22,9 @@ MATRIX = ("MATRIX", "SPECRESP MATRIX", "RSP_MATRIX")
 
 MATRIX_COLUMNS = ("ENERG_LO", "ENERG_HI", "N_GRP", "F_CHAN", "N_CHAN", "MATRIX")
 
+MAX_COLUMNS = 999
+"""Columns that a table of a FITS file has at most."""
+
 COPY_RESPONSE = "copy it again, or take another file"
 
 
@@ -97,6 +100,22 @@ def read_table(path: str | Path, kinds: Sequence[str], columns: Sequence[str]) -
     return table
 
 
+def refuse_columns(header: Any, path: str | Path) -> None:
+    """Refuse a table of more columns than FITS has, for which astropy would fill the memory.
+
+    Arguments:
+        header: of the table.
+        path: of the file.
+
+    Raises:
+        UserError: for a TFIELDS outside 0 to 999 (FITS standard 4.0, section 7.3.1).
+    """
+    columns = header.get("TFIELDS", 0)
+    if isinstance(columns, int) and not 0 <= columns <= MAX_COLUMNS:
+        problem = f"declares {columns} columns (TFIELDS), but a table has {MAX_COLUMNS} at most"
+        raise UserError(str(path), problem, "copy or download it again")
+
+
 def _find_table(path: str | Path, kinds: Sequence[str]) -> ResponseTable | None:
     """Find a table by HDUCLAS2, or else by its name; several are refused."""
     from astropy.io import fits  # most simulations need no response
@@ -109,6 +128,8 @@ def _find_table(path: str | Path, kinds: Sequence[str]) -> ResponseTable | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with unpacked(file) as stream, fits.open(stream, memmap=False) as hdus:
+                for hdu in hdus:
+                    refuse_columns(hdu.header, path)
                 numbered = [
                     (number, hdu)
                     for number, hdu in enumerate(hdus)
