@@ -111,5 +111,5 @@ def test_ranges_that_are_none_are_refused(args, match):
 def test_priors_that_are_none_are_refused():
     with pytest.raises(ValueError, match="parameters is empty"):
         Prior({})
-    with pytest.raises(ValueError, match="rate stands among both"):
+    with pytest.raises(ValueError, match="rate is both a parameter and a covariate"):
         Prior({"rate": Range(0, 1)}, {"rate": Range(0, 1)})

@@ -173,8 +173,8 @@ def _mission(header: Mapping[str, Any], findings: list[Finding]) -> Mission | No
 
     action = f"read without it; known are {', '.join(MISSION_NAMES)}"
     effect = (
-        "what the instrument does to a power spectrum cannot be checked: "
-        "its dead time must be known from elsewhere"
+        "effects of the instrument on a power spectrum cannot be checked: "
+        "give its dead time as observation.dead_time"
     )
     if canonical_name(telescope):
         name = f"TELESCOP {telescope}" + (f", INSTRUME {instrument}" if instrument else "")

@@ -107,14 +107,14 @@ class TrainingRange:
 
     @classmethod
     def from_plain(cls, layout: Layout, plain: Mapping[str, Any]) -> "TrainingRange":
-        """Make the range of what a run's file contains.
+        """Make the range from the contents of a file.
 
         Arguments:
             layout: of a summary.
             plain: `low` and `high` as lists.
 
         Raises:
-            ValueError: if the range does not fit the layout, or is not one.
+            ValueError: if the range does not fit the layout, or low exceeds high.
         """
         low = np.array(plain["low"], dtype=np.float64)
         high = np.array(plain["high"], dtype=np.float64)

@@ -141,7 +141,7 @@ class DeadTime(DeadTimeLaws):
         )
 
     def identity(self) -> dict[str, Any]:
-        """List all that shapes what is recorded, the dead-time histogram by value."""
+        """List all settings that change the events; the dead-time histogram by value."""
         if self.dead_time is None:
             return super().identity()
         tau = self.distribution

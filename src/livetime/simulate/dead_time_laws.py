@@ -89,7 +89,7 @@ class DeadTimeLaws(Detector):
                 )
             if self.scatter:
                 raise ValueError(
-                    f"scatter is {self.scatter}, but the empirical dead time has its own; "
+                    f"scatter is {self.scatter}, but the empirical dead time includes scatter; "
                     "leave it out, or give dead_time in seconds"
                 )
         elif self.dead_time is not None and not 0 <= self.dead_time < 1:
@@ -114,8 +114,8 @@ class DeadTimeLaws(Detector):
         """
         if self.paralyzable or self.frame_time:
             raise ValueError(
-                "detector is paralyzable or has frames, so that rows do not give its live time; "
-                "leave detector.paralyzable and detector.frame_time"
+                "detector is paralyzable or has frames, so that its live time is not a function of the "
+                "recorded rate; set paralyzable to false and frame_time to 0"
             )
         return 1 - float(self.live_fraction(1.0))
 

@@ -221,7 +221,7 @@ class Detector(ABC):
         return {}
 
     def identity(self) -> dict[str, Any]:
-        """List all that shapes what is recorded, in plain types."""
+        """List all settings that change the recorded events, in plain types."""
         return {"class": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
 
 
@@ -235,5 +235,5 @@ def check_fractions(prior: Prior, names: tuple[str, ...]) -> None:
         if not 0 <= r.low < r.high <= 1:
             raise ValueError(
                 f"prior.parameters.{name} goes from {r.low:g} to {r.high:g}, "
-                "but must lie between 0 and 1"
+                "but must lie between 0 and 1; narrow the range"
             )

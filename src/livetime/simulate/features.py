@@ -149,7 +149,7 @@ class Features(Summary):
         if not detector.renewal:
             raise ValueError(
                 "summary=features subtracts the noise of one non-paralyzable detector that sees "
-                "the source alone; leave the detector's other options, or take summary=periodogram"
+                "the source alone; remove the detector's other options, or take summary=periodogram"
             )
 
     def layout(self, detector: Detector) -> Layout:

@@ -89,7 +89,7 @@ class PeriodogramSimulator(Simulator):
         return self.summary(events, self.detector)
 
     def identity(self) -> dict[str, Any]:
-        """List all that shapes a simulation, except the seed, in plain types."""
+        """List all settings that change a simulation, except the seed, in plain types."""
         return {
             **self._prior_identity(),
             "source": {"class": type(self.source).__name__, **asdict(self.source)},

@@ -109,7 +109,7 @@ class PileUp:
                 f"upper_threshold is {self.upper_threshold}, but must be positive, or null for none"
             )
         if self.arf is not None and self.rmf is None:
-            raise ValueError("rmf is missing: an ARF and an RMF go together")
+            raise ValueError("rmf is missing, but an ARF needs an RMF; give both files")
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ class PileUp:
         return {"TIMEDEL": self.frame_time + self.transfer_time}
 
     def identity(self) -> dict[str, Any]:
-        """List all that shapes what is recorded, the response by its contents."""
+        """List all settings that change the events; the response by its contents."""
         own = {name: value for name, value in asdict(self).items() if name not in ("arf", "rmf")}
         return {"class": type(self).__name__, **own, "response": self.response.digest}
 

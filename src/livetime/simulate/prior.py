@@ -110,7 +110,7 @@ class Prior:
         both = set(self.parameters) & set(self.covariates)
         if both:
             raise ValueError(
-                f"{', '.join(sorted(both))} stands among both parameters and covariates"
+                f"{', '.join(sorted(both))} is both a parameter and a covariate; remove one"
             )
         if len(self.classes) == 1:
             raise ValueError(

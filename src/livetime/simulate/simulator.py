@@ -99,7 +99,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """List all that shapes a simulation, except the seed, in plain types."""
+        """List all settings that change a simulation, except the seed, in plain types."""
 
     @abstractmethod
     def summaries(self, params: Mapping[str, Floats]) -> DrawOne:

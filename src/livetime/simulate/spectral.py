@@ -122,7 +122,8 @@ class SpectralSimulator(Simulator):
         return self.summary.layout(self.detector)
 
     def identity(self) -> dict[str, Any]:
-        """List all that shapes a simulation, except the seed; the response by its contents."""
+        """List all settings that change a simulation, except the seed; the response by
+        contents."""
         return {
             **self._prior_identity(),
             "source": {"class": type(self.source).__name__, **asdict(self.source)},

@@ -75,7 +75,7 @@ class Summary(ABC):
         return events
 
     def identity(self) -> dict[str, Any]:
-        """List all that shapes the vector, in plain types."""
+        """List all settings that change the vector, in plain types."""
         return {"class": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
 
 

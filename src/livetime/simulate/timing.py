@@ -232,7 +232,7 @@ class TimingSimulator(Simulator):
         return out
 
     def identity(self) -> dict[str, Any]:
-        """List all that shapes a simulation, except the seed; dead-time histograms by value."""
+        """List all settings that change a simulation, except the seed; histograms by value."""
         identity = {
             **self._prior_identity(),
             "source": {"class": type(self.source).__name__, **asdict(self.source)},
