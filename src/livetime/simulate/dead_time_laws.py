@@ -114,8 +114,8 @@ class DeadTimeLaws(Detector):
         """
         if self.paralyzable or self.frame_time:
             raise ValueError(
-                "detector is paralyzable or has frames, so that its live time is not a function of the "
-                "recorded rate; set paralyzable to false and frame_time to 0"
+                "detector is paralyzable or has frames, so its rows do not determine the live time; "
+                "set paralyzable to false and frame_time to 0"
             )
         return 1 - float(self.live_fraction(1.0))
 
