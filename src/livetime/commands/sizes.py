@@ -67,12 +67,12 @@ def refuse_large_training(simulator: "Simulator", simulations: int, test: int) -
     """
     if test > MAX_SIMULATIONS:
         problem = f"is {test}, but {MAX_SIMULATIONS} is the limit"
-        raise UserError("training.test", problem, "ask for fewer")
+        raise UserError("training.test", problem, "give a smaller number")
     for key, number in (("simulations", simulations), ("training.test", test)):
         needed = number * bytes_of_simulation(simulator)
         if needed > MEMORY / 2:
             problem = f"is {number}, which take {_gib(needed)} of memory"
-            raise UserError(key, f"{problem}, but {_gib(MEMORY / 2)} is the limit", "ask for fewer")
+            raise UserError(key, f"{problem}, but {_gib(MEMORY / 2)} is the limit", "give a smaller number")
 
 
 def bytes_of_simulation(simulator: "Simulator") -> int:

@@ -30,7 +30,7 @@ BRIGHT = 0.01
 
 @dataclass(frozen=True)
 class EventRows:
-    """The events of one file in the order of time, one entry for each, (N,).
+    """List the events of one file in the order of time; each array has the shape (N,).
 
     Arguments:
         times: mission times in s, TIMEZERO added, at the middle of their time step.

@@ -176,7 +176,7 @@ class EventObservation:
         return replace(cut, info=info, findings=findings, segments=segments, gti=self.gti)
 
     def reasons(self, detector: Any) -> list[str]:
-        """Word the warnings on the files, except those that the detector models, and mismatches."""
+        """Word mismatches, and warnings on the files that the detector does not model."""
         modelled = self._modelled(detector)
         remaining = [finding for finding in self.findings if finding.code not in modelled]
         return reasons([*remaining, *self.mismatches(detector)])

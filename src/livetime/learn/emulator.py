@@ -1,4 +1,4 @@
-"""A network that predicts the summary of given parameters, for comparison with an observation."""
+"""Predict the summary of given parameters by a network, to compare it with an observation."""
 
 import math
 from collections.abc import Sequence

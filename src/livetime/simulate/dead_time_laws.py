@@ -114,13 +114,13 @@ class DeadTimeLaws(Detector):
         """
         if self.paralyzable or self.frame_time:
             raise ValueError(
-                "detector is paralyzable or has frames, so its rows do not determine the live time; "
+                "detector is paralyzable or has frames, so that rows do not give a live time; "
                 "set paralyzable to false and frame_time to 0"
             )
         return 1 - float(self.live_fraction(1.0))
 
     def recorded(self, rate: ArrayLike) -> Floats:
-        """Compute the counts/s that a module records and keeps of a constant source.
+        """Compute the counts/s of a constant source that remain after dead time and screening.
 
         Non-paralyzable `r/(1 + r tau)` for each detector, paralyzable `r exp(-r tau)`.
 
