@@ -72,7 +72,9 @@ def refuse_large_training(simulator: "Simulator", simulations: int, test: int) -
         needed = number * bytes_of_simulation(simulator)
         if needed > MEMORY / 2:
             problem = f"is {number}, which take {_gib(needed)} of memory"
-            raise UserError(key, f"{problem}, but {_gib(MEMORY / 2)} is the limit", "give a smaller number")
+            raise UserError(
+                key, f"{problem}, but {_gib(MEMORY / 2)} is the limit", "give a smaller number"
+            )
 
 
 def bytes_of_simulation(simulator: "Simulator") -> int:

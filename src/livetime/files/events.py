@@ -39,7 +39,7 @@ class Selection:
         gti: `file` for the good time of the file; `full` for the time from first to last event;
             else a file of intervals, which are intersected with those of the event file.
         start: s since the start of the first common good time interval; None for its start.
-        stop: s since the same time; None for the end.
+        stop: s since that start; None for the end.
         energies: whether every event must have an energy.
         margin: s that are left out at both ends of each common good time interval.
         exclude: numbers of the detectors or CCDs whose events are left out.

@@ -134,7 +134,7 @@ class FlowPosterior(Posterior):
 
 
 def refuse_no_number(found: torch.Tensor) -> None:
-    """Refuse an answer that is not finite, as of damaged weights or far from the training.
+    """Refuse an answer that is not finite, which damaged weights or extrapolation may give.
 
     Arguments:
         found: draws or probabilities.

@@ -28,7 +28,7 @@ class FitsName:
     row: int | None = None
 
     def chooses(self, number: int, name: str, version: int) -> bool:
-        """Say whether a table is the one in brackets; any is, where none is named.
+        """Say whether the brackets choose a table; without brackets every table is chosen.
 
         `[2]` is its number in the file, where the primary header is 0; `[EVENTS]` is its EXTNAME,
         and `[EVENTS,2]` that with EXTVER = 2.
