@@ -100,7 +100,7 @@ def spoiled(path, what):
         return (
             make(path, np.round(uniform(n=3000, span=512) / 0.1) * 0.1, [(0, 512)]),
             "time_step",
-            "10 Hz and its multiples",
+            "at multiples of 10 Hz",
         )
     if what == "timedel":
         times = np.round(uniform(n=3000, span=512) / 0.1) * 0.1
