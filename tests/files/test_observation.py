@@ -65,7 +65,7 @@ class TestRoundTrip:
             keywords={"OBJECT": "Cyg X-1", "qpo_frequency": 3.0, "SEED": 7},
         )
         found = get(*paths)
-        assert found.notes == ()
+        assert all("compare their clocks" in note for note in found.notes)
         assert found.start_time == pytest.approx(start_time, abs=1e-6)
         np.testing.assert_allclose(found.events.gti, simulated.gti, atol=1e-6)
         for a, b in zip(found.events.times, simulated.times, strict=True):
@@ -442,7 +442,7 @@ FAULTS = {
     ),
     "GTI without end": (
         lambda p: make(p, gti=[(0, 1e300)]),
-        "more than the limit of 1e+07; correct its times",
+        "no observation lasts more than 1e+08 s; correct its times",
     ),
     "GTI of text": (
         lambda p: make(p, gtis={}, extra=[table("GTI", START="a", STOP="b")]),
