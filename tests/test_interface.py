@@ -170,7 +170,7 @@ def test_a_disk_that_is_full_raises_an_error_and_nothing_else(answer, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match="cannot be written: No space left"):
         answer.save(tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
 

@@ -59,7 +59,7 @@ def test_a_damaged_run_is_named_with_its_remedy(trained, capsys, tmp_path):
         )
 
     assert "weights that are not finite; train again" in refusal_of(not_finite)
-    assert "training_range.json does not fit" in refusal_of(exchanged)
+    assert "training_range.json is damaged" in refusal_of(exchanged)
     assert "inflation.json is damaged" in refusal_of(
         lambda copy: (copy / "inflation.json").write_text('{"inflation": 1' + 400 * "0" + "}")
     )

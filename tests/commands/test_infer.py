@@ -87,7 +87,6 @@ def test_a_run_for_any_detector_takes_its_numbers_from_the_observation(trained, 
         f"output={tmp_path}/answer",
         "overwrite=true",
     ]
-    assert "observation.dead_time is missing" in refused(capsys, *infer)
     told = ["observation.dead_time=1e-3", "observation.detectors=3"]
     assert "observation.background" in refused(capsys, *infer, *told, "observation.background=1e5")
     assert "kept_fraction is 1.5" in refused(capsys, *infer, *told, "observation.kept_fraction=1.5")

@@ -106,7 +106,7 @@ def test_a_classifier_has_no_posterior(trained, capsys, tmp_path):
         ("metrics.json", "no", "metrics.json is damaged"),
         ("metrics.json", "{}", "metrics.json is damaged"),
         ("metrics.json", '{"good": "no", "verdict": "fine"}', "metrics.json is damaged"),
-        ("training_range.json", '{"low": 1, "high": 2}', "training_range.json does not fit"),
+        ("training_range.json", '{"low": 1, "high": 2}', "training_range.json is damaged"),
     ],
 )
 def test_a_damaged_run_of_a_classifier_is_named(trained, capsys, tmp_path, file, content, said):

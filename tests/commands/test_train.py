@@ -189,7 +189,7 @@ def test_a_damaged_config_is_not_resumed(trained, capsys, tmp_path, key, value):
 def test_of_two_trainings_of_a_run_one_is_refused(trained, capsys, tmp_path):
     copy = unfinished(trained("demo"), tmp_path)
     with FileLock(copy / ".lock"):
-        assert "another process" in refused(capsys, "train", f"resume={copy}")
+        assert "is in use" in refused(capsys, "train", f"resume={copy}")
 
 
 def test_sweep_makes_one_bank_and_a_run_for_each_value(capsys, tmp_path):

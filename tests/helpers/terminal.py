@@ -42,10 +42,10 @@ def tree(folder):
 def refused(capsys, folder, words, named):
     before = tree(folder)
     code, _, err = call(capsys, *words)
-    assert code == 2
+    assert code == 2, (code, err)
     assert err.startswith("error: ")
     assert len(err.splitlines()) == 1, err
     assert "Traceback" not in err
     for name in named:
-        assert name in err
+        assert name in err, err
     assert tree(folder) == before

@@ -275,7 +275,7 @@ def test_fit_depends_on_its_seed_alone_and_says_when_it_did_not_converge(nustar)
     assert first.theta.shape == (300, 6)
     assert not np.array_equal(first.theta, other.theta)
     assert np.isfinite(nustar.prior.log_prob(first.theta)).all()
-    assert "dead-time model: the chain did not converge" in first.notes[0]
+    assert "dead-time model: the chain of 24 steps did not converge" in first.notes[0]
 
 
 def test_impossible_rate_is_refused():

@@ -57,7 +57,7 @@ def is_whole(run: "Run") -> bool:
     Arguments:
         run: of the folder.
     """
-    from livetime.infer.run import INFLATION, METRICS, RANGE, RUN
+    from livetime.infer.run import DISCREPANCIES, EMULATOR_FOLDER, INFLATION, METRICS, RANGE, RUN
     from livetime.reference.classifiers import classifiers_for
 
     def has(*names: str) -> bool:
@@ -65,8 +65,11 @@ def is_whole(run: "Run") -> bool:
 
     if not has(METRICS, RANGE, RUN):
         return False
+    if run.question.name == "posterior":
+        answers = has(DISCREPANCIES, EMULATOR_FOLDER)
+        return answers and (has(INFLATION) or not run.has_inflation)
     if run.question.name != "class":
-        return has(INFLATION) or not run.has_inflation
+        return True
     kept = classifiers_for(run.simulator).items()
     return has(*(f"{name}.json" for name, classifier in kept if classifier.stored))
 

@@ -218,7 +218,7 @@ def _events(path: Path, settings: Injection, summary: Periodogram, max_segments:
         detectors = info["detectors"][0] or 1
         blind = rate * info["dead_time"] / detectors
         notes.append(
-            f"{info['mission']} itself is blind for {blind:.2g} of the time, "
+            f"{info['mission'] or path.name} itself is blind for {blind:.2g} of the time, "
             "which its Whittle posterior ignores"
         )
     return EventList(path, observed.events.gti, rate, tuple(notes), observed.events.times[0])

@@ -100,7 +100,7 @@ class Delay(NamedTuple):
         max_lag: largest delay in s that the search covers.
 
     Examples:
-        >>> Delay(3.0, 0.01, 1e-9, 5.0, 6.0, 10.0).suppression
+        >>> round(Delay(3.0, 0.01, 1e-9, 5.0, 6.0, 10.0).suppression, 6)
         1.0
     """
 
