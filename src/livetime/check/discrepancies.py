@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from livetime.check.assessment import HeldOut
+from livetime.infer.predictive import posterior_residuals
 from livetime.infer.run import Run
 from livetime.learn.discrepancy import DiscrepancyTest
 from livetime.progress import progress
@@ -36,7 +37,7 @@ def held_out_residuals(run: Run, theta: Any, x: Any, seed: int) -> Any:
     prior = run.simulator.prior
     covariates = theta[:, prior.dim : len(prior.ranges)]
     with progress("compare with predictions", len(x), "simulations") as bar:
-        return run.residuals(x, covariates, seed, bar.advance)
+        return posterior_residuals(run, x, covariates, seed, bar.advance)
 
 
 def false_alarms(p_values: Any) -> dict[str, float]:

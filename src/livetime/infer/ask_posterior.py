@@ -15,7 +15,10 @@ from livetime.files.observation import Observation
 from livetime.infer.predictive import (
     CAUTION_P,
     MIN_PREDICTIVE_P,
+    PREDICTIONS,
+    known_covariates,
     physical_values,
+    posterior_residuals,
     predict,
     spectrum_table,
 )
@@ -232,16 +235,14 @@ def _sample_references(beside: Mapping[str, Reference], x: Floats, seed: int) ->
 
 def _predict(run: Run, observation: Observation, samples: Samples, seed: int) -> Floats:
     """Simulate summaries (P, X) with draws of a posterior, under the observation's conditions."""
-    with progress("simulate predictions", 200, "simulations") as bar:
+    with progress("simulate predictions", PREDICTIONS, "simulations") as bar:
         return predict(run.simulator, samples, observation.covariates, seed, bar.advance)
 
 
 def _residual(run: Run, observation: Observation, x: Floats, seed: int) -> Floats:
     """Find the residuals (X,) of an observation from the network's prediction."""
-    ranges = run.simulator.prior.covariates
-    known = [float(r.to_sampling(observation.covariates[name])) for name, r in ranges.items()]
-    residuals = run.residuals(x[None], np.array([known]), seed)
-    return np.asarray(residuals[0])
+    known = known_covariates(run.simulator, observation.covariates)
+    return np.asarray(posterior_residuals(run, x[None], known[None], seed)[0])
 
 
 def _verdict(

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.infer.posterior import Posterior
 from livetime.learn.emulator import emulator_residuals
-from livetime.learn.module import LitEstimator
 from livetime.simulate.layout import Block, Layout
 from livetime.simulate.periodogram import cospectrum
 from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
+
+if TYPE_CHECKING:
+    from livetime.infer.run import Run
 
 Floats = NDArray[np.floating[Any]]
 PREDICTIONS = 200
@@ -51,17 +52,26 @@ def predict(
     """
     n = min(len(samples.theta), PREDICTIONS)
     rows = np.random.default_rng(seed).choice(len(samples.theta), n, replace=False)
-    ranges = simulator.prior.covariates
-    known = [float(r.to_sampling(covariates[name])) for name, r in ranges.items()]
+    known = known_covariates(simulator, covariates)
     theta = np.hstack([samples.theta[rows], np.tile(known, (n, 1))])
 
     predicted = simulator.draw(theta, seed, progress=progress)
     return predicted[np.isfinite(predicted).all(axis=1)]
 
 
+def known_covariates(simulator: Simulator, covariates: Mapping[str, float]) -> Floats:
+    """Give what is known of an observation in sampling coordinates, (C,).
+
+    Arguments:
+        simulator: its prior has the covariates.
+        covariates: name -> physical value.
+    """
+    ranges = simulator.prior.covariates
+    return np.array([float(r.to_sampling(covariates[name])) for name, r in ranges.items()])
+
+
 def posterior_residuals(
-    emulator: LitEstimator,
-    posterior: Callable[[Floats], Posterior],
+    run: "Run",
     x: Floats,
     covariates: Floats,
     seed: int,
@@ -70,24 +80,30 @@ def posterior_residuals(
     """Compare summaries with the emulator's prediction, averaged over their posteriors.
 
     Arguments:
-        emulator: predicts standardised summaries from parameters and covariates.
-        posterior: gives the posteriors of summaries (B, X).
+        run: of a posterior estimator, with its emulator.
         x: summaries (N, X).
         covariates: of each, (N, C) in sampling coordinates.
         seed: of the posterior draws.
         progress: is called with the number of summaries done since.
 
     Returns:
-        residuals (N, X), see `livetime.learn.emulator.emulator_residuals`.
+        residuals (N, X), see `livetime.learn.emulator.emulator_residuals`. Those of a covariate
+        are zero: it is known, not predicted.
     """
     parts = []
     for start in range(0, len(x), RESIDUAL_BATCH):
         rows = slice(start, start + RESIDUAL_BATCH)
-        draws = posterior(x[rows]).sample(RESIDUAL_DRAWS, seed + start)
-        parts.append(emulator_residuals(emulator, draws, covariates[rows], x[rows]))
+        draws = run.posterior(x[rows]).sample(RESIDUAL_DRAWS, seed + start)
+        parts.append(emulator_residuals(run.emulator, draws, covariates[rows], x[rows]))
         if progress:
             progress(len(parts[-1]))
-    return np.concatenate(parts)
+    found = np.concatenate(parts)
+
+    for name in run.simulator.prior.covariates:
+        place = run.simulator.layout.slices.get(name)
+        if place is not None:
+            found[:, place] = 0.0
+    return found
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from livetime.errors import UserError
 from livetime.infer.build import TRAIN_AGAIN, build_simulator, refuse_damaged_config, shapes
 from livetime.infer.posterior import FlowPosterior, Posterior, refuse_no_number
-from livetime.infer.predictive import TrainingRange, posterior_residuals
+from livetime.infer.predictive import TrainingRange
 from livetime.infer.question import Question, find_question
 from livetime.learn.checkpoints import load
 from livetime.learn.discrepancy import DiscrepancyTest
@@ -313,28 +313,6 @@ class Run:
             return DiscrepancyTest.from_plain(self.simulator.layout, plain)
         except DAMAGED:
             raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
-
-    def residuals(
-        self,
-        x: Floats,
-        covariates: Floats,
-        seed: int,
-        progress: Callable[[int], object] | None = None,
-    ) -> Floats:
-        """Compare summaries with what their posteriors predict; see `posterior_residuals`.
-
-        Arguments:
-            x: summaries (N, X).
-            covariates: of each, (N, C) in sampling coordinates.
-            seed: of the posterior draws.
-            progress: is called with the number of summaries done since.
-        """
-        found = posterior_residuals(self.emulator, self.posterior, x, covariates, seed, progress)
-        for name in self.simulator.prior.covariates:
-            place = self.simulator.layout.slices.get(name)
-            if place is not None:
-                found[:, place] = 0.0  # a covariate is known, not predicted
-        return found
 
     def out_of_range(self, x: Floats) -> list[str]:
         """List the quantities of a summary (X,) that lie outside of what training saw.
