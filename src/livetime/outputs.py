@@ -35,6 +35,9 @@ PACKAGES = (
 )
 """Packages whose versions are recorded beside every result."""
 
+TRAIN_AGAIN = "train again"
+"""Remedy for damage of a run that no resumed training repairs."""
+
 DEEPEST = 50
 """Most levels of lists and groups in a JSON file; what livetime writes has fewer than 10."""
 

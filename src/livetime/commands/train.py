@@ -15,7 +15,7 @@ from livetime.commands.trainable import refuse_untrainable
 from livetime.commands.verdict import calibrate_verdict
 from livetime.config import check
 from livetime.errors import UserError
-from livetime.outputs import outputs_folder, provenance, read_json, stamp, write_json
+from livetime.outputs import TRAIN_AGAIN, outputs_folder, provenance, read_json, stamp, write_json
 from livetime.progress import progress, say
 from livetime.settings import Trainer, Training
 
@@ -154,7 +154,7 @@ def _resumed(settings: TrainSettings, folder: Path, overrides: Sequence[str]) ->
         check(Training, kept.training, "training")
     except (TypeError, ValueError) as error:
         wrong = str(error) if isinstance(error, UserError) else "a value is of another type"
-        raise UserError(str(folder / CONFIG), f"is damaged: {wrong}", "train again") from None
+        raise UserError(str(folder / CONFIG), f"is damaged: {wrong}", TRAIN_AGAIN) from None
     return replace(kept, trainer=settings.trainer, threads=settings.threads)
 
 

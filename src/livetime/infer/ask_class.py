@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.files.observation import Observation
-from livetime.infer.build import TRAIN_AGAIN
 from livetime.infer.predictive import physical_values, spectrum_table
 from livetime.infer.question import AnswerSettings, Verdict, judgement
 from livetime.infer.run import DAMAGED, RESUME, Run
-from livetime.outputs import read_json
+from livetime.outputs import TRAIN_AGAIN, read_json
 from livetime.reference.base import ReferenceClassifier
 from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.simulator import Simulator

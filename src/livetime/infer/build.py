@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from livetime.config import build, target_class
 from livetime.errors import UserError, hint
+from livetime.outputs import TRAIN_AGAIN
 from livetime.simulate.prior import Prior
 from livetime.simulate.simulator import WHOLE, Simulator, check_kinds, stream
 
-TRAIN_AGAIN = "train again"
 RUN_GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
 """Groups of keys that the config of every run has."""
 SIMULATOR_GROUPS = ("prior", "source", "detector", "summary", "simulator")

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.infer.build import TRAIN_AGAIN, build_simulator, refuse_damaged_config, shapes
+from livetime.infer.build import build_simulator, refuse_damaged_config, shapes
 from livetime.infer.posterior import FlowPosterior, Posterior, refuse_no_number
 from livetime.infer.predictive import TrainingRange
 from livetime.infer.question import Question, find_question
@@ -20,7 +20,7 @@ from livetime.learn.discrepancy import DiscrepancyTest
 from livetime.learn.history import member_history
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
-from livetime.outputs import read_json
+from livetime.outputs import TRAIN_AGAIN, read_json
 from livetime.simulate.bank import bank_hash
 from livetime.simulate.simulator import Simulator
 
@@ -117,7 +117,7 @@ class Run:
         folders = sorted(self.folder.glob("member_*"))
         if len(folders) != self.wanted_members:
             finished = (self.folder / METRICS).exists()
-            remedy = TRAIN_AGAIN if finished else "resume the training"
+            remedy = TRAIN_AGAIN if finished else RESUME
             problem = f"has {len(folders)} of {self.wanted_members} members of its {CONFIG}"
             raise UserError(f"run {self.folder}", problem, remedy)
 
@@ -275,8 +275,8 @@ class Run:
         path = self.folder / METRICS
         if not path.exists():
             problem = f"is not finished: it has no {METRICS}"
-            raise UserError(f"run {self.folder}", problem, "resume the training")
-        remedy = "delete it and resume the training"
+            raise UserError(f"run {self.folder}", problem, RESUME)
+        remedy = f"delete it and {RESUME}"
         metrics = read_json(path, remedy)
         if not (isinstance(metrics.get("good"), bool) and isinstance(metrics.get("verdict"), str)):
             raise UserError(str(path), "is damaged", remedy)

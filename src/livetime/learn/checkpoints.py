@@ -13,7 +13,7 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from livetime.errors import UserError
 from livetime.learn.module import SCHEMA, LitEstimator
-from livetime.outputs import read_json, refuse_irregular, write_whole
+from livetime.outputs import TRAIN_AGAIN, read_json, refuse_irregular, write_whole
 
 DONE = "done.json"
 """Result of a finished training, in the member's folder."""
@@ -26,7 +26,6 @@ _NUMBERS = ("val_loss", "epochs", "weights")
 """Keys of `done.json` that every run has."""
 _TRAINING = "training"
 """Key of a checkpoint: name of the training that wrote it."""
-_TRAIN_AGAIN = "train again"
 _RESUME_WITHOUT = "delete it and resume the training"
 
 
@@ -134,16 +133,16 @@ def load(member: Path) -> LitEstimator:
     """
     path = member / CHECKPOINTS / BEST
     _refuse_unfinished(path, member)
-    checkpoint = _read(path, _TRAIN_AGAIN)
+    checkpoint = _read(path, TRAIN_AGAIN)
     _refuse_unfinished(member / DONE, member)
-    expected = _read_result(member / DONE, _TRAIN_AGAIN).get(CHECKSUM)
+    expected = _read_result(member / DONE, TRAIN_AGAIN).get(CHECKSUM)
     if expected and expected != checksum(member):
-        raise UserError(str(path), f"is not the one that {DONE} describes", _TRAIN_AGAIN)
+        raise UserError(str(path), f"is not the one that {DONE} describes", TRAIN_AGAIN)
     try:
         module = LitEstimator(**checkpoint["hyper_parameters"])
         module.load_state_dict(checkpoint["state_dict"])
     except (KeyError, TypeError, RuntimeError):
-        raise UserError(str(path), "lacks weights of its estimator", _TRAIN_AGAIN) from None
+        raise UserError(str(path), "lacks weights of its estimator", TRAIN_AGAIN) from None
     return module.eval()
 
 
@@ -172,7 +171,7 @@ def _read(path: Path, remedy: str) -> dict[str, Any]:
 
     if schema != SCHEMA:
         problem = f"has schema {schema}, but this version of livetime reads schema {SCHEMA}"
-        raise UserError(str(path), problem, _TRAIN_AGAIN)
+        raise UserError(str(path), problem, TRAIN_AGAIN)
     _refuse_weights(path, weights, remedy)
     return checkpoint
 
