@@ -44,8 +44,7 @@ def load(folder: str | Path) -> "Network":
     from livetime.infer.run import Run
 
     run = Run.open(folder)
-    # What is missing or damaged is to be known now, not when an observation is there.
-    _ = run.simulator, run.members, run.training_range, run.metrics, run.inflation
+    run.read_all()
     return Network(run)
 
 

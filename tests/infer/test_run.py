@@ -9,7 +9,17 @@ import pytest
 import torch
 
 from livetime.errors import UserError
-from livetime.infer.run import CONFIG, INFLATION, METRICS, RANGE, Run
+from livetime.infer.run import (
+    CONFIG,
+    DISCREPANCIES,
+    EMULATOR_FOLDER,
+    INFLATION,
+    METRICS,
+    RANGE,
+    Run,
+)
+from livetime.interface import load
+from livetime.learn.checkpoints import BEST, CHECKPOINTS
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +80,6 @@ def test_an_inflated_posterior_is_wider(demo_run, x):
     assert (widths[1] > widths[0]).mean() > 0.8
 
 
-def read_everything(folder):
-    run = Run.open(folder)
-    return run.inflation, run.training_range, run.metrics
-
-
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
@@ -86,12 +91,16 @@ def read_everything(folder):
         (RANGE, '{"low": [1.0], "high": [2.0]}', "is damaged"),
         (METRICS, "{}", "is damaged"),
         (METRICS, '{"good": ' + "[" * 10**5, "is damaged"),
+        (DISCREPANCIES, "not json", "is damaged"),
+        (DISCREPANCIES, "{}", "is damaged"),
+        (DISCREPANCIES, '{"values": [1.0]}', "is damaged"),
+        (DISCREPANCIES, '{"values": {"distance": 1e999}}', "is damaged"),
     ],
 )
 def test_a_damaged_file_is_named(copied, file, content, words):
     (copied / file).write_text(content)
     with pytest.raises(UserError, match=words) as caught:
-        read_everything(copied)
+        load(copied)
     assert file in str(caught.value)
 
 
@@ -107,13 +116,67 @@ def test_a_config_with_a_wrong_value_is_named(copied, key, value):
     assert CONFIG in str(caught.value)
 
 
-@pytest.mark.parametrize("file", [CONFIG, INFLATION, RANGE, METRICS])
+@pytest.mark.parametrize("file", [CONFIG, INFLATION, RANGE, METRICS, DISCREPANCIES])
 def test_a_pipe_is_not_opened(copied, file):
     (copied / file).unlink()
     os.mkfifo(copied / file)
     with pytest.raises(UserError, match="is not a regular file") as caught:
-        read_everything(copied)
+        load(copied)
     assert file in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "edit"),
+    [
+        ("mean", lambda numbers: numbers[:-1]),
+        ("mean", lambda numbers: [float("nan"), *numbers[1:]]),
+        ("scatter", lambda numbers: numbers[0]),
+        ("scatter", lambda numbers: [-1.0, *numbers[1:]]),
+        ("response_scatter", lambda numbers: [*numbers, 1.0]),
+        ("response_scatter", lambda numbers: [0.0, *numbers[1:]]),
+        ("least", lambda numbers: numbers[::-1]),
+        ("least", lambda numbers: [numbers]),
+        ("least", lambda numbers: []),
+        ("values", lambda rows: {**rows, "distance": rows["distance"][::-1]}),
+        ("values", lambda rows: {**rows, "distance": [rows["distance"]]}),
+        ("values", lambda rows: {**rows, "distance": []}),
+        ("values", lambda rows: {**rows, "another": rows["distance"]}),
+    ],
+)
+def test_discrepancies_with_damaged_numbers_are_named(copied, key, edit):
+    content = json.loads((copied / DISCREPANCIES).read_text())
+    (copied / DISCREPANCIES).write_text(json.dumps({**content, key: edit(content[key])}))
+    with pytest.raises(UserError, match="is damaged") as caught:
+        load(copied)
+    assert DISCREPANCIES in str(caught.value)
+
+
+def test_a_network_without_discrepancies_is_refused(copied):
+    (copied / DISCREPANCIES).unlink()
+    with pytest.raises(UserError, match=f"lacks {DISCREPANCIES}; resume the training"):
+        load(copied)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
+def test_an_emulator_that_cannot_be_loaded_is_refused(copied, content):
+    checkpoint = copied / EMULATOR_FOLDER / CHECKPOINTS / BEST
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(UserError, match="is not a checkpoint of livetime, or is damaged") as caught:
+        load(copied)
+    assert str(checkpoint) in str(caught.value)
+
+
+def test_a_missing_emulator_is_refused(copied):
+    shutil.rmtree(copied / EMULATOR_FOLDER)
+    with pytest.raises(UserError, match="is missing: the training did not finish") as caught:
+        load(copied)
+    assert EMULATOR_FOLDER in str(caught.value)
+
+
+def test_a_classifier_needs_no_emulator(classifier_run):
+    assert not (classifier_run / EMULATOR_FOLDER).exists()
+    assert load(classifier_run).run.question.name == "class"
 
 
 def test_a_network_that_answers_with_no_numbers_is_refused(demo_run, classifier_run, x):

@@ -95,3 +95,11 @@ def test_plain_types_give_the_same_test(test_of_power):
     del kept["values"]["distance"]
     with pytest.raises(ValueError, match="not those of the summary"):
         DiscrepancyTest.from_plain(LAYOUT, kept)
+
+
+@pytest.mark.parametrize("name", ["mean", "scatter", "response_scatter", "least"])
+def test_a_test_of_other_numbers_is_refused(test_of_power, name):
+    kept = json.loads(json.dumps(test_of_power.plain()))
+    for numbers in ([kept[name]], [], [np.inf, *kept[name][1:]]):
+        with pytest.raises(ValueError, match="not those of a test"):
+            DiscrepancyTest.from_plain(LAYOUT, {**kept, name: numbers})

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import arviz
@@ -13,8 +14,7 @@ from livetime.errors import UserError
 from livetime.files.observation import Observation
 from livetime.infer.predictive import physical_values, spectrum_table
 from livetime.infer.question import AnswerSettings, Verdict, judgement
-from livetime.infer.run import DAMAGED, RESUME, Run
-from livetime.outputs import TRAIN_AGAIN, read_json
+from livetime.infer.run import Run
 from livetime.reference.base import ReferenceClassifier
 from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.simulator import Simulator
@@ -139,18 +139,11 @@ def _stored_classifiers(run: Run) -> dict[str, ReferenceClassifier]:
     """Read the classifiers without a network that training kept in a file.
 
     Raises:
-        UserError: for a damaged file.
+        UserError: for a file that is missing or damaged.
     """
     found = {}
     for name, classifier in classifiers_for(run.simulator).items():
-        path = run.folder / f"{name}.json"
-        if not classifier.stored:
-            continue
-        if not path.exists():
-            raise UserError(f"run {run.folder}", f"lacks {path.name}", RESUME)
-        plain = read_json(path, TRAIN_AGAIN)
-        try:
-            found[name] = classifier.from_plain(run.simulator, plain)
-        except (*DAMAGED, AttributeError):
-            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
+        if classifier.stored:
+            make = partial(classifier.from_plain, run.simulator)
+            found[name] = run.restore(f"{name}.json", make)
     return found

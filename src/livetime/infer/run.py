@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -37,8 +37,9 @@ INFLATIONS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
 _BATCH = 2000
 """Summaries that a classifier takes at once."""
 RESUME = "resume the training"
-DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError)
+DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """What reading a file of a run raises if the file is not what training wrote."""
+Restored = TypeVar("Restored")
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,35 @@ class Run:
         config = read_json(path, TRAIN_AGAIN)
         refuse_damaged_config(path, config)
         return cls(folder, config)
+
+    def read_all(self) -> None:
+        """Read all that answers need, so that damage is known before an observation is there.
+
+        Raises:
+            UserError: if a file is missing or damaged.
+        """
+        _ = self.simulator, self.members, self.training_range, self.metrics, self.inflation
+        if self.question.name == "posterior":
+            _ = self.emulator, self.discrepancies
+
+    def restore(self, name: str, make: Callable[[dict[str, Any]], Restored]) -> Restored:
+        """Make an object again from the JSON file that training wrote of it.
+
+        Arguments:
+            name: of the file.
+            make: turns what the file contains into the object.
+
+        Raises:
+            UserError: if the file is missing or damaged.
+        """
+        path = self.folder / name
+        if not path.exists():
+            raise UserError(f"run {self.folder}", f"lacks {name}", RESUME)
+        plain = read_json(path, TRAIN_AGAIN)
+        try:
+            return make(plain)
+        except DAMAGED:
+            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
 
     @cached_property
     def simulator(self) -> Simulator:
@@ -244,11 +274,7 @@ class Run:
         if not path.exists():
             problem = f"lacks {INFLATION}, without which posteriors may be too narrow"
             raise UserError(f"run {self.folder}", problem, RESUME)
-        kept = read_json(path, TRAIN_AGAIN)
-        try:
-            factor = float(kept["inflation"])
-        except DAMAGED:
-            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
+        factor = self.restore(INFLATION, lambda kept: float(kept["inflation"]))
         low, high = INFLATIONS[0], INFLATIONS[-1]
         if not low <= factor <= high:
             problem = f"has an inflation of {factor:g}, but it must be from {low:g} to {high:g}"
@@ -258,12 +284,7 @@ class Run:
     @cached_property
     def training_range(self) -> TrainingRange:
         """Read the range of each entry of the summaries that training saw."""
-        path = self.folder / RANGE
-        plain = read_json(path, TRAIN_AGAIN)
-        try:
-            return TrainingRange.from_plain(self.simulator.layout, plain)
-        except DAMAGED:
-            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
+        return self.restore(RANGE, partial(TrainingRange.from_plain, self.simulator.layout))
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -307,12 +328,8 @@ class Run:
     @cached_property
     def discrepancies(self) -> DiscrepancyTest:
         """Read the calibrated test of residuals; UserError if it is missing or damaged."""
-        path = self.folder / DISCREPANCIES
-        plain = read_json(path, TRAIN_AGAIN)
-        try:
-            return DiscrepancyTest.from_plain(self.simulator.layout, plain)
-        except DAMAGED:
-            raise UserError(str(path), "is damaged", TRAIN_AGAIN) from None
+        make = partial(DiscrepancyTest.from_plain, self.simulator.layout)
+        return self.restore(DISCREPANCIES, make)
 
     def out_of_range(self, x: Floats) -> list[str]:
         """List the quantities of a summary (X,) that lie outside of what training saw.

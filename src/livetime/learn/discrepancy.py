@@ -166,7 +166,7 @@ class DiscrepancyTest:
         """Make a test of what `plain` gave.
 
         Raises:
-            ValueError: if it does not fit the layout, or is not finite.
+            ValueError: if it does not fit the layout, or its numbers are not those of a test.
         """
         values = {str(name): np.array(row, dtype=float) for name, row in plain["values"].items()}
         mean, scatter, response_scatter, least = (
@@ -174,11 +174,20 @@ class DiscrepancyTest:
             for name in ("mean", "scatter", "response_scatter", "least")
         )
         test = cls(layout, mean, scatter, response_scatter, values, least)
-        expected = test.statistics(np.zeros((1, layout.size)))
-        finite = all(np.isfinite(row).all() for row in (*values.values(), mean, scatter, least))
-        if set(expected) != set(values) or not finite or len(least) == 0:
+        if not (test._can_scale() and all(map(_is_ranked, (*values.values(), least)))):
+            raise ValueError("the numbers are not those of a test of the summary")
+        if set(test.statistics(np.zeros((1, layout.size)))) != set(values):
             raise ValueError("the statistics are not those of the summary")
         return test
+
+    def _can_scale(self) -> bool:
+        """Say whether mean and scatter can scale residuals of the layout."""
+        size = self.layout.size
+        rows = (self.mean, self.scatter, self.response_scatter)
+        if [row.shape for row in rows] != [(size,), (size,), (len(_filters(self.layout)),)]:
+            return False
+        positive = (self.scatter >= 0).all() and (self.response_scatter > 0).all()
+        return bool(positive and np.isfinite(np.concatenate(rows)).all())
 
     def _each_p_value(self, statistics: Mapping[str, Statistic]) -> Floats:
         """Find the p-value of each statistic, (K, N)."""
@@ -208,6 +217,13 @@ def _greatest_response(responses: Floats, block: Block) -> Statistic:
         return f"{block.label} has {kind} of {size} at {place} (Q near {quality[at[i]]:g})"
 
     return np.abs(greatest), words
+
+
+def _is_ranked(values: Floats) -> bool:
+    """Say whether values are finite numbers (N,) in ascending order, N at least 1."""
+    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+        return False
+    return bool((np.diff(values) >= 0).all())
 
 
 def _rank(values: Floats, found: Floats) -> Floats:
