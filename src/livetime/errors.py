@@ -8,7 +8,7 @@ class UserError(ValueError):
     """Report an error that a user can correct, with key, problem and remedy.
 
     The message is one sentence: `observation.band is [10, 3], but must rise; swap the energies`. A
-    command ends with exit code 2. A command ends with exit code 2.
+    command ends with exit code 2.
 
     Arguments:
         key: the setting (`observation.band`), argument or file that is wrong.
@@ -30,6 +30,19 @@ class UserError(ValueError):
     def __reduce__(self) -> tuple[type["UserError"], tuple[str, str, str]]:
         """Pickle by the three parts, for errors that cross processes."""
         return type(self), (self.key, self.problem, self.remedy)
+
+
+def system_reason(error: Exception) -> str:
+    """Give the text of an error of the system in one line, or its class if it has no text.
+
+    Examples:
+        >>> system_reason(OSError(28, "No space left on device"))
+        'No space left on device'
+        >>> system_reason(TimeoutError())
+        'TimeoutError'
+    """
+    text = str(getattr(error, "strerror", None) or error)
+    return " ".join(text.split()) or type(error).__name__
 
 
 def hint(word: str, choices: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from livetime.config import ROOT
-from livetime.errors import UserError
+from livetime.errors import UserError, system_reason
 
 RESULTS = ("summary.json", "evaluation.json", "comparison.json", "inject.json", "truth.json")
 """A folder with one of these is a result, and may be overwritten; any other may not."""
@@ -146,9 +146,8 @@ def refuse_existing(path: Path, overwrite: bool, inputs: Sequence[Path] = ()) ->
 
 
 def _cannot_be_made(path: Path, error: OSError) -> UserError:
-    return UserError(
-        "output", f"is {path}, which cannot be made: {error.strerror}", "choose another folder"
-    )
+    problem = f"is {path}, which cannot be made: {system_reason(error)}"
+    return UserError("output", problem, "choose another folder")
 
 
 def write_json(path: Path, value: Any, claim: bool = False) -> None:
@@ -211,8 +210,7 @@ def _is_of_writing(error: RuntimeError) -> bool:
 
 
 def _not_written(path: Path, error: Exception) -> UserError:
-    text = getattr(error, "strerror", None) or " ".join(str(error).split())
-    problem = f"cannot be written: {text or type(error).__name__}"
+    problem = f"cannot be written: {system_reason(error)}"
     return UserError(str(path), problem, "free space on its disk, or choose another folder")
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from livetime.cli.errors import sentence
+from livetime.cli.errors import from_system, sentence
 from livetime.cli.overrides import unknown
 from livetime.errors import UserError
+from livetime.outputs import writing
 
 KNOWN = ["seed", "training", "training.batch_size", "training.epochs", "training.lr"]
 
@@ -47,3 +48,17 @@ def test_a_hint_for_a_key_of_a_group_names_keys_of_the_group():
     assert "did you mean reference.names?" in str(
         unknown("reference.x", ["reference", "reference.names"])
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("driver\n cannot  write"), "driver cannot write"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_an_error_of_the_system_has_one_reason_wherever_it_is_found(error, reason, tmp_path):
+    assert f"cannot be written: {reason};" in str(from_system(error))
+    with pytest.raises(UserError, match=f"cannot be written: {reason};"), writing(tmp_path):
+        raise error

@@ -4,7 +4,7 @@ import re
 
 from livetime.cli.overrides import known_keys, unknown
 from livetime.config import CONFIGS
-from livetime.errors import UserError, hint
+from livetime.errors import UserError, hint, system_reason
 
 TYPED = (
     (r"run", r"is missing", "run=<run folder>"),
@@ -44,7 +44,7 @@ def from_system(error: OSError | MemoryError) -> UserError:
         return UserError(
             "memory", f"is too small ({error})", "ask for fewer or shorter observations"
         )
-    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    reason = system_reason(error)
     if error.filename is None:  # as of a print, or of a library's own files
         key = "standard output, or a library's temporary file,"
         remedy = "print to another file, or free space on the disk"
