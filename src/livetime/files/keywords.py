@@ -1,5 +1,6 @@
 """Read the keywords of event files from a table or the primary header, with times in s."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,23 @@ def refuse_words(header: Mapping[str, Any], keys: Iterable[str], path: Path) -> 
                 f"has the keyword {key} = {header[key]!r}, which is not a number",
                 "correct the header",
             )
+
+
+def words_differ(own: str | None, other: str | None) -> bool:
+    """Ask whether two words differ in more than spaces, signs and capitals; None for unknown.
+
+    A plus is no such sign: it distinguishes names with coordinates.
+
+    Examples:
+        >>> words_differ("Cyg X-1", "CYGX1"), words_differ("Cyg X-1", None)
+        (False, False)
+        >>> words_differ("Cyg X-1", "Cyg X-2"), words_differ("J1000+10", "J1000-10")
+        (True, True)
+    """
+    if own is None or other is None:
+        return False
+    plain = [re.sub("[^A-Z0-9+]", "", word.upper()) for word in (own, other)]
+    return plain[0] != plain[1]
 
 
 def sum_keys(header: Mapping[str, Any], names: tuple[str, str, str]) -> float:

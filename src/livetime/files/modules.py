@@ -1,7 +1,6 @@
 """Compare the files of modules, which must be independent and of one observation."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +10,10 @@ from livetime.errors import UserError
 from livetime.files.event_file import EventFile
 from livetime.files.finding import Finding, Severity, plural
 from livetime.files.fits import local_file
-from livetime.files.time_systems import MJD_MARGIN
+from livetime.files.keywords import words_differ
+from livetime.files.time_systems import CLOCK_KEYS, MJD_MARGIN
 from livetime.simulate.fits_names import fits_name
 from livetime.simulate.telescope import names_differ
-
-SAME_KEYS = ("TIMESYS", "TIMEREF")
-"""Keywords that must be the same in all modules."""
 
 TARGET_KEYS = ("OBJECT", "OBS_ID")
 """Keywords that name what was observed."""
@@ -94,8 +91,8 @@ def compare_modules(parts: Sequence[EventFile], measured: Sequence[bool]) -> lis
             raise UserError(both, problem, OWN_FILES)
         if names_differ(first.word("TELESCOP"), part.word("TELESCOP")):
             _refuse_difference(both, "TELESCOP", first, part)
-        for key in SAME_KEYS:
-            if _differ(first.word(key), part.word(key)):
+        for key in CLOCK_KEYS:
+            if words_differ(first.word(key), part.word(key)):
                 _refuse_difference(both, key, first, part)
         _compare_mjdref(both, first.mjdref, part.mjdref)
 
@@ -109,17 +106,9 @@ def compare_modules(parts: Sequence[EventFile], measured: Sequence[bool]) -> lis
     return found
 
 
-def _differ(own: str | None, other: str | None) -> bool:
-    """Ask whether two words differ in more than spaces, signs and capitals; None for unknown."""
-    if own is None or other is None:
-        return False
-    plain = [re.sub("[^A-Z0-9+]", "", word.upper()) for word in (own, other)]
-    return plain[0] != plain[1]
-
-
 def _other_target(first: EventFile, part: EventFile) -> list[Finding]:
     """Find that two files name different sources or observations."""
-    differing = [key for key in TARGET_KEYS if _differ(first.word(key), part.word(key))]
+    differing = [key for key in TARGET_KEYS if words_differ(first.word(key), part.word(key))]
     if not differing:
         return []
     words = [
@@ -136,14 +125,14 @@ def _missing_keywords(first: EventFile, part: EventFile, is_measured: bool) -> l
     for own, other in ((first, part), (part, first)):
         lacks = [
             key
-            for key in (*TARGET_KEYS, "TELESCOP", *SAME_KEYS)
+            for key in (*TARGET_KEYS, "TELESCOP", *CLOCK_KEYS)
             if own.word(key) is None and other.word(key) is not None
         ]
         if own.mjdref is None and other.mjdref is not None:
             lacks.append("MJDREF")
         if not lacks:
             continue
-        of_clock = [key for key in lacks if key in (*SAME_KEYS, "MJDREF")]
+        of_clock = [key for key in lacks if key in (*CLOCK_KEYS, "MJDREF")]
         is_doubtful = bool(of_clock) and not is_measured
         text = f"{own.name} has no {' and no '.join(lacks)}, but {other.name} has"
         effect = "none, if they are the same"

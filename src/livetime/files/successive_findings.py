@@ -7,6 +7,7 @@ import numpy as np
 from livetime.files.event_file import EventFile
 from livetime.files.finding import Finding
 from livetime.files.gti import exposure_of
+from livetime.files.keywords import words_differ
 from livetime.files.mission import similar_dead_time
 from livetime.files.time_systems import clock_offset
 
@@ -63,9 +64,9 @@ def _differences(parts: Sequence[EventFile]) -> Iterator[Finding]:
     first = parts[0]
     for part in parts[1:]:
         both = f"{first.name} and {part.name}"
-        names = (_plain(first), _plain(part))
-        if all(names) and names[0] != names[1]:
-            text = f"{both} differ in OBJECT ({first.word('OBJECT')} and {part.word('OBJECT')})"
+        names = (first.word("OBJECT"), part.word("OBJECT"))
+        if words_differ(*names):
+            text = f"{both} differ in OBJECT ({names[0]} and {names[1]})"
             effect = "the answer would mix two sources; give files of one source"
             yield Finding("object_differs", "warning", text, "", effect)
 
@@ -85,8 +86,3 @@ def _differences(parts: Sequence[EventFile]) -> Iterator[Finding]:
             text = f"{both} have events of {counts[0]} and {counts[1]} detectors"
             effect = "the rate of each detector differs, and so does its dead time"
             yield Finding("detectors_differ", "warning", text, "", effect)
-
-
-def _plain(part: EventFile) -> str:
-    """Give OBJECT without spaces and dashes, in capitals."""
-    return "".join(c for c in (part.word("OBJECT") or "").upper() if c.isalnum() or c == "+")
