@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from livetime.errors import UserError
 from livetime.files.fits import Table, fits_tables
 from livetime.files.mission_facts import Mission
+from livetime.files.time_systems import DAY
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -155,5 +156,5 @@ def _absolute_channels(events: Table, packed: NDArray[np.int64]) -> NDArray[Any]
 
 def _start_mjd(header: Mapping[str, Any]) -> float:
     whole = header.get("MJDREFI", header.get("MJDREF", MJD_OF_RXTE))
-    days = header.get("TSTART", 0.0) / 86400
+    days = header.get("TSTART", 0.0) / DAY
     return float(whole + header.get("MJDREFF", 0.0) + days)
