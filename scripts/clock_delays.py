@@ -25,23 +25,49 @@ PARAMS = {
     "noise_frequency": 1.0,
 }
 MARGIN = 16.0
+"""Time in s before and after the observation, so that a delay leaves no gap."""
+DETECTOR = DeadTime(2, 2.5e-3)
 RATES = (50.0, 100.0, 200.0, 400.0)
 SPANS = (1024.0, 4096.0, 16384.0)
 DELAYS = (0.0, 0.01, 0.1, 3.0)
+
+
+def delayed_pair(
+    rate: float,
+    delay: float,
+    seed: int | np.random.Generator,
+    span: float = 512.0,
+    detector: DeadTime | None = None,
+    **changes: float,
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Simulate two modules that see one source, the second with a clock that is late.
+
+    Arguments:
+        rate: counts/s of the source in a module.
+        delay: of the second clock, in s.
+        seed: of the random numbers, or their generator.
+        span: length of the observation in s.
+        detector: of both modules; None for one without dead time.
+        changes: parameters of the source that are not those of `PARAMS`.
+
+    Returns: event times of both modules within 0 to span s, and the good time.
+    """
+    rng = np.random.default_rng(seed)
+    curve = SOURCE.rate({**PARAMS, **changes, "rate": rate}, span + 2 * MARGIN, rng)
+    first, second = (detector or DeadTime(2, 0.0)).record(curve, rng).times
+    shifted = [first - MARGIN, second - MARGIN + delay]
+    inside = [times[(times >= 0) & (times <= span)] for times in shifted]
+    return inside, np.array([[0.0, span]])
 
 
 def share(rate: float, span: float, delay: float, pairs: int) -> tuple[float, float]:
     """Find the share of pairs with power in common, and of those with a delay reported."""
     common = 0
     reported = 0
-    gti = np.array([[0.0, span]])
     for i in range(pairs):
         rng = stream(i, round(delay * 1000))
-        curve = SOURCE.rate({**PARAMS, "rate": rate}, span + 2 * MARGIN, rng)
-        first, second = DeadTime(2, 2.5e-3).record(curve, rng).times
-        lists = [first - MARGIN, second - MARGIN + delay]
-        inside = [times[(times >= 0) & (times <= span)] for times in lists]
-        spectrum = cross_spectrum(inside[0], inside[1], gti)
+        lists, gti = delayed_pair(rate, delay, rng, span, DETECTOR)
+        spectrum = cross_spectrum(*lists, gti)
         found = None if spectrum is None else measure_delay(spectrum)
         common += found is not None
         reported += found is not None and found.probability < CLOCK_ALPHA

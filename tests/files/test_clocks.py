@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from delayed_modules import delayed_pair
+from clock_delays import delayed_pair
 from event_files import make
 
 from livetime.errors import UserError
