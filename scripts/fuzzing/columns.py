@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fuzzing.cards import edit
-from fuzzing.content import ODD, Content, Mutation, Rng, names_of, some
+from fuzzing.content import ODD, Content, Mutation, Rng, edited, names_of, some
 
 
 def rename(rng: Rng, paths: list[Path]) -> str:
@@ -17,13 +17,11 @@ def rename(rng: Rng, paths: list[Path]) -> str:
     old = str(rng.choice(["TIME", "PI"]))
     new = str(rng.choice(["Time", "time", "BARYTIME", "ENERGY", "PHA", "PI", "RATE", "DEADTIME"]))
     chosen = some(rng, paths)
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         content.columns = {
             new if name == old else name: values for name, values in content.columns.items()
         }
         content.units[new] = content.units.pop(old)
-        content.write()
     return f"column {old} of {names_of(chosen)} named {new}"
 
 
@@ -32,8 +30,7 @@ def retype(rng: Rng, paths: list[Path]) -> str:
     name = str(rng.choice(["TIME", "TIME", "PI"]))
     form = str(rng.choice(["E", "J", "I", "K", "20A", "L", "C", "2D", "PD()"]))
     chosen = some(rng, paths)
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         values = content.columns[name]
         content.formats[name] = form
         if form == "20A":
@@ -49,7 +46,6 @@ def retype(rng: Rng, paths: list[Path]) -> str:
         elif form == "L":
             values = values > 0
         content.columns[name] = values.astype("f4") if form == "E" else values
-        content.write()
     return f"column {name} of {names_of(chosen)} stored as {form}"
 
 
@@ -77,8 +73,7 @@ def scale(rng: Rng, paths: list[Path]) -> str:
 def reorder(rng: Rng, paths: list[Path]) -> str:
     """Change the order of columns, and add foreign ones."""
     chosen = some(rng, paths)
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         number = len(content.times)
         more = {
             "GRADE": rng.integers(0, 32, number).astype("i4"),
@@ -88,7 +83,6 @@ def reorder(rng: Rng, paths: list[Path]) -> str:
         every = {**content.columns, **more}
         names = [str(name) for name in rng.permutation(sorted(every))]
         content.columns = {name: every[name] for name in names}
-        content.write()
     return f"columns of {names_of(chosen)} in another order, with more of them"
 
 
@@ -97,12 +91,10 @@ def odd_times(rng: Rng, paths: list[Path]) -> str:
     chosen = some(rng, paths)
     value = float(rng.choice(ODD))
     share = float(10 ** rng.uniform(-5, 0))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         rows = rng.uniform(size=len(content.times)) < share
         rows[int(rng.integers(len(rows)))] = True
         content.times[rows] = value
-        content.write()
     return f"a share of {share:.1g} of TIME in {names_of(chosen)} set to {value:g}"
 
 
@@ -112,8 +104,7 @@ def odd_energies(rng: Rng, paths: list[Path]) -> str:
     value = float(rng.choice(ODD))
     share = float(10 ** rng.uniform(-4, 0))
     name = str(rng.choice(["PI", "ENERGY"]))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         energies = 1.6 + 0.04 * content.columns["PI"]
         rows = rng.uniform(size=len(energies)) < share
         if name == "ENERGY":
@@ -123,7 +114,6 @@ def odd_energies(rng: Rng, paths: list[Path]) -> str:
         else:
             number = int(np.clip(np.nan_to_num(value), -(2**31), 2**31 - 1))
             content.columns["PI"] = np.where(rows, number, content.columns["PI"])
-        content.write()
     return f"a share of {share:.1g} of {name} in {names_of(chosen)} set to {value:g}"
 
 
@@ -132,10 +122,8 @@ def foreign_columns(rng: Rng, paths: list[Path]) -> str:
     chosen = some(rng, paths)
     name = str(rng.choice(["PRIOR", "DEADTIME", "DET_ID", "CCDNR"]))
     value = float(rng.choice([*ODD, 2.5e-3, 1e-5, 0.5]))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         content.columns[name] = np.full(len(content.times), value)
-        content.write()
     return f"column {name} of {value:g} added to {names_of(chosen)}"
 
 

@@ -1,6 +1,6 @@
 """The events and good time of a file, free to be edited."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,10 @@ class Content:
         """Select rows, in any order."""
         self.columns = {name: values[which] for name, values in self.columns.items()}
 
+    def copies(self, rows: np.ndarray) -> dict:
+        """Copy rows of each column, for `add`."""
+        return {name: values[rows].copy() for name, values in self.columns.items()}
+
     def add(self, other: dict) -> None:
         """Append rows to each column."""
         self.columns = {
@@ -88,6 +92,14 @@ def _kept(header: fits.Header) -> fits.Header:
     prefixes = ("TTYPE", "TFORM", "TUNIT", "TSCAL", "TZERO", "TNULL", "TDIM", "TDISP")
     cards = [c for c in header.cards if not c.keyword.startswith(prefixes)]
     return fits.Header(cards)
+
+
+def edited(paths: list[Path], gti_unit: str = "s") -> Iterator[Content]:
+    """Give the content of one file after the other, and write what was made of it."""
+    for path in paths:
+        content = Content.read(path)
+        yield content
+        content.write(gti_unit)
 
 
 def some(rng: Rng, paths: list[Path]) -> list[Path]:

@@ -9,21 +9,19 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from fuzzing.content import Content, Mutation, Rng, names_of, some
+from fuzzing.content import Content, Mutation, Rng, edited, names_of, some
 
 
 def unsorted(rng: Rng, paths: list[Path]) -> str:
     """Shuffle events, or swap two stretches."""
     chosen = some(rng, paths)
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         number = len(content.times)
         cut = int(rng.integers(1, number))
         order = rng.permutation(number)
         if rng.uniform() < 0.5:
             order = np.roll(np.arange(number), cut)
         content.take(order)
-        content.write()
     return f"events of {names_of(chosen)} out of order"
 
 
@@ -32,15 +30,13 @@ def duplicated(rng: Rng, paths: list[Path]) -> str:
     chosen = some(rng, paths)
     share = float(10 ** rng.uniform(-3, 0))
     whole = rng.uniform() < 0.5
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         rows = rng.uniform(size=len(content.times)) < share
-        again = {name: values[rows].copy() for name, values in content.columns.items()}
+        again = content.copies(rows)
         if not whole:
             again["PI"] = again["PI"] + 1
         content.add(again)
         content.sort()
-        content.write()
     return f"a share of {share:.2g} of {names_of(chosen)} twice{'' if whole else ', with other PI'}"
 
 
@@ -51,7 +47,7 @@ def shared(rng: Rng, paths: list[Path]) -> str:
     first = Content.read(paths[0])
     second = Content.read(paths[1])
     rows = rng.uniform(size=len(first.times)) < share
-    common = {name: values[rows].copy() for name, values in first.columns.items()}
+    common = first.copies(rows)
     common["TIME"] = common["TIME"] + delay
     second.take(rng.uniform(size=len(second.times)) >= share)
     second.add(common)
@@ -90,13 +86,11 @@ def jump(rng: Rng, paths: list[Path]) -> str:
     chosen = some(rng, paths)
     size = float(rng.choice([-1, 1]) * 10 ** rng.uniform(-2, 1.5))
     place = float(rng.uniform(0.1, 0.9))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         middle = content.gti[0, 0] + place * (content.gti[-1, 1] - content.gti[0, 0])
         content.columns["TIME"] = np.where(
             content.times > middle, content.times + size, content.times
         )
-        content.write()
     return f"clock of {names_of(chosen)} jumps by {size:.3g} s at {place:.2g} of the time"
 
 
@@ -105,12 +99,10 @@ def step(rng: Rng, paths: list[Path]) -> str:
     chosen = some(rng, paths)
     kept = float(rng.uniform(0, 0.9))
     place = float(rng.uniform(0.1, 0.9))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         middle = content.gti[0, 0] + place * (content.gti[-1, 1] - content.gti[0, 0])
         keep = (content.times < middle) | (rng.uniform(size=len(content.times)) < kept)
         content.take(keep)
-        content.write()
     return f"rate of {names_of(chosen)} lower by {kept:.2g} from {place:.2g} of the time on"
 
 
@@ -119,15 +111,13 @@ def flare(rng: Rng, paths: list[Path]) -> str:
     chosen = some(rng, paths)
     number = int(10 ** rng.uniform(1, 4.5))
     length = float(10 ** rng.uniform(-6, 1))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         start = rng.uniform(content.gti[0, 0], content.gti[-1, 1] - length)
         rows = rng.integers(len(content.times), size=number)
-        more = {name: values[rows].copy() for name, values in content.columns.items()}
+        more = content.copies(rows)
         more["TIME"] = start + length * rng.uniform(size=number)
         content.add(more)
         content.sort()
-        content.write()
     return f"{number} more events within {length:.2g} s of {names_of(chosen)}"
 
 
@@ -136,12 +126,10 @@ def gap(rng: Rng, paths: list[Path]) -> str:
     chosen = some(rng, paths)
     number = int(rng.integers(1, 20))
     length = float(10 ** rng.uniform(-1.5, 1.5))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         starts = rng.uniform(content.gti[0, 0], content.gti[-1, 1], number)
         for start in starts:
             content.take(~((content.times > start) & (content.times < start + length)))
-        content.write()
     return f"{number} gaps of {length:.2g} s in {names_of(chosen)}"
 
 
@@ -149,10 +137,8 @@ def rounded(rng: Rng, paths: list[Path]) -> str:
     """Round times to a grid."""
     chosen = some(rng, paths)
     grid = float(10 ** rng.uniform(-5, 1))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         content.columns["TIME"] = np.round(content.times / grid) * grid
-        content.write()
     return f"times of {names_of(chosen)} rounded to {grid:.2g} s"
 
 
@@ -160,15 +146,13 @@ def line(rng: Rng, paths: list[Path]) -> str:
     """Add a periodic train of events, as a calibration source."""
     chosen = some(rng, paths)
     period = float(10 ** rng.uniform(-2, 1))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         times = np.arange(content.gti[0, 0], content.gti[-1, 1], period)
         rows = rng.integers(len(content.times), size=len(times))
-        more = {name: values[rows].copy() for name, values in content.columns.items()}
+        more = content.copies(rows)
         more["TIME"] = times
         content.add(more)
         content.sort()
-        content.write()
     return f"an event every {period:.2g} s more in {names_of(chosen)}"
 
 
@@ -176,11 +160,9 @@ def few(rng: Rng, paths: list[Path]) -> str:
     """Leave few events, or none."""
     chosen = some(rng, paths)
     number = int(rng.choice([0, 1, 2, 3, 10, 100]))
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen):
         rows = np.sort(rng.choice(len(content.times), number, replace=False))
         content.take(rows)
-        content.write()
     return f"{number} events left in {names_of(chosen)}"
 
 

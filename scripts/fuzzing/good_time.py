@@ -9,15 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzzing.content import ODD, Content, Mutation, Rng, names_of, some
+from fuzzing.content import ODD, Mutation, Rng, edited, names_of, some
 
 
 def _gti(rng: Rng, paths: list[Path], how: str, change: Callable, unit: str = "s") -> str:
     chosen = some(rng, paths)
-    for path in chosen:
-        content = Content.read(path)
+    for content in edited(chosen, unit):
         content.gti = np.asarray(change(content.gti), float).reshape(-1, 2)
-        content.write(unit)
     return f"good time of {names_of(chosen)} {how}"
 
 
