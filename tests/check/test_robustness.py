@@ -1,13 +1,14 @@
-"""Other sources than a run was trained on: they are what they are called."""
+"""Answers for other sources than a run was trained on: detections, and words."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from qpo_noise import RANGES, TRUTH
+from qpo_noise import RANGES
 
 from livetime.check import robustness
 from livetime.check.assessment import HeldOut
+from livetime.check.stress import check_sources
 from livetime.errors import UserError
 from livetime.infer.ask_class import ClassQuestion
 from livetime.infer.ask_posterior import PosteriorQuestion
@@ -47,49 +48,6 @@ class Run:
         )
 
 
-def drawn(name, truth, n=40):
-    theta = SIMULATOR.prior.theta({k: np.full(n, v) for k, v in truth.items()})
-    x = robustness.simulate_source(SIMULATOR, name, theta, seed=3)
-    own = SIMULATOR.draw(theta, 4)
-    return 2 * np.exp(x[:, SIMULATOR.layout.slices["power"]]), 2 * np.exp(
-        own[:, SIMULATOR.layout.slices["power"]]
-    )
-
-
-def test_a_drifting_rate_ends_at_twice_its_start_and_keeps_its_mean():
-    steady = {**TRUTH, "qpo_rms": 1e-6, "noise_rms": 1e-6}
-    values = (
-        robustness.Drifting(SOURCE.components).rate(steady, 64.0, np.random.default_rng(0)).values
-    )
-    assert values[-1] / values[0] == pytest.approx(robustness.DRIFT, rel=1e-3)
-    assert values.mean() == pytest.approx(TRUTH["rate"], rel=1e-4)
-    np.testing.assert_allclose(values, np.linspace(values[0], values[-1], len(values)), rtol=1e-5)
-
-
-def test_without_a_qpo_there_is_none():
-    absent, present = drawn("no_qpo", {**TRUTH, "qpo_rms": 0.3})
-    near = np.abs(SIMULATOR.layout.axis.values - TRUTH["qpo_frequency"]) < 0.3
-    far = SIMULATOR.layout.axis.values > 20
-    noise_alone = 2 + TRUTH["rate"] * SOURCE.spectrum.power(
-        SIMULATOR.layout.axis.values, {**TRUTH, "qpo_rms": 0.0}
-    )
-    np.testing.assert_allclose(absent[:, near].mean(), noise_alone[near].mean(), rtol=0.15)
-    assert present[:, near].mean() > 5 * absent[:, near].mean()
-    np.testing.assert_allclose(absent[:, far].mean(), present[:, far].mean(), rtol=0.05)
-
-
-def test_a_linear_source_has_no_power_at_twice_the_qpos_frequency():
-    truth = {**TRUTH, "qpo_rms": 0.25, "qpo_quality": 20.0, "noise_rms": 0.03}
-    linear, log_normal = drawn("linear", truth)
-    twice = np.abs(SIMULATOR.layout.axis.values - 2 * truth["qpo_frequency"]) < 0.2
-    finite = np.isfinite(linear).all(axis=1)
-    first_order = (
-        2 + truth["rate"] * SOURCE.spectrum.power(SIMULATOR.layout.axis.values, truth)[twice].mean()
-    )
-    assert linear[finite][:, twice].mean() == pytest.approx(first_order, rel=0.1)
-    assert log_normal[:, twice].mean() > 1.5 * first_order
-
-
 def test_where_nothing_can_be_simulated_the_words_give_the_number(monkeypatch):
     theta = SIMULATOR.prior.sample(9, np.random.default_rng(0))
     monkeypatch.setattr(robustness, "simulate_source", lambda *_: np.full((9, 3), np.nan))
@@ -120,7 +78,7 @@ def test_a_qpo_is_detected_where_the_posterior_leaves_the_priors_edge(low, detec
 
 
 def test_what_says_nothing_of_a_run_is_refused():
-    robustness.check_sources(Run(SIMULATOR), ["linear", "drift", "no_qpo"])
+    check_sources(Run(SIMULATOR), ["linear", "drift", "no_qpo"])
     linear = replace(SIMULATOR, source=replace(SOURCE, log_normal=False))
     noise = Prior(
         {k: r for k, r in RANGES.items() if not k.startswith("qpo")}, SIMULATOR.prior.covariates
@@ -141,6 +99,6 @@ def test_what_says_nothing_of_a_run_is_refused():
         ),
     ):
         with pytest.raises(UserError, match=said):
-            robustness.check_sources(run, [name])
+            check_sources(run, [name])
     with pytest.raises(UserError, match="stress has drift twice"):
-        robustness.check_sources(Run(SIMULATOR), ["drift", "linear", "drift"])
+        check_sources(Run(SIMULATOR), ["drift", "linear", "drift"])

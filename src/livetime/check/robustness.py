@@ -1,7 +1,6 @@
 """Test a posterior estimator on sources that differ from those of its training."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -10,23 +9,14 @@ from numpy.typing import NDArray
 from livetime.check.assessment import HeldOut
 from livetime.check.calibration import Calibration, calibrate
 from livetime.check.discrepancies import held_out_residuals
-from livetime.errors import UserError, hint
+from livetime.check.stress import SOURCES, qpo_rms_names, simulate_source
 from livetime.infer.predictive import CAUTION_P
 from livetime.infer.run import Run
 from livetime.progress import progress
-from livetime.simulate.light_curve import LightCurve, Rate
 from livetime.simulate.prior import Prior
-from livetime.simulate.timing import TimingSimulator, draws_events
+from livetime.simulate.timing import TimingSimulator
 
 Floats = NDArray[np.float64]
-SOURCES = {
-    "linear": "a linear light curve, whose parameters are those of the rate",
-    "drift": "a rate that drifts by a factor of 2 over the observation",
-    "no_qpo": "a source without a QPO",
-}
-"""Name of another source -> what it is."""
-DRIFT = 2.0
-"""Factor by which a drifting rate rises."""
 DETECTION = 1.5
 """A QPO is detected where the 5% quantile of its rms exceeds this times the prior's low edge."""
 RATE_BINS = 5
@@ -37,103 +27,6 @@ LIMIT_DRAWS = 999
 """Posterior draws behind a limit."""
 LIMIT_BATCH = 40
 """Posteriors that are drawn together."""
-
-
-@dataclass(frozen=True)
-class Drifting(LightCurve):
-    """Simulate a light curve whose rate rises evenly by a factor `DRIFT`, with the same mean.
-
-    Examples:
-        >>> source = Drifting({"noise": "noise"})
-        >>> params = {"noise_rms": 1e-6, "noise_frequency": 1.0, "rate": 90.0}
-        >>> rate = source.rate(params, 64.0, np.random.default_rng(0))
-        >>> rate.values[[0, -1]].round()
-        array([ 60., 120.], dtype=float32)
-    """
-
-    def rate(self, params: Mapping[str, float], duration: float, rng: np.random.Generator) -> Rate:
-        """Simulate the rate of one observation, see `LightCurve.rate`."""
-        steady = super().rate(params, duration, rng)
-        n = len(steady.values)
-        place = (np.arange(n, dtype=np.float32) + 0.5) / n
-        trend = 2 / (1 + DRIFT) * (1 + (DRIFT - 1) * place)
-        return Rate((steady.values * trend).astype(np.float32), steady.dt)
-
-
-def check_sources(run: Run, names: Sequence[str]) -> None:
-    """Refuse names of sources on which a run cannot be tested.
-
-    Arguments:
-        run: a finished run.
-        names: of `SOURCES`.
-
-    Raises:
-        UserError: for a name that is unknown, given twice, or does not apply to the run.
-    """
-    for i, name in enumerate(map(str, names)):
-        if name in names[:i]:
-            raise UserError("stress", f"has {name} twice", "give each once")
-        if name not in SOURCES:
-            raise UserError("stress", f"has {name}, which is not a source", hint(name, SOURCES))
-        problem = _problem(run, name)
-        if problem:
-            raise UserError("stress", f"has {name}, but run {run.folder} {problem}", "leave it out")
-
-
-def _problem(run: Run, name: str) -> str:
-    """Say why a source does not apply to a run; empty if it does."""
-    simulator = run.simulator
-    if run.question.name != "posterior" or not draws_events(simulator):
-        return "did not learn the parameters of light curves"
-    if name == "linear" and not simulator.source.log_normal:
-        return "was trained on linear light curves"
-    if name == "no_qpo" and not _qpo_rms(simulator):
-        return "does not look for a QPO"
-    return ""
-
-
-def _qpo_rms(simulator: TimingSimulator) -> list[str]:
-    """List the parameters that are the rms of a QPO."""
-    names = [f"{name}_rms" for name in simulator.source.spectrum.names_of_shape("qpo")]
-    return [name for name in names if name in simulator.prior.parameters]
-
-
-def simulate_source(
-    simulator: TimingSimulator,
-    name: str,
-    theta: Floats,
-    seed: int,
-    progress: Callable[[int], object] | None = None,
-) -> NDArray[Any]:
-    """Simulate another source with the same parameters.
-
-    Arguments:
-        simulator: of the training.
-        name: of `SOURCES`.
-        theta: parameters and covariates, (N, D + C).
-        seed: of the simulations.
-        progress: is called with the number of simulations done since.
-
-    Returns:
-        summaries (N, X), not finite where a linear rate would be negative.
-    """
-    source = simulator.source
-    theta = np.array(theta, dtype=np.float64)
-    if name == "drift":
-        source = Drifting(source.components, source.dt, source.log_normal, source.stretch)
-    elif name == "linear":
-        source = replace(source, log_normal=False)
-    else:
-        _remove_qpos(simulator, theta)
-    return replace(simulator, source=source).draw(theta, seed, progress=progress)
-
-
-def _remove_qpos(simulator: TimingSimulator, theta: Floats) -> None:
-    """Set the rms of every QPO to zero, which is minus infinity on a logarithmic scale."""
-    prior = simulator.prior
-    for name in _qpo_rms(simulator):
-        with np.errstate(divide="ignore"):
-            theta[:, prior.names.index(name)] = prior.ranges[name].to_sampling(0.0)
 
 
 def assess_source(
@@ -173,19 +66,37 @@ def assess_source(
     own = calibration.part(finite)
     residuals = held_out_residuals(run, theta[finite], x[finite], seed)
     flagged = run.discrepancies.p_values(residuals) < CAUTION_P
-    passed = other.part(~flagged).coverages() if not flagged.all() else {}
+    passed = {} if flagged.all() else _coverages(other.part(~flagged), name)
     return numbers | {
         "flagged": float(flagged.mean()),
         "coverage_of_unflagged": passed,
-        "coverage": other.coverages(),
+        "coverage": _coverages(other, name),
         "own_coverage": own.coverages(),
-        "mean_z": _mean_z(other),
-        "own_mean_z": _mean_z(own),
+        "mean_z": _mean_z(other, name),
+        "own_mean_z": _mean_z(own, name),
     }
 
 
-def _mean_z(calibration: Calibration) -> dict[str, float]:
-    return dict(zip(calibration.names, calibration.z.mean(axis=0).tolist(), strict=True))
+def _coverages(calibration: Calibration, name: str) -> dict[str, dict[str, float]]:
+    """Give the coverage of the regions of the parameters that a source has."""
+    lost = SOURCES[name].lost
+    if not lost:
+        return calibration.coverages()
+    kept = _kept(calibration, name)
+    rows = calibration.coverages().items()
+    return {level: {key: row[key] for key in kept} for level, row in rows}
+
+
+def _mean_z(calibration: Calibration, name: str) -> dict[str, float]:
+    means = zip(calibration.names, calibration.z.mean(axis=0).tolist(), strict=True)
+    kept = _kept(calibration, name)
+    return {key: value for key, value in means if key in kept}
+
+
+def _kept(calibration: Calibration, name: str) -> list[str]:
+    """Name the parameters that a source has too."""
+    lost = SOURCES[name].lost
+    return [key for key in calibration.names if key not in lost]
 
 
 def one_sided_limits(run: Run, name: str, x: NDArray[Any], seed: int) -> Floats:
@@ -228,7 +139,7 @@ def qpo_detections(
     simulator = cast(TimingSimulator, run.simulator)
     rate = _rate(simulator.prior, theta)
     found = {}
-    for name in _qpo_rms(simulator):
+    for name in qpo_rms_names(simulator):
         threshold = DETECTION * simulator.prior.parameters[name].low
         without = one_sided_limits(run, name, absent, seed)
         with_qpo = one_sided_limits(run, name, present, seed)

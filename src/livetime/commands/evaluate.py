@@ -54,7 +54,7 @@ def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
 
     Returns: the folder of figures and numbers, and the held-out loss.
     """
-    from livetime.check import robustness
+    from livetime.check import stress
     from livetime.check.assess import assess
     from livetime.check.assessment import HeldOut
     from livetime.report import assessment as report
@@ -65,7 +65,7 @@ def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
         raise UserError(
             "seed", f"is {settings.seed}, with which this run was trained", "choose another"
         )
-    robustness.check_sources(run, settings.stress)
+    stress.check_sources(run, settings.stress)
     refuse_large_simulations(run.simulator, settings.n)
     folder = result_folder(settings.output, run.folder / f"evaluate_{stamp()}")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from livetime.check.calibration import LEVELS
-from livetime.check.robustness import SOURCES
+from livetime.check.stress import SOURCES
 from livetime.report import words
 from livetime.report.page import HtmlTable
 
@@ -19,7 +19,7 @@ def robustness_words(name: str, numbers: Numbers) -> list[str]:
         name: of the source, see `livetime.check.robustness.SOURCES`.
         numbers: results of that module.
     """
-    source = SOURCES[name]
+    source = SOURCES[name].words
     left_out = numbers.get("left_out", 0.0)
     if left_out:
         source += f" ({left_out:.1%} of the realisations are negative and left out)"
@@ -92,7 +92,7 @@ def robustness_tables(robustness: Mapping[str, Numbers]) -> dict[str, HtmlTable]
     """
     tables = {}
     for name, numbers in robustness.items():
-        source = f"Robustness: {SOURCES[name]}"
+        source = f"Robustness: {SOURCES[name].words}"
         if name == "no_qpo":
             for qpo, row in numbers["qpos"].items():
                 name = words.quantity(qpo).words

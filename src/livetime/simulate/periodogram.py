@@ -12,6 +12,13 @@ from scipy import fft
 
 from livetime.simulate.detector import Detector, Events
 from livetime.simulate.layout import Axis, Block, Layout
+from livetime.simulate.stability import (
+    band_edges,
+    band_powers,
+    power_trends,
+    rate_changes,
+    stability_blocks,
+)
 from livetime.simulate.summary import Summary, rate_blocks, segments_block
 
 Floats = NDArray[np.float64]
@@ -136,6 +143,8 @@ class Periodogram(Summary):
             1/(2 dt).
         rebin: fractional width of the rebinned frequencies; frequencies below
             1/(rebin segment_size) are not rebinned.
+        stability: whether the vector ends with numbers that show how rate and power change from
+            segment to segment, see `livetime.simulate.stability`.
 
     Raises: ValueError for a step or size that is not positive, or fewer than four bins in a
         segment.
@@ -155,6 +164,7 @@ class Periodogram(Summary):
     segment_size: float = 16.0
     dt: float = 1 / 256
     rebin: float = 0.03
+    stability: bool = False
 
     simulators: ClassVar[tuple[str, ...]] = ("events", "periodograms")
     is_periodogram: ClassVar[bool] = True
@@ -182,6 +192,10 @@ class Periodogram(Summary):
         return logarithmic_edges(beyond, self.rebin)
 
     @cached_property
+    def _bands(self) -> NDArray[np.int64]:
+        return band_edges(int(self._edges[-1]))
+
+    @cached_property
     def axis(self) -> Axis:
         """Give the mean frequency of each rebinned power, and how many it averages."""
         edges = self._edges
@@ -199,7 +213,10 @@ class Periodogram(Summary):
                 Block("sum", size, axis, "sum power", "Leahy", "ln_half"),
                 Block("difference", size, axis, "difference power", "Leahy", "ln_half"),
             ]
-        return Layout((*powers, *rate_blocks(detector.modules), segments_block()))
+        layout = Layout((*powers, *rate_blocks(detector.modules), segments_block()))
+        if not self.stability:
+            return layout
+        return layout.extended(stability_blocks(axis, self._bands, self.segment_size))
 
     def __call__(self, events: Events, detector: Detector) -> NDArray[np.float32]:
         """Make the vector that `layout` describes; not finite where there are no counts.
@@ -208,7 +225,7 @@ class Periodogram(Summary):
             events: of one or two modules.
             detector: not needed.
         """
-        return self.vector(*self.periodograms(events))
+        return self._whole_vector(self._counts(events))
 
     def from_counts(self, modules: Sequence[Counts]) -> NDArray[np.float32]:
         """Make the vector from counts in bins of dt; the counts are overwritten.
@@ -217,7 +234,17 @@ class Periodogram(Summary):
             modules: counts of each, (segments, bins) or in one row.
         """
         cut = [counts.reshape(-1, self.bins) for counts in modules]
-        return self.vector(*self.of_counts(cut))
+        return self._whole_vector(cut)
+
+    def _whole_vector(self, modules: Sequence[Counts]) -> NDArray[np.float32]:
+        """Make the vector, with the numbers on stability where it has them."""
+        if not self.stability:
+            return self.vector(*self.of_counts(modules))
+        counts = np.sum([module.sum(axis=1, dtype=np.float64) for module in modules], axis=0)
+        bands: list[Floats] = []
+        x = self.vector(*self.of_counts(modules, bands))
+        trends = power_trends(np.concatenate(bands), np.diff(self._bands))
+        return np.concatenate([x, rate_changes(counts), trends]).astype(np.float32)
 
     def periodograms(self, events: Events) -> tuple[list[Floats], list[float], int]:
         """Compute Leahy powers, rates and the number of segments.
@@ -226,6 +253,10 @@ class Periodogram(Summary):
             module; number of segments averaged.
         Raises: ValueError if no segment fits in the good time intervals.
         """
+        return self.of_counts(self._counts(events))
+
+    def _counts(self, events: Events) -> list[Counts]:
+        """Count the events of each module in bins of dt, (segments, bins)."""
         starts = segment_starts(events.gti, self.segment_size)
         if len(starts) == 0:
             raise ValueError(no_segment(self.segment_size, events.gti))
@@ -234,13 +265,16 @@ class Periodogram(Summary):
             counts = np.zeros((len(starts), self.bins), dtype=np.float32)
             bin_counts(times, starts, self.dt, counts)
             modules.append(counts)
-        return self.of_counts(modules)
+        return modules
 
-    def of_counts(self, modules: Sequence[Counts]) -> tuple[list[Floats], list[float], int]:
+    def of_counts(
+        self, modules: Sequence[Counts], bands: list[Floats] | None = None
+    ) -> tuple[list[Floats], list[float], int]:
         """Compute powers, rates and segments from counts; the counts are overwritten.
 
         Arguments:
             modules: counts of each in bins of dt, (segments, bins).
+            bands: a list that receives the power in bands of each segment, (segments, K) in all.
         """
         segments = len(modules[0])
         totals = [_total(counts) for counts in modules]
@@ -254,6 +288,8 @@ class Periodogram(Summary):
                 for counts, mean in zip(modules, means, strict=True)
             ]
             _add_power(parts[0], parts[-1], power)
+            if bands is not None:
+                bands.append(band_powers(parts, self._bands))
 
         rates = [total / (segments * self.segment_size) for total in totals]
         with np.errstate(divide="ignore", invalid="ignore"):

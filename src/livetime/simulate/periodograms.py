@@ -65,6 +65,11 @@ class PeriodogramSimulator(Simulator):
                 "or null for a parameter"
             )
         check_kinds(self.kind, source=self.source, summary=self.summary)
+        if self.summary.stability:
+            raise ValueError(
+                "summary.stability needs the events of each segment, which are not drawn here; "
+                "set it to false"
+            )
         level = () if self.noise is not None else ("noise_level",)
         self._check_names((*self.source.parameters, *level, "segments"), ("rate", "segments"))
         check_times(self.prior, self.source, self.summary)
