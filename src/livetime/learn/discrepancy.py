@@ -22,6 +22,13 @@ FILTER_QUALITIES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Quality factors of the Lorentzians that are searched for."""
 FILTER_CENTROIDS = 60
 """Their centroids, from the lowest to the highest value of the axis."""
+TAIL = 0.9
+"""Quantile of a statistic beyond which its distribution is smooth."""
+MIN_EXCESSES = 10
+"""The fewest values beyond it that give a smooth distribution."""
+MIN_TAIL_SHAPE = 1e-3
+MAX_TAIL_SHAPE = 0.4
+"""Limits of the shape of the generalised Pareto distribution; 0 is an exponential one."""
 MIN_RESIDUAL_SCATTER = 1e-6
 """Residuals that scatter less are the same in all simulations."""
 
@@ -191,7 +198,7 @@ class DiscrepancyTest:
 
     def _each_p_value(self, statistics: Mapping[str, Statistic]) -> Floats:
         """Find the p-value of each statistic, (K, N)."""
-        rows = [_rank(self.values[name], found) for name, (found, _) in statistics.items()]
+        rows = [_p_value(self.values[name], found) for name, (found, _) in statistics.items()]
         return np.array(rows)
 
     def _of_filters(self, responses: Floats, name: str) -> Iterator[tuple[str, Statistic]]:
@@ -224,6 +231,28 @@ def _is_ranked(values: Floats) -> bool:
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
         return False
     return bool((np.diff(values) >= 0).all())
+
+
+def _p_value(values: Floats, found: Floats) -> Floats:
+    """Find how rare values are that are at least as great as those found, any shape.
+
+    Up to the quantile `TAIL` it is the share of sorted values (N,). Beyond, the excess has a
+    generalised Pareto distribution with the moments of the excesses (Hosking & Wallis 1987,
+    https://doi.org/10.1080/00401706.1987.10488243), and is never bounded. Ranks alone would give
+    all values beyond the greatest the same p-value, and a test of many statistics no power.
+    """
+    threshold = np.quantile(values, TAIL)
+    excess = values[values > threshold] - threshold
+    share = len(excess) / len(values)
+    if len(excess) < MIN_EXCESSES or excess.std() == 0:
+        return _rank(values, found)
+
+    ratio = excess.mean() ** 2 / excess.var()
+    shape = np.clip((1 - ratio) / 2, MIN_TAIL_SHAPE, MAX_TAIL_SHAPE)
+    scale = excess.mean() * (1 - shape)
+    beyond = np.maximum(found - threshold, 0) / scale
+    tail = share * (1 + shape * beyond) ** (-1 / shape)
+    return np.where(found > threshold, tail, np.maximum(_rank(values, found), share))
 
 
 def _rank(values: Floats, found: Floats) -> Floats:
