@@ -32,6 +32,17 @@ def test_p_values_are_uniform_under_the_model(test_of_power):
     assert abs((p < 0.05).mean() - 0.05) < 4 * np.sqrt(0.05 * 0.95 * (1 / 4000 + 1 / 2000))
 
 
+@pytest.mark.parametrize("n", [250, 1000])
+def test_few_simulations_give_no_more_false_alarms(n):
+    """Each of many statistics may exceed all that were seen; that is not rare for one of them."""
+    p = []
+    for seed in range(8):
+        test = DiscrepancyTest.fit(LAYOUT, residuals(2 * n, seed=10 + seed))
+        p.append(test.p_values(residuals(2000, seed=50 + seed)))
+    assert np.mean(np.concatenate(p) < 0.01) == pytest.approx(0.01, abs=0.006)
+    assert np.mean(np.concatenate(p) < 0.05) == pytest.approx(0.05, abs=0.015)
+
+
 @pytest.mark.parametrize("quality", [8.0, 0.5])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_lorentzian_is_found_where_it_is(test_of_power, quality, sign):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from scipy import optimize, special, stats
 
-from livetime.learn.emulator import Emulator, emulator_residuals
+from livetime.learn.emulator import Emulator, emulator_residuals, likelihood_weights
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 
@@ -49,7 +50,7 @@ def test_mean_and_scatter_are_those_of_the_simulations(emulator):
     assert np.abs(residual[low].std(axis=0) - 1).max() < 0.15
 
 
-def test_a_prediction_is_the_mean_over_the_draws(emulator):
+def test_a_prediction_is_the_mean_over_the_draws_weighted_by_their_likelihood(emulator):
     theta, x = simulate(50, 2)
     known = theta[:, 1:]
     wide = np.stack([np.full((50, 1), place, np.float32) for place in (0.1, 0.4, 0.9)])
@@ -61,9 +62,30 @@ def test_a_prediction_is_the_mean_over_the_draws(emulator):
         means.append(mean.numpy())
         scatters.append(scatter.numpy())
     observed = emulator.standardise(torch.from_numpy(x)).numpy()
-    expected = (observed - np.mean(means, 0)) / np.sqrt(np.mean(np.square(scatters), 0))
+    density = stats.norm(np.array(means), np.array(scatters)).logpdf(observed).sum(-1)
+    weights = np.array([_tempered(column) for column in density.T]).T[..., None]
+    variance = (weights * np.square(scatters)).sum(0)
+    expected = (observed - (weights * means).sum(0)) / np.sqrt(variance)
     found = emulator_residuals(emulator, wide, known, x)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def _tempered(log_likelihood):
+    """Weight draws by the greatest power of the likelihood that leaves 1.5 effective draws."""
+
+    def excess(power):
+        return 1 / (special.softmax(power * log_likelihood) ** 2).sum() - 1.5
+
+    power = 1.0 if excess(1.0) >= 0 else optimize.brentq(excess, 0.0, 1.0, xtol=1e-14)
+    return special.softmax(power * log_likelihood)
+
+
+def test_one_draw_is_never_all():
+    log_likelihood = torch.tensor([[0.0, 0.0], [-1e4, 0.0], [-2e4, 0.0]])
+    weights = likelihood_weights(log_likelihood)
+    torch.testing.assert_close(weights.sum(0), torch.ones(2))
+    assert 1 / float((weights[:, 0] ** 2).sum()) == pytest.approx(1.5, rel=1e-3)
+    torch.testing.assert_close(weights[:, 1], torch.full((3,), 1 / 3))
 
 
 def test_the_loss_is_the_gaussian_likelihood_of_each_entry():

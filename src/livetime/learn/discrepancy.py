@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livetime.learn.p_values import is_ranked, rank_p_value, tail_p_value
 from livetime.simulate.layout import Block, Layout
 
 Floats = NDArray[np.floating[Any]]
@@ -22,13 +23,6 @@ FILTER_QUALITIES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Quality factors of the Lorentzians that are searched for."""
 FILTER_CENTROIDS = 60
 """Their centroids, from the lowest to the highest value of the axis."""
-TAIL = 0.9
-"""Quantile of a statistic beyond which its distribution is smooth."""
-MIN_EXCESSES = 10
-"""The fewest values beyond it that give a smooth distribution."""
-MIN_TAIL_SHAPE = 1e-3
-MAX_TAIL_SHAPE = 0.4
-"""Limits of the shape of the generalised Pareto distribution; 0 is an exponential one."""
 MIN_RESIDUAL_SCATTER = 1e-6
 """Residuals that scatter less are the same in all simulations."""
 
@@ -62,9 +56,9 @@ class DiscrepancyTest:
 
     The statistics are: the mean square of all residuals and of each part of a spectrum; the sum of
     each part; the greatest response to a Lorentzian (matched filters); the longest run of residuals
-    of one sign; and the greatest residual of a single number. Each has a
-    p-value, its rank among held-out simulations. The least of them is compared with the least of
-    each held-out simulation, which allows for the number of statistics (Tippett's method).
+    of one sign; and the greatest residual of a single number. Each has a p-value, see
+    `livetime.learn.p_values.tail_p_value`. The least of them is compared with the least of each
+    held-out simulation, which allows for the number of statistics (Tippett's method).
 
     Arguments:
         layout: names the entries of a summary.
@@ -95,8 +89,9 @@ class DiscrepancyTest:
     def fit(cls, layout: Layout, residuals: Floats) -> "DiscrepancyTest":
         """Find the distribution of every statistic.
 
-        Half of the simulations scale the residuals, and the other half is ranked. So an observation
-        is as likely to have any rank as each of them.
+        Half of the simulations scale the residuals and give the distribution of each statistic. The
+        other half gives that of the least p-value. So the least p-value of an observation is as
+        likely to have any rank as those of that half.
 
         Arguments:
             layout: names the entries of a summary.
@@ -110,10 +105,10 @@ class DiscrepancyTest:
         response_scatter = raw.responses(raw.standardise(scaling)).std(axis=0)
 
         scaled = cls(layout, mean, scatter, response_scatter, {}, none)
-        statistics = scaled.statistics(residuals[1::2])
+        statistics = scaled.statistics(scaling)
         values = {name: np.sort(found) for name, (found, _) in statistics.items()}
         ranked = cls(layout, mean, scatter, response_scatter, values, none)
-        each = ranked._each_p_value(statistics)
+        each = ranked._each_p_value(ranked.statistics(residuals[1::2]))
         least = np.sort(each.min(axis=0))
         return cls(layout, mean, scatter, response_scatter, values, least)
 
@@ -146,12 +141,16 @@ class DiscrepancyTest:
         A share p of the simulations of a correct model has a p-value of at most p.
         """
         each = self._each_p_value(self.statistics(residuals))
-        return np.asarray(_rank(-self.least[::-1], -each.min(axis=0)))
+        return np.asarray(rank_p_value(-self.least[::-1], -each.min(axis=0)))
 
     def find(self, residual: Floats) -> tuple[Discrepancy, ...]:
-        """List the discrepancies of one observation's residuals (X,), the rarest first."""
+        """List the discrepancies of one observation's residuals (X,), the rarest first.
+
+        No p-value is below 1/(N + 1). Of those that are equal the most specific comes first.
+        """
         statistics = self.statistics(residual[None])
-        each = self._each_p_value(statistics)[:, 0]
+        least = 1 / (len(self.least) + 1)
+        each = self._each_p_value(statistics)[:, 0].clip(min=least)
         found = [
             Discrepancy(name, float(p), words(0))
             for (name, (_, words)), p in zip(statistics.items(), each, strict=True)
@@ -181,7 +180,7 @@ class DiscrepancyTest:
             for name in ("mean", "scatter", "response_scatter", "least")
         )
         test = cls(layout, mean, scatter, response_scatter, values, least)
-        if not (test._can_scale() and all(map(_is_ranked, (*values.values(), least)))):
+        if not (test._can_scale() and all(map(is_ranked, (*values.values(), least)))):
             raise ValueError("the numbers are not those of a test of the summary")
         if set(test.statistics(np.zeros((1, layout.size)))) != set(values):
             raise ValueError("the statistics are not those of the summary")
@@ -198,7 +197,7 @@ class DiscrepancyTest:
 
     def _each_p_value(self, statistics: Mapping[str, Statistic]) -> Floats:
         """Find the p-value of each statistic, (K, N)."""
-        rows = [_p_value(self.values[name], found) for name, (found, _) in statistics.items()]
+        rows = [tail_p_value(self.values[name], found) for name, (found, _) in statistics.items()]
         return np.array(rows)
 
     def _of_filters(self, responses: Floats, name: str) -> Iterator[tuple[str, Statistic]]:
@@ -224,41 +223,6 @@ def _greatest_response(responses: Floats, block: Block) -> Statistic:
         return f"{block.label} has {kind} of {size} at {place} (Q near {quality[at[i]]:g})"
 
     return np.abs(greatest), words
-
-
-def _is_ranked(values: Floats) -> bool:
-    """Say whether values are finite numbers (N,) in ascending order, N at least 1."""
-    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
-        return False
-    return bool((np.diff(values) >= 0).all())
-
-
-def _p_value(values: Floats, found: Floats) -> Floats:
-    """Find how rare values are that are at least as great as those found, any shape.
-
-    Up to the quantile `TAIL` it is the share of sorted values (N,). Beyond, the excess has a
-    generalised Pareto distribution with the moments of the excesses (Hosking & Wallis 1987,
-    https://doi.org/10.1080/00401706.1987.10488243), and is never bounded. Ranks alone would give
-    all values beyond the greatest the same p-value, and a test of many statistics no power.
-    """
-    threshold = np.quantile(values, TAIL)
-    excess = values[values > threshold] - threshold
-    share = len(excess) / len(values)
-    if len(excess) < MIN_EXCESSES or excess.std() == 0:
-        return _rank(values, found)
-
-    ratio = excess.mean() ** 2 / excess.var()
-    shape = np.clip((1 - ratio) / 2, MIN_TAIL_SHAPE, MAX_TAIL_SHAPE)
-    scale = excess.mean() * (1 - shape)
-    beyond = np.maximum(found - threshold, 0) / scale
-    tail = share * (1 + shape * beyond) ** (-1 / shape)
-    return np.where(found > threshold, tail, np.maximum(_rank(values, found), share))
-
-
-def _rank(values: Floats, found: Floats) -> Floats:
-    """Find the share of sorted values (N,) that are at least as great as those found, any shape."""
-    greater = len(values) - np.searchsorted(values, found, side="left")
-    return (greater + 1) / (len(values) + 1)
 
 
 def _rounded(values: Floats) -> list[float]:

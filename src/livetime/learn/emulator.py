@@ -16,6 +16,10 @@ from livetime.learn.nets import MLP, Shapes
 
 Floats = NDArray[np.floating[Any]]
 
+MIN_EFFECTIVE = 1.5
+"""The fewest effective draws behind a residual."""
+BISECTIONS = 40
+"""Steps that find the power of the likelihoods."""
 MIN_LOG_SCALE = -7.0
 MAX_LOG_SCALE = 4.0
 """Limits of the logarithm of a predicted scatter, in units of that of all simulations."""
@@ -90,9 +94,12 @@ def emulator_residuals(
 ) -> Floats:
     """Compare summaries with what the emulator predicts for draws from their posteriors.
 
-    With means m_j and scatters s_j at J draws, the residual is
+    With means m_j, scatters s_j and weights w_j at J draws, the residual is
 
-        (x - mean_j m_j) / sqrt(mean_j s_j^2).
+        (x - sum_j w_j m_j) / sqrt(sum_j w_j s_j^2).
+
+    The weights are the emulator's likelihoods to a power of at most 1, see `likelihood_weights`.
+    So residuals show what no draw explains, and not that a posterior is wide.
 
     Arguments:
         emulator: predicts standardised summaries from parameters and covariates.
@@ -109,7 +116,39 @@ def emulator_residuals(
     mean, scatter = emulator.estimator.moments(flat)
 
     shape = (len(draws), len(x), -1)
-    predicted = mean.reshape(shape).mean(0)
-    variance = (scatter.reshape(shape) ** 2).mean(0)
+    mean = mean.reshape(shape)
+    variance = scatter.reshape(shape) ** 2
     observed = emulator.standardise(torch.from_numpy(np.asarray(x, dtype=np.float32)))
-    return np.asarray(((observed - predicted) / variance.sqrt()).numpy(), dtype=np.float64)
+    log_likelihood = -((observed - mean) ** 2 / variance + variance.log()).sum(-1) / 2
+
+    weights = likelihood_weights(log_likelihood)[..., None]
+    predicted = (weights * mean).sum(0)
+    spread = (weights * variance).sum(0).sqrt()
+    return np.asarray(((observed - predicted) / spread).numpy(), dtype=np.float64)
+
+
+def likelihood_weights(log_likelihood: Tensor) -> Tensor:
+    """Weight draws by a power of their likelihoods that leaves enough effective draws.
+
+    The power is 1, or the greatest for which (sum w)^2/sum w^2 is at least `MIN_EFFECTIVE`.
+
+    Arguments:
+        log_likelihood: of J draws from each posterior, (J, B).
+
+    Returns:
+        weights (J, B), with the sum 1 over the draws.
+
+    Examples:
+        >>> likelihood_weights(torch.tensor([[0.0], [0.0], [-900.0]])).ravel()
+        tensor([0.5000, 0.5000, 0.0000])
+    """
+    low = torch.zeros(log_likelihood.shape[1])
+    high = torch.ones(log_likelihood.shape[1])
+    power = high
+    for _ in range(BISECTIONS):
+        weights = (power * log_likelihood).softmax(0)
+        enough = 1 / (weights**2).sum(0) >= MIN_EFFECTIVE
+        low = torch.where(enough, power, low)
+        high = torch.where(enough, high, power)
+        power = (low + high) / 2
+    return (low * log_likelihood).softmax(0)
