@@ -30,7 +30,7 @@ from livetime.simulate.prior import Prior, Samples
 
 Floats = NDArray[np.float64]
 PALE: Style = {"alpha": 0.15, "lw": 0}
-_TITLE: Style = {"fontsize": 7.5, "pad": 3}
+_TITLE: Style = {"fontsize": 7.5, "pad": 6}
 GAPS: Style = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
 """White space between panels: in inches, and as a share of a panel."""
 _WIDE = 20.0
