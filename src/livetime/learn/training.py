@@ -6,7 +6,7 @@ import logging
 import multiprocessing
 import queue
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -240,7 +240,7 @@ def _train(
     # `save_last` would keep the last of the best alone
     latest = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
     stopping = EarlyStopping("val/loss", patience=member.training.patience, check_finite=True)
-    tensorboard = TensorBoardLogger(member.folder, "", "", default_hp_metric=False)
+    tensorboard = _Curves(member.folder, "", "", default_hp_metric=False)
     log = CSVLogger(member.folder, "", "", flush_logs_every_n_steps=1)
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.filterwarnings("ignore", module="lightning")
@@ -262,6 +262,15 @@ def _train(
         except SystemExit:  # Lightning's answer to an interrupt
             raise KeyboardInterrupt from None
     return trainer, best
+
+
+class _Curves(TensorBoardLogger):
+    """Write losses, and not the number of the epoch, which would be the first curve."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write the metrics of a step."""
+        losses = {name: value for name, value in metrics.items() if name != "epoch"}
+        super().log_metrics(losses, step)
 
 
 _reports: Any = None

@@ -1,6 +1,6 @@
 """Show a comparison of network and references: table, figure and page."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,23 +91,16 @@ def _pooled_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def comparison_table(comparison: Comparison) -> str:
-    """Give a row for each cell: bias, half-width and coverage of each method, as Markdown."""
+    """Give a row for each cell and method: bias, half-width and coverage, as Markdown."""
     return _table(comparison).markdown
 
 
 def _table(comparison: Comparison) -> HtmlTable:
     """Give the table; biases have their standard error in brackets."""
-    methods = comparison.methods
     bias = f"bias of {comparison.quantity.replace('_', ' ')}"
-    header = [words.quantity(name).text for name in comparison.grid]
-    for method in methods:
-        name = label(method)
-        header += [f"{name}: {bias}", f"{name}: half-width", f"{name}: in 68%"]
-    rows = []
-    for start in range(0, len(comparison.rows), len(methods)):
-        cell = comparison.rows[start : start + len(methods)]
-        place = _place(cell[0]["cell"])
-        rows.append([*place, *_cells(cell)])
+    grid = [words.quantity(name).text for name in comparison.grid]
+    header = [*grid, "method", bias, "half-width", "share in 68% intervals"]
+    rows = [[*_place(row["cell"]), label(row["method"]), *_cells(row)] for row in comparison.rows]
     return HtmlTable(header, rows)
 
 
@@ -120,12 +113,7 @@ def _place(cell: Mapping[str, float]) -> list[str]:
     return cells
 
 
-def _cells(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Word the numbers of all methods in one cell."""
-    cells = []
-    for row in rows:
-        error = f"{row['bias_error']:.3f}"
-        cells.append(f"{row['bias']:+.3f} ({error})")
-        cells.append(f"{row['half_width']:.3f}")
-        cells.append(f"{row['coverage68']:.2f}")
-    return cells
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    """Word the numbers of one method in one cell."""
+    bias = f"{row['bias']:+.3f} ({row['bias_error']:.3f})"
+    return [bias, f"{row['half_width']:.3f}", f"{row['coverage68']:.2f}"]
