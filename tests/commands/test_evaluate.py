@@ -29,7 +29,9 @@ def test_evaluate(trained, capsys, tmp_path):
     assert 0 < told["linear"]["left_out"] < 1
     assert 0 <= told["no_qpo"]["qpos"]["qpo_rms"]["detected"] <= 1
     assert "a rate that drifts" in Path(answer, "report.html").read_text()
-    assert "stress has flare" in refused(capsys, "evaluate", f"run={run_folder}", "stress=flare")
+    assert "stress has eclipse" in refused(
+        capsys, "evaluate", f"run={run_folder}", "stress=eclipse"
+    )
     assert "stress has ['drift']" in refused(
         capsys, "evaluate", f"run={run_folder}", "stress=[[drift]]"
     )
