@@ -91,6 +91,12 @@ EVERY_KIND = {
         DeadTime(1, None, detectors=None, background=None, kept_fraction=None),
         Periodogram(4.0, 1 / 64, 0.1),
     ),
+    "events, stability": TimingSimulator(
+        Prior(NOISE, {**SEGMENTS, **KNOWN}),
+        NOISE_SOURCE,
+        DeadTime(1, None, detectors=None, background=None, kept_fraction=None),
+        Periodogram(4.0, 1 / 64, 0.1, stability=True),
+    ),
     "events, frames": TimingSimulator(
         Prior({**NOISE, "alpha": Range(0.0, 1.0), "psf_fraction": Range(0.3, 0.7)}, SEGMENTS),
         NOISE_SOURCE,
