@@ -283,3 +283,14 @@ def test_impossible_rate_is_refused():
     x = model_vector(single, 16, 450.0)
     with pytest.raises(ValueError, match="above 1/dead time"):
         DeadTimeModel(single).fit(x)
+
+
+@pytest.mark.parametrize("model", [Naive, DeadTimeModel, AveragedDeadTimeModel])
+def test_numbers_on_stability_do_not_change_the_likelihood(model):
+    found = []
+    for stability in (False, True):
+        own = simulator(DeadTime(2, 2.5e-3), summary=Periodogram(stability=stability))
+        theta = own.prior.theta(TRUTH)
+        x = observe(own, 1)[0]
+        found.append(model(own).log_likelihood(theta[: own.prior.dim], x))
+    np.testing.assert_array_equal(*found)

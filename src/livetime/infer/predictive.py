@@ -259,7 +259,7 @@ def _noise_level(
     # The noise is that of all events, of the source or of the background.
     params = {**covariates, "background_share": 0.0, "rate": 0.0}
     detector = simulator.detector.at(params)
-    rates = [value[0] for name, value in values.items() if name.startswith("rate_")]
+    rates = [values[name][0] for name in simulator.layout.module_rates]
     recorded = float(np.mean(rates))
     point = detector.operating_point(recorded, frequency, simulator.summary.dt, {})
     return np.asarray(point.noise)

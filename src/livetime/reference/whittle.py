@@ -250,9 +250,8 @@ class WhittleReference(PeriodogramReference):
 
     def _recorded_rates(self, values: Floats) -> Floats:
         """Return the recorded counts/s (modules,) in a summary (X,)."""
-        slices = self.simulator.layout.slices
-        names = [name for name in slices if name.startswith("rate_")]
-        return np.array([10 ** values[slices[name]].item() for name in names])
+        layout = self.simulator.layout
+        return np.array([10 ** values[layout.slices[name]].item() for name in layout.module_rates])
 
     def _log_rate(self, values: Floats) -> Floats:
         """Return ln of the source's incident counts/s in an observation.

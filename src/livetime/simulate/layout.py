@@ -155,6 +155,11 @@ class Layout:
         return [block.name for block in self.blocks if block.axis is not None]
 
     @property
+    def module_rates(self) -> list[str]:
+        """Name the blocks with the recorded rate of each module."""
+        return [block.name for block in self.blocks if block.name in ("rate_a", "rate_b")]
+
+    @property
     def axis(self) -> Axis:
         """Give the axis of the first spectrum; an empty one where there is no spectrum."""
         axes = [block.axis for block in self.blocks if block.axis is not None]

@@ -44,15 +44,15 @@ def stability_blocks(axis: Axis, edges: NDArray[np.int64], segment_size: float) 
         segment_size: s.
     """
     blocks = [
-        Block("rate_scatter", label="scatter of the segments' rates"),
-        Block("rate_trend", label="trend of the rate over the mean rate"),
-        Block("rate_peak", label="greatest rate of a segment over the mean rate"),
+        Block("stability_scatter", label="scatter of the segments' rates"),
+        Block("stability_trend", label="trend of the rate over the mean rate"),
+        Block("stability_peak", label="greatest rate of a segment over the mean rate"),
     ]
     for k, (first, beyond) in enumerate(pairwise(edges.tolist())):
         low = first / segment_size
         high = (beyond - 1) / segment_size
         place = f"{low:.3g} {axis.unit}" if high == low else f"{low:.3g} to {high:.3g} {axis.unit}"
-        blocks.append(Block(f"power_trend_{k}", label=f"trend of the power at {place}"))
+        blocks.append(Block(f"stability_power_{k}", label=f"trend of the power at {place}"))
     return blocks
 
 

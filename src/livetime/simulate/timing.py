@@ -216,11 +216,8 @@ class TimingSimulator(Simulator):
     def _operating_point(
         self, x: NDArray[Any], detector: Detector, params: Mapping[str, float]
     ) -> OperatingPoint:
-        rates = [
-            10 ** float(x[place.start])
-            for name, place in self.layout.slices.items()
-            if name.startswith("rate_")
-        ]
+        slices = self.layout.slices
+        rates = [10 ** float(x[slices[name].start]) for name in self.layout.module_rates]
         frequency = self.layout.axis.values
         return detector.operating_point(float(np.mean(rates)), frequency, self.summary.dt, params)
 
