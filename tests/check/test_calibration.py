@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from livetime.check.assess_posterior import posterior_verdict
 from livetime.check.calibration import Calibration, calibrate
-from livetime.check.inflation import find_inflation
-from livetime.infer.run import INFLATIONS
+from livetime.check.inflation import INFLATIONS, find_inflation
+from livetime.simulate.layout import Block, Layout
 from livetime.simulate.prior import Prior, Range
 
 PRIOR = Prior(
@@ -131,8 +132,37 @@ def test_widening_brings_an_overconfident_posterior_to_its_width_and_leaves_a_ca
     theta = rng.uniform(-4, 4, (4000, 2))
     x = theta + rng.standard_normal((4000, 2))
     counted = []
-    width = find_inflation(
-        lambda factor: lambda b: Gaussian(b, scale * factor), theta, x, 1, progress=counted.append
-    )
-    assert width == pytest.approx(expected, abs=0.03)
+
+    def inflated(inflation):
+        return lambda b: Gaussian(b, scale * float(max(inflation.base, 1.0)))
+
+    found = find_inflation(inflated, {}, theta, x, 1, progress=counted.append)
+    assert max(found.base, 1.0) == pytest.approx(expected, abs=0.03)
     assert sum(counted) == len(INFLATIONS)
+
+
+def test_widening_follows_the_number_that_decides_how_much_is_lacking():
+    """Posteriors are too narrow by 1.5 where a number is low, and right where it is high."""
+    rng = np.random.default_rng(0)
+    n = 6000
+    layout = Layout((Block("a", 1), Block("b", 1), Block("segments"), Block("other")))
+    theta = rng.uniform(-4, 4, (n, 2))
+    segments = rng.uniform(0.9, 1.2, n)
+    x = np.column_stack([theta + rng.standard_normal((n, 2)), segments, rng.uniform(0, 1, n)])
+
+    def narrow(segments):
+        return np.exp(-np.log(1.5) * (1.2 - segments) / 0.3)
+
+    def inflated(inflation):
+        def posterior(rows):
+            factors = inflation.factors(layout, torch.from_numpy(rows)).numpy()
+            return Gaussian(rows[:, :2], (narrow(rows[:, 2]) * factors)[:, None])
+
+        return posterior
+
+    numbers = {"segments": x[:, 2], "other": x[:, 3]}
+    found = find_inflation(inflated, numbers, theta, x, 1)
+    assert found.slopes["segments"].slope < 0
+    assert abs(found.slopes["other"].slope) < 0.03
+    factors = found.factors(layout, torch.from_numpy(x)).numpy()
+    assert np.abs(factors * narrow(segments) - 1).max() < 0.06

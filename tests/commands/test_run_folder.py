@@ -8,6 +8,7 @@ from command_line import SMALL, refused, run
 
 from livetime.cli.main import main
 from livetime.commands.run_folder import refuse_other_run
+from livetime.infer.posterior import NO_INFLATION
 from livetime.infer.run import Run
 
 
@@ -68,7 +69,7 @@ def test_a_run_with_folds_needs_no_inflation(copied, monkeypatch):
     (copied / "inflation.json").unlink()
     monkeypatch.setattr(Run, "inflates", True)
     change(copied / "config.json", lambda c: c["training"].update(folds=2))
-    assert Run.open(copied).inflation == 1
+    assert Run.open(copied).inflation == NO_INFLATION
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from livetime.errors import UserError
+from livetime.infer.posterior import Inflation
 from livetime.infer.run import (
     CONFIG,
     DISCREPANCIES,
@@ -76,7 +77,10 @@ def test_an_inflated_posterior_is_wider(demo_run, x):
     run = Run.open(demo_run)
     if not run.inflates:
         pytest.skip("this estimator has no inflation")
-    widths = [run.inflated(factor)(x).sample(2000, seed=1).std(axis=0) for factor in (1.0, 1.4)]
+    widths = [
+        run.inflated(Inflation(factor, {}))(x).sample(2000, seed=1).std(axis=0)
+        for factor in (1.0, 1.4)
+    ]
     assert (widths[1] > widths[0]).mean() > 0.8
 
 
@@ -85,7 +89,7 @@ def test_an_inflated_posterior_is_wider(demo_run, x):
     [
         (CONFIG, "not json", "is damaged"),
         (CONFIG, "{}", "simulator is missing"),
-        (INFLATION, '{"inflation": 7.0}', "has an inflation of 7"),
+        (INFLATION, '{"base": -7.0, "slopes": {}}', "is damaged"),
         (INFLATION, "[]", "is damaged"),
         (RANGE, "{}", "is damaged"),
         (RANGE, '{"low": [1.0], "high": [2.0]}', "is damaged"),

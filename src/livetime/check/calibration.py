@@ -15,6 +15,8 @@ from livetime.simulate.prior import Prior
 
 LEVELS = (0.68, 0.95)
 """Posterior mass of the credible regions that are checked."""
+MIN_DEVIATION = 1e-6
+"""The least standard deviation of a posterior in z, over the width of the prior."""
 _DRAWS = 399
 """Draws for each truth. With 200 k - 1, coverage has no bias from the finite number of ranks."""
 _BATCH = 40
@@ -207,8 +209,8 @@ def _calibrate_batch(posterior: Posterior, truth: Floats, seed: int, draws: int)
     below = is_below.sum(axis=0)
 
     mean = sample.mean(axis=0)
-    deviation = sample.std(axis=0)
     width = posterior.prior.high - posterior.prior.low
+    deviation = np.maximum(sample.std(axis=0), MIN_DEVIATION * width)
     prior_variance = width**2 / 12
     return Calibration(
         posterior.prior,

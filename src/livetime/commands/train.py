@@ -271,22 +271,38 @@ def _open_trained(folder: Path, bank: "Bank", settings: TrainSettings) -> "Run":
 
 def _measure_inflation(run: "Run", bank: "Bank", training: Training) -> None:
     """Find the inflation that makes the joint regions cover, on the validation split."""
-    from livetime.check.inflation import find_inflation
-    from livetime.infer.run import INFLATION, INFLATIONS
+    import torch
+
+    from livetime.check.inflation import INFLATIONS, find_inflation, inflation_blocks
+    from livetime.infer.posterior import MAX_INFLATION
+    from livetime.infer.run import INFLATION
     from livetime.learn.data import split
 
     theta, x = bank.load(run.config["simulations"])
+    prior = run.simulator.prior
+    layout = run.simulator.layout
     part = split(len(x), training)[1]
-    theta = theta[part][:INFLATION_SIMULATIONS, : run.simulator.prior.dim]
+    theta = theta[part][:INFLATION_SIMULATIONS, : prior.dim]
     x = x[part][:INFLATION_SIMULATIONS]
+    names = inflation_blocks(layout, prior)
+    numbers = {name: x[:, layout.slices[name].start].astype(float) for name in names}
     with progress("inflate", len(INFLATIONS), "factors") as bar:
-        factor = find_inflation(run.inflated, theta, x, run.config["seed"], progress=bar.advance)
-    write_json(run.folder / INFLATION, {"inflation": factor, "simulations": len(x)})
+        inflation = find_inflation(
+            run.inflated,
+            numbers,
+            theta,
+            x,
+            run.config["seed"],
+            bar.advance,
+        )
+    write_json(run.folder / INFLATION, {**inflation.plain(), "simulations": len(x)})
 
-    if factor == INFLATIONS[-1]:
-        say(f"posteriors are inflated by {factor:g}, the limit, and may still be too narrow")
-    elif factor > 1:
-        say(f"posteriors are inflated by {factor:.3f}, so that validation regions cover")
+    factors = inflation.factors(layout, torch.from_numpy(x))
+    low, high = (float(edge) for edge in torch.aminmax(factors))
+    if low == MAX_INFLATION:
+        say(f"posteriors are inflated by {low:g}, the limit, and may still be too narrow")
+    elif high > 1:
+        say(f"posteriors are inflated by {low:.3f} to {high:.3f}, so that validation regions cover")
 
 
 def _write(

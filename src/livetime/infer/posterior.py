@@ -1,6 +1,8 @@
 """Define posteriors of one or many summaries, which give draws and a density at any theta."""
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
+from livetime.learn.estimators import Spread
 from livetime.learn.module import LitEstimator
+from livetime.simulate.layout import Layout
 from livetime.simulate.prior import Prior, Samples
 
 Floats = NDArray[np.floating[Any]]
+
+MAX_INFLATION = 2.0
+"""The greatest factor by which a posterior may be widened."""
 
 
 class Posterior(ABC):
@@ -72,6 +79,91 @@ class Posterior(ABC):
 
 
 @dataclass(frozen=True)
+class Slope:
+    """Keep how an inflation depends on one number of a summary.
+
+    Arguments:
+        slope: of ln factor, per `scale`.
+        centre, scale: mean and standard deviation of the number among simulations.
+
+    Examples:
+        >>> Slope(0.1, 1.0, 0.2).scale
+        0.2
+    """
+
+    slope: float
+    centre: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Inflation:
+    """Widen posteriors by a factor that depends on rates and covariates of the observation.
+
+    With the numbers s_k of a summary, such as log10 of its segments,
+
+        ln factor = ln base + sum_k slope_k (s_k - centre_k)/scale_k,
+
+    and the factor is from 1 to `MAX_INFLATION`.
+
+    Arguments:
+        base: factor where every number is at its centre.
+        slopes: block of the summary -> how the factor depends on it.
+
+    Raises:
+        ValueError: for a number that is not finite, or a base or scale that is not positive.
+
+    Examples:
+        >>> from livetime.simulate.layout import Block
+        >>> layout = Layout((Block("segments"),))
+        >>> inflation = Inflation(1.1, {"segments": Slope(-0.1, 1.0, 0.2)})
+        >>> inflation.factors(layout, torch.tensor([[0.8], [1.0], [2.0]]))
+        tensor([1.2157, 1.1000, 1.0000])
+    """
+
+    base: float
+    slopes: Mapping[str, Slope]
+
+    def __post_init__(self) -> None:
+        scales = [slope.scale for slope in self.slopes.values()]
+        numbers = [n for each in self.slopes.values() for n in (each.slope, each.centre)]
+        finite = all(map(math.isfinite, [self.base, *scales, *numbers]))
+        if not finite or min([self.base, *scales]) <= 0:
+            raise ValueError("base, slopes, centres and scales must be finite, and scales positive")
+
+    def factors(self, layout: Layout, x: torch.Tensor) -> torch.Tensor:
+        """Find the factor (B,) of each summary (B, X)."""
+        log_factor = torch.full((len(x),), math.log(self.base), dtype=torch.float64)
+        for name, own in self.slopes.items():
+            number = x[:, layout.slices[name].start].double()
+            log_factor += own.slope * (number - own.centre) / own.scale
+        return log_factor.clamp(0.0, math.log(MAX_INFLATION)).exp().float()
+
+    def plain(self) -> dict[str, Any]:
+        """Give all numbers as plain types."""
+        slopes = {name: dict(vars(slope)) for name, slope in self.slopes.items()}
+        return {"base": self.base, "slopes": slopes}
+
+    @classmethod
+    def from_plain(cls, layout: Layout, plain: Mapping[str, Any]) -> "Inflation":
+        """Make an inflation of what `plain` gave.
+
+        Raises:
+            ValueError: if it does not fit the layout, or is not finite.
+        """
+        slopes = {}
+        for name, row in plain["slopes"].items():
+            if name not in layout.slices:
+                raise ValueError(f"{name} is not a block of the summary")
+            slopes[name] = Slope(float(row["slope"]), float(row["centre"]), float(row["scale"]))
+        return cls(float(plain["base"]), slopes)
+
+
+NO_INFLATION = Inflation(1.0, {})
+"""Leaves every posterior as the network gives it."""
+
+
+@dataclass(frozen=True)
 class FlowPosterior(Posterior):
     """Average the densities of an ensemble of networks.
 
@@ -81,7 +173,7 @@ class FlowPosterior(Posterior):
         members: trained networks.
         x: summaries (B, X).
         prior: names the columns of theta, and bounds them.
-        inflation: factor by which each member's density is spread; 1 for none.
+        inflation: factor by which each member's density is spread, a number or (B,); 1 for none.
 
     Examples:
         >>> from livetime.simulate.prior import Range
@@ -93,7 +185,7 @@ class FlowPosterior(Posterior):
     members: tuple[LitEstimator, ...]
     x: torch.Tensor
     prior: Prior
-    inflation: float = 1.0
+    inflation: Spread = 1.0
 
     @torch.no_grad()
     def sample(self, n: int, seed: int) -> Floats:

@@ -12,11 +12,18 @@ from numpy.typing import NDArray
 
 from livetime.errors import UserError
 from livetime.infer.build import build_simulator, refuse_damaged_config, shapes
-from livetime.infer.posterior import FlowPosterior, Posterior, refuse_no_number
+from livetime.infer.posterior import (
+    NO_INFLATION,
+    FlowPosterior,
+    Inflation,
+    Posterior,
+    refuse_no_number,
+)
 from livetime.infer.predictive import TrainingRange
 from livetime.infer.question import Question, find_question
 from livetime.learn.checkpoints import load
 from livetime.learn.discrepancy import DiscrepancyTest
+from livetime.learn.estimators import Spread
 from livetime.learn.history import member_history
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
@@ -32,8 +39,6 @@ METRICS = "metrics.json"
 INFLATION = "inflation.json"
 DISCREPANCIES = "discrepancies.json"
 EMULATOR_FOLDER = "emulator"
-INFLATIONS = (1.0, 1.05, 1.1, 1.2, 1.4, 2.0)
-"""Factors by which posteriors may be inflated; `check.inflation` interpolates between them."""
 _BATCH = 2000
 """Summaries that a classifier takes at once."""
 RESUME = "resume the training"
@@ -207,15 +212,19 @@ class Run:
         self.expect("posterior")
         return self.inflated(self.inflation)(x)
 
-    def inflated(self, factor: float) -> Callable[[Floats], Posterior]:
+    def inflated(self, inflation: Inflation) -> Callable[[Floats], Posterior]:
         """Return a function like `posterior`, but with another inflation.
 
         Arguments:
-            factor: by which each member's density is spread.
+            inflation: widens each member's density.
         """
 
         def posterior(x: Floats) -> Posterior:
-            return FlowPosterior(self.members, _rows(x), self.simulator.prior, factor)
+            rows = _rows(x)
+            factors: Spread = 1.0
+            if inflation != NO_INFLATION:
+                factors = inflation.factors(self.simulator.layout, rows)
+            return FlowPosterior(self.members, rows, self.simulator.prior, factors)
 
         return posterior
 
@@ -266,20 +275,15 @@ class Run:
         return [member_history(folder) for folder in sorted(self.folder.glob("member_*"))]
 
     @cached_property
-    def inflation(self) -> float:
-        """Read the factor by which posteriors are inflated; 1 for a run that cannot have one."""
+    def inflation(self) -> Inflation:
+        """Read how posteriors are inflated; a run that cannot have an inflation has none."""
         if not self.has_inflation:
-            return 1.0
+            return NO_INFLATION
         path = self.folder / INFLATION
         if not path.exists():
             problem = f"lacks {INFLATION}, without which posteriors may be too narrow"
             raise UserError(f"run {self.folder}", problem, RESUME)
-        factor = self.restore(INFLATION, lambda kept: float(kept["inflation"]))
-        low, high = INFLATIONS[0], INFLATIONS[-1]
-        if not low <= factor <= high:
-            problem = f"has an inflation of {factor:g}, but it must be from {low:g} to {high:g}"
-            raise UserError(str(path), problem, TRAIN_AGAIN)
-        return factor
+        return self.restore(INFLATION, partial(Inflation.from_plain, self.simulator.layout))
 
     @cached_property
     def training_range(self) -> TrainingRange:

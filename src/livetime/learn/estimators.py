@@ -15,6 +15,8 @@ from torch.nn.functional import cross_entropy, softplus
 
 from livetime.learn.nets import Shapes, build_net
 
+Spread = float | Tensor
+"""A factor that widens posteriors: one for all, or one for each of them, (B,)."""
 EDGE = 1e-6
 """A theta on the edge of the box is taken as this far inside, in units of the box."""
 MIN_SCALE = 1e-3
@@ -75,7 +77,7 @@ class PosteriorEstimator(Estimator):
         self.register_buffer("high", torch.tensor(shapes.high, dtype=torch.float32))
 
     @abstractmethod
-    def sample(self, n: int, x: Tensor, inflation: float = 1.0) -> Tensor:
+    def sample(self, n: int, x: Tensor, inflation: Spread = 1.0) -> Tensor:
         """Draw theta (n, B, D) for x (B, X).
 
         Arguments:
@@ -85,7 +87,7 @@ class PosteriorEstimator(Estimator):
         """
 
     @abstractmethod
-    def log_prob(self, theta: Tensor, x: Tensor, inflation: float = 1.0) -> Tensor:
+    def log_prob(self, theta: Tensor, x: Tensor, inflation: Spread = 1.0) -> Tensor:
         """Return the log density (n, B) of theta (n, B, D) given x (B, X).
 
         Arguments:
@@ -163,13 +165,13 @@ class MixtureDensity(PosteriorEstimator):
         if constant:
             self.factor = nn.Parameter(torch.zeros(components, self.dim + below_diagonal))
 
-    def log_prob(self, theta: Tensor, x: Tensor, inflation: float = 1.0) -> Tensor:
+    def log_prob(self, theta: Tensor, x: Tensor, inflation: Spread = 1.0) -> Tensor:
         """Return the log density (n, B) of theta (n, B, D) given x (B, X).
 
         Arguments:
             theta: in sampling coordinates.
             x: standardised summaries.
-            inflation: factor by which each component is wider than in training.
+            inflation: factor by which each component is wider than in training, a number or (B,).
         """
         place = self.place(theta)
         u = torch.special.ndtri(place)
@@ -180,19 +182,19 @@ class MixtureDensity(PosteriorEstimator):
         out: Tensor = density + jacobian
         return out
 
-    def sample(self, n: int, x: Tensor, inflation: float = 1.0) -> Tensor:
+    def sample(self, n: int, x: Tensor, inflation: Spread = 1.0) -> Tensor:
         """Draw theta (n, B, D) for x (B, X).
 
         Arguments:
             n: number of draws for each summary.
             x: standardised summaries.
-            inflation: factor by which each component is wider than in training.
+            inflation: factor by which each component is wider than in training, a number or (B,).
         """
         u = self.mixture(x, inflation).sample((n,))  # type: ignore[no-untyped-call]
         place = torch.special.ndtr(u)
         return self.theta(place)
 
-    def mixture(self, x: Tensor, inflation: float = 1.0) -> MixtureSameFamily:
+    def mixture(self, x: Tensor, inflation: Spread = 1.0) -> MixtureSameFamily:
         """Return the distribution of u for each x (B, X), with each component inflated by a
         factor."""
         features = self.net(x)
@@ -216,7 +218,7 @@ class MixtureDensity(PosteriorEstimator):
             validate_args=False,
         )
 
-    def _root(self, factors: list[Tensor], inflation: float) -> Tensor:
+    def _root(self, factors: list[Tensor], inflation: Spread) -> Tensor:
         """Return the lower triangular roots (B, K, D, D) of the covariances.
 
         Arguments:
@@ -224,13 +226,15 @@ class MixtureDensity(PosteriorEstimator):
             inflation: factor of all of them.
         """
         diagonal, *below = factors
-        root = torch.diag_embed(inflation * (softplus(diagonal) + MIN_SCALE))
+        factor = torch.as_tensor(inflation, dtype=diagonal.dtype, device=diagonal.device)
+        factor = factor.reshape(-1, 1, 1)
+        root = torch.diag_embed(factor * (softplus(diagonal) + MIN_SCALE))
         if not below or self.dim == 1:
             return root
         row, column = torch.tril_indices(self.dim, self.dim, -1)
         batch = torch.arange(len(diagonal))[:, None, None]
         component = torch.arange(self.components)[:, None]
-        return root.index_put((batch, component, row, column), inflation * below[0])
+        return root.index_put((batch, component, row, column), factor * below[0])
 
 
 class Classifier(Estimator):

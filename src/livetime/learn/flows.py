@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid
 from zuko.distributions import DiagNormal, NormalizingFlow
 
 from livetime.learn.coupling import Couplings, splines
-from livetime.learn.estimators import PosteriorEstimator
+from livetime.learn.estimators import PosteriorEstimator, Spread
 from livetime.learn.nets import Shapes, build_net
 
 COUPLING: dict[str, Any] = {"passes": 2}
@@ -103,13 +103,14 @@ class Flow(PosteriorEstimator):
             )
             self.flow = build(torch.randn(2, dim), torch.randn(2, features))
 
-    def log_prob(self, theta: Tensor, x: Tensor, inflation: float = 1.0) -> Tensor:
+    def log_prob(self, theta: Tensor, x: Tensor, inflation: Spread = 1.0) -> Tensor:
         """Return the log density (n, B) of theta (n, B, D) given x (B, X).
 
         Arguments:
             theta: in sampling coordinates.
             x: standardised summaries.
-            inflation: factor by which the base distribution is wider than in training.
+            inflation: factor by which the base distribution is wider than in training, a number
+                or (B,).
         """
         features, mean, log_scale = self._context(x)
         place = self.place(theta)
@@ -120,20 +121,21 @@ class Flow(PosteriorEstimator):
         out: Tensor = density + jacobian - log_scale.sum(-1)
         return out
 
-    def sample(self, n: int, x: Tensor, inflation: float = 1.0) -> Tensor:
+    def sample(self, n: int, x: Tensor, inflation: Spread = 1.0) -> Tensor:
         """Draw theta (n, B, D) for x (B, X).
 
         Arguments:
             n: number of draws for each summary.
             x: standardised summaries.
-            inflation: factor by which the base distribution is wider than in training.
+            inflation: factor by which the base distribution is wider than in training, a number
+                or (B,).
         """
         features, mean, log_scale = self._context(x)
         couplings = self._couplings(features)
         if couplings:
             base = torch.randn(n, *mean.shape, device=mean.device)
-            z = couplings.inverse(inflation * base)
-        elif inflation == 1:
+            z = couplings.inverse(_column(inflation, mean) * base)
+        elif not torch.is_tensor(inflation) and inflation == 1:
             z = self.flow.sample((n,), features)
         else:
             z = self._inflated(features, inflation).sample((n,))
@@ -145,15 +147,16 @@ class Flow(PosteriorEstimator):
         mean, log_scale = self.affine(features).chunk(2, dim=-1)
         return features, mean, log_scale
 
-    def _log_density(self, z: Tensor, features: Tensor, inflation: float) -> Tensor:
+    def _log_density(self, z: Tensor, features: Tensor, inflation: Spread) -> Tensor:
         """Return the log density (n, B) of the flow at z (n, B, D)."""
         out: Tensor
         couplings = self._couplings(features)
         if couplings:
             base, log_determinant = couplings(z)
-            norm = math.log(inflation * math.sqrt(2 * math.pi))
-            out = log_determinant - ((base / inflation) ** 2 / 2 + norm).sum(-1)
-        elif inflation == 1:
+            scale = _column(inflation, z)
+            norm = torch.log(scale) + math.log(2 * math.pi) / 2
+            out = log_determinant - ((base / scale) ** 2 / 2 + norm).sum(-1)
+        elif not torch.is_tensor(inflation) and inflation == 1:
             out = self.flow.log_prob(z, features)
         else:
             out = self._inflated(features, inflation).log_prob(z)
@@ -164,12 +167,17 @@ class Flow(PosteriorEstimator):
         parts = splines(self.flow.net.transform) if self.inflates else None
         return Couplings(parts, features) if parts else None
 
-    def _inflated(self, features: Tensor, inflation: float) -> NormalizingFlow:
+    def _inflated(self, features: Tensor, inflation: Spread) -> NormalizingFlow:
         """Return the flow at features (B, F) with a base that is wider by a factor."""
         flow = self.flow.net(features)
-        scale = torch.full_like(self.low, inflation)
-        base = DiagNormal(torch.zeros_like(self.low), scale).expand(features.shape[:-1])
+        scale = _column(inflation, features) * torch.ones_like(self.low)
+        base = DiagNormal(torch.zeros_like(scale), scale).expand(features.shape[:-1])
         return NormalizingFlow(flow.transform, base)
+
+
+def _column(inflation: Spread, like: Tensor) -> Tensor:
+    """Give factors (B,) an axis for the parameters, (B, 1); a number stays one, (1,)."""
+    return torch.as_tensor(inflation, dtype=like.dtype, device=like.device)[..., None]
 
 
 def _check_flow(
