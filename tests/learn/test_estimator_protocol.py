@@ -87,6 +87,20 @@ def test_it_answers_its_question(name):
         assert torch.isfinite(model.log_prob(draws, x)).all()
 
 
+@EVERY
+def test_each_posterior_can_have_its_own_inflation(name):
+    model = estimator(name)
+    if model.question != "posterior" or not model.inflates:
+        return
+    _, x = pairs(model, 3)
+    factors = torch.tensor([1.0, 1.2, 1.5])
+    with torch.no_grad():
+        draws = model.sample(7, x, factors)
+        together = model.log_prob(draws, x, factors)
+        alone = [model.log_prob(draws[:, [i]], x[[i]], float(f)) for i, f in enumerate(factors)]
+    torch.testing.assert_close(together, torch.cat(alone, dim=1), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("net", sorted(path.stem for path in (FOLDER / "net").glob("*.yaml")))
 def test_every_net_serves_an_estimator(net):
     model = estimator("mdn", net)

@@ -1,6 +1,7 @@
 """Find the factor by which an overconfident posterior must be inflated."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
@@ -17,6 +18,10 @@ INFLATION_BATCH = 100
 """Truths at a time."""
 INFLATIONS = (0.7, 0.8, 0.9, 1.0, 1.05, 1.1, 1.2, 1.4, MAX_INFLATION)
 """Bases of inflations that are tried; one between two of them is interpolated."""
+
+
+MAX_TRIALS = 2 + math.ceil(math.log2(len(INFLATIONS) - 1))
+"""The most bases that are tried."""
 
 
 def inflation_blocks(layout: Layout, prior: Prior) -> list[str]:
@@ -46,34 +51,39 @@ def find_inflation(
         theta: truths (N, D) in sampling coordinates, which no network was trained on.
         x: their summaries (N, X).
         seed: of the posterior draws, the same for each factor.
-        progress: is called with the number of `INFLATIONS` tried or skipped since.
+        progress: is called with the number of bases tried since, `MAX_TRIALS` in all.
     """
     own = calibrate(inflated(NO_INFLATION), theta, x, seed, INFLATION_DRAWS, INFLATION_BATCH)
     slopes = find_slopes(own, numbers)
 
-    excesses: list[float] = []
-    for base in INFLATIONS:
+    def excess(base: float) -> float:
         posterior = inflated(Inflation(base, slopes))
-        excesses.append(
-            _excess(calibrate(posterior, theta, x, seed, INFLATION_DRAWS, INFLATION_BATCH))
-        )
+        found = calibrate(posterior, theta, x, seed, INFLATION_DRAWS, INFLATION_BATCH)
         if progress:
             progress(1)
-        if excesses[-1] >= 0:
-            break
-    if progress:
-        progress(len(INFLATIONS) - len(excesses))
-    return Inflation(_base(excesses), slopes)
+        return _excess(found)
+
+    return Inflation(_find_base(excess), slopes)
 
 
-def _base(excesses: Sequence[float]) -> float:
-    """Interpolate the base at which the excess is zero, or take the best of those tried."""
-    if excesses[-1] < 0:
-        return INFLATIONS[int(np.argmax(excesses))]
-    if len(excesses) == 1:
-        return INFLATIONS[0]
-    tried = INFLATIONS[: len(excesses)]
-    return float(np.interp(0.0, excesses[-2:], tried[-2:]))
+def _find_base(excess: Callable[[float], float]) -> float:
+    """Find where the excess, which grows with the base, is zero, by bisection of `INFLATIONS`."""
+    low = 0
+    high = len(INFLATIONS) - 1
+    least = excess(INFLATIONS[low])
+    if least >= 0:
+        return INFLATIONS[low]
+    greatest = excess(INFLATIONS[high])
+    if greatest < 0:
+        return INFLATIONS[high]
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = excess(INFLATIONS[middle])
+        if found < 0:
+            low, least = middle, found
+        else:
+            high, greatest = middle, found
+    return float(np.interp(0.0, [least, greatest], [INFLATIONS[low], INFLATIONS[high]]))
 
 
 def find_slopes(calibration: Calibration, numbers: dict[str, Floats]) -> dict[str, Slope]:

@@ -12,7 +12,7 @@ from livetime.commands.run_folder import alone, is_whole, refuse_other_run
 from livetime.commands.settings import TEST_SEED, ExperimentSettings, check_count
 from livetime.commands.simulate import build_bank, check_bank_size
 from livetime.commands.trainable import refuse_untrainable
-from livetime.commands.verdict import calibrate_verdict
+from livetime.commands.verdict import calibrate_verdict, measure_inflation
 from livetime.config import check
 from livetime.errors import UserError
 from livetime.outputs import TRAIN_AGAIN, outputs_folder, provenance, read_json, stamp, write_json
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from livetime.simulate.bank import Bank
     from livetime.simulate.simulator import Simulator
 
-INFLATION_SIMULATIONS = 5000
-"""The most simulations of the validation split that measure the inflation of the posteriors."""
 
 NOT_SHOWN = ("outputs", "resume", "threads")
 """Overrides that do not shape a run, and have no column in the HPARAMS tab."""
@@ -264,45 +262,9 @@ def _open_trained(folder: Path, bank: "Bank", settings: TrainSettings) -> "Run":
     run = Run.open(folder)
     training = check(Training, settings.training, "training")
     if run.has_inflation and not (folder / INFLATION).exists():
-        _measure_inflation(run, bank, training)
+        measure_inflation(run, bank, training)
     calibrate_verdict(run, settings, bank)
     return run
-
-
-def _measure_inflation(run: "Run", bank: "Bank", training: Training) -> None:
-    """Find the inflation that makes the joint regions cover, on the validation split."""
-    import torch
-
-    from livetime.check.inflation import INFLATIONS, find_inflation, inflation_blocks
-    from livetime.infer.posterior import MAX_INFLATION
-    from livetime.infer.run import INFLATION
-    from livetime.learn.data import split
-
-    theta, x = bank.load(run.config["simulations"])
-    prior = run.simulator.prior
-    layout = run.simulator.layout
-    part = split(len(x), training)[1]
-    theta = theta[part][:INFLATION_SIMULATIONS, : prior.dim]
-    x = x[part][:INFLATION_SIMULATIONS]
-    names = inflation_blocks(layout, prior)
-    numbers = {name: x[:, layout.slices[name].start].astype(float) for name in names}
-    with progress("inflate", len(INFLATIONS), "factors") as bar:
-        inflation = find_inflation(
-            run.inflated,
-            numbers,
-            theta,
-            x,
-            run.config["seed"],
-            bar.advance,
-        )
-    write_json(run.folder / INFLATION, {**inflation.plain(), "simulations": len(x)})
-
-    factors = inflation.factors(layout, torch.from_numpy(x))
-    low, high = (float(edge) for edge in torch.aminmax(factors))
-    if low == MAX_INFLATION:
-        say(f"posteriors are inflated by {low:g}, the limit, and may still be too narrow")
-    elif high > 1:
-        say(f"posteriors are inflated by {low:.3f} to {high:.3f}, so that validation regions cover")
 
 
 def _write(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from livetime.commands.settings import VERDICT_SEED
 from livetime.config import check
 from livetime.outputs import write_json
-from livetime.progress import progress
+from livetime.progress import progress, say
 from livetime.settings import Trainer, Training
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from livetime.learn.training import Member
     from livetime.simulate.bank import Bank
 
+INFLATION_SIMULATIONS = 5000
+"""The most simulations of the validation split that measure the inflation of the posteriors."""
 MAX_EMULATED = 100_000
 """The most simulations that an emulator is trained on."""
 EMULATOR = {"_target_": "livetime.learn.emulator.Emulator"}
@@ -77,3 +79,45 @@ def _emulator(run: "Run", settings: "TrainSettings", bank: "Bank") -> "Member":
         simulations=simulations,
         seed=settings.seed % 2**32,
     )
+
+
+def measure_inflation(run: "Run", bank: "Bank", training: Training) -> None:
+    """Find the inflation that makes the joint regions cover, on the validation split.
+
+    Arguments:
+        run: whose members are trained.
+        bank: of its simulations.
+        training: settings, which say what the validation split is.
+    """
+    import torch
+
+    from livetime.check.inflation import MAX_TRIALS, find_inflation, inflation_blocks
+    from livetime.infer.posterior import MAX_INFLATION
+    from livetime.infer.run import INFLATION
+    from livetime.learn.data import split
+
+    theta, x = bank.load(run.config["simulations"])
+    prior = run.simulator.prior
+    layout = run.simulator.layout
+    part = split(len(x), training)[1]
+    theta = theta[part][:INFLATION_SIMULATIONS, : prior.dim]
+    x = x[part][:INFLATION_SIMULATIONS]
+    names = inflation_blocks(layout, prior)
+    numbers = {name: x[:, layout.slices[name].start].astype(float) for name in names}
+    with progress("inflate", MAX_TRIALS, "factors") as bar:
+        inflation = find_inflation(
+            run.inflated,
+            numbers,
+            theta,
+            x,
+            run.config["seed"],
+            bar.advance,
+        )
+    write_json(run.folder / INFLATION, {**inflation.plain(), "simulations": len(x)})
+
+    factors = inflation.factors(layout, torch.from_numpy(x))
+    low, high = (float(edge) for edge in torch.aminmax(factors))
+    if low == MAX_INFLATION:
+        say(f"posteriors are inflated by {low:g}, the limit, and may still be too narrow")
+    elif high > 1:
+        say(f"posteriors are inflated by {low:.3f} to {high:.3f}, so that validation regions cover")
