@@ -25,8 +25,11 @@ MAX_TRIALS = 2 + math.ceil(math.log2(len(INFLATIONS) - 1))
 
 
 def inflation_blocks(layout: Layout, prior: Prior) -> list[str]:
-    """Name the numbers of a summary on which an inflation may depend: rates and covariates."""
-    return [*layout.module_rates, *(name for name in prior.covariates if name in layout.slices)]
+    """Name the numbers of a summary on which an inflation may depend: rate and covariates.
+
+    Modules have nearly equal rates, so that one rate is enough.
+    """
+    return [*layout.module_rates[:1], *(name for name in prior.covariates if name in layout.slices)]
 
 
 def find_inflation(
