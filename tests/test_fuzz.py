@@ -10,10 +10,13 @@ import event_files
 import numpy as np
 import ogip_files
 import pytest
+from fuzzing.agreement import Input, compare, inputs_of
 from fuzzing.cases import MODULES, choose_family, make_case, question_of
+from fuzzing.content import Content
 
 from livetime.errors import UserError
 from livetime.files.doctor import diagnose_files
+from livetime.files.observation import EventObservation
 from livetime.interface import load, read
 from livetime.simulate.dead_time_detector import DeadTime
 
@@ -148,3 +151,39 @@ def test_every_family_has_a_question():
     families = {choose_family(seed)[0] for seed in range(200)}
     assert {question_of(family) for family in families} == {"events", "spectrum"}
     assert len(families) == 10
+
+
+# What scripts/agreement compares.
+
+
+@pytest.fixture
+def lowered(demo_files, tmp_path):
+    """Two modules, of which the second loses most events from the middle on."""
+    for name, file in zip(MODULES, demo_files, strict=True):
+        shutil.copy(file, tmp_path / name)
+    content = Content.read(tmp_path / "B.evt")
+    late = content.times > content.gti.mean()
+    content.take(~late | (np.arange(len(late)) % 5 == 0))
+    content.write()
+    return tmp_path
+
+
+def test_agreement_asks_about_each_file_and_each_pair(undamaged):
+    found = [(each.network, [f.name for f in each.files]) for each in inputs_of(undamaged)]
+    alone = [("spectrum", ["background.pha"]), ("spectrum", ["source.pha"])]
+    alone += [("instrument", [name]) for name in MODULES]
+    assert found == [*alone, ("events", [*MODULES]), ("instrument", [*MODULES])]
+
+
+def test_what_doctor_warns_of_is_in_the_verdict(demo_run, lowered):
+    pair = Input(tuple(lowered / name for name in MODULES), "events")
+    level, codes, against = compare(load(demo_run), pair)
+    assert "rates_differ" in codes
+    assert (level, against) == ("do not use", [])
+
+
+def test_agreement_notices_a_verdict_without_the_warnings(demo_run, lowered, monkeypatch):
+    monkeypatch.setattr(EventObservation, "reasons", lambda *_: [])
+    pair = Input(tuple(lowered / name for name in MODULES), "events")
+    _, _, against = compare(load(demo_run), pair)
+    assert any("no constant ratio" in reason for reason in against)

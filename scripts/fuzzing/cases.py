@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fuzzing import cards, columns, events, good_time, keywords, runs, spectra
+from fuzzing.inputs import BAND
 
 Rng = np.random.Generator
 MODULES = ("A.evt", "B.evt")
@@ -33,6 +34,11 @@ class Case:
     def question(self) -> str:
         """Say what is inferred: from `events` or from a `spectrum`."""
         return question_of(self.family)
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """Give the energies in keV that are inferred from; None for all, and for a spectrum."""
+        return BAND if self.banded and self.question == "events" else None
 
 
 def _pick(rng: Rng, folder: Path, names: tuple[str, ...]) -> Path:

@@ -1,4 +1,4 @@
-"""The undamaged inputs of the fuzz: two small networks, and files that they answer with trust."""
+"""The undamaged inputs of the fuzz: small networks, and files that they answer with trust."""
 
 import subprocess
 import sys
@@ -29,7 +29,15 @@ PHOTONS = (
     "truth.n_h=0.5", "truth.powerlaw_index=1.8", "truth.powerlaw_norm=2e-4", "truth.alpha=0.5",
     "truth.psf_fraction=0.92", "truth.exposure=20000",
 )  # fmt: skip
-NETWORKS = {"events": ("timing", TIMING), "spectrum": ("spectral", SPECTRAL)}
+INSTRUMENT = (
+    "experiment=deadtime_npe_any", "name=fuzz_instrument", "simulations=16000",
+    "training.members=2", "training.epochs=10", "training.weight_decay=0.1", "training.test=300",
+)  # fmt: skip
+NETWORKS = {
+    "events": ("timing", TIMING),
+    "spectrum": ("spectral", SPECTRAL),
+    "instrument": ("instrument", INSTRUMENT),
+}
 """Question -> the run folder of its network, and how it is trained."""
 
 BAND = (3.0, 79.0)
@@ -49,10 +57,10 @@ def undamaged(cache: Path, questions: Collection[str]) -> Path:
 
     Arguments:
         cache: folder that keeps them.
-        questions: `events`, `spectrum`.
+        questions: `events`, `spectrum`, `instrument`.
 
     Returns: folder with A.evt, B.evt, source.pha, background.pha, arf.fits, rmf.fits, and the run
-        folders timing and spectral.
+        folders of the networks.
     """
     cache.mkdir(parents=True, exist_ok=True)
     if not (cache / "background.pha").exists():

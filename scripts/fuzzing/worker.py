@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fuzzing.cases import MODULES, SPECTRUM, Case, choose_family, make_case
-from fuzzing.inputs import BAND, NETWORKS
+from fuzzing.inputs import NETWORKS
 
 MAX_SECONDS = 60.0
 MAX_MEMORY = 2**30
@@ -96,9 +96,13 @@ def read_files(question: str, folder: Path, band: tuple[float, float] | None) ->
     """Read the observation of a folder, as a person would."""
     from livetime.interface import read
 
-    if question == "spectrum":
-        return read(folder / "source.pha")
-    return read(*(folder / name for name in MODULES), band=band)
+    return read(*files_of(question, folder), band=band)
+
+
+def files_of(question: str, folder: Path) -> list[Path]:
+    """List the files that are answered."""
+    names = ("source.pha",) if question == "spectrum" else MODULES
+    return [folder / name for name in names]
 
 
 def centre(answer: Any) -> np.ndarray:
@@ -204,7 +208,7 @@ def judge(base: Undamaged, case: Case, folder: Path) -> Report:
     try:
         with _as_command():
             answer = _answer(base, case, folder)
-            warned = doctor_warnings(answer, case, folder)
+            warned = doctor_warnings(answer, files_of(case.question, folder), case.band)
             found = distance(base.answers[case.question], centre(answer))
     except UserError as error:
         return _refusal(sentence(error))
@@ -219,7 +223,7 @@ def judge(base: Undamaged, case: Case, folder: Path) -> Report:
     if not verdict.trust:
         return Report("distrusted", "; ".join(verdict.reasons), found)
     if warned:
-        return Report("disagree", "; ".join(warned), found)
+        return Report("disagree", "; ".join(finding.reason for finding in warned), found)
     right = np.isfinite(found) and found <= MAX_SIGMA
     return Report(
         "trusted right" if right else "trusted wrong", "; ".join(answer.result.notes), found
@@ -248,7 +252,7 @@ def _answer(base: Undamaged, case: Case, folder: Path) -> Any:
     network = base.networks[case.question]
     if case.family == "run folder":
         network = load(folder / "run")
-    observation = read_files(case.question, folder, BAND if case.banded else None)
+    observation = read_files(case.question, folder, case.band)
     answer = network.infer(observation, DRAWS, references=())
     if case.family == "run folder":
         _ = network.run.history()
@@ -257,14 +261,24 @@ def _answer(base: Undamaged, case: Case, folder: Path) -> Any:
     return answer
 
 
-def doctor_warnings(answer: Any, case: Case, folder: Path) -> list[str]:
-    """List what doctor warns of and the network's detector does not model."""
+def doctor_warnings(
+    answer: Any, files: Sequence[Path], band: tuple[float, float] | None
+) -> list[Any]:
+    """List the findings that doctor doubts and the network's detector does not model.
+
+    Doctor examines events; of a spectrum, the findings of reading it are taken.
+
+    Arguments:
+        answer: to the observation.
+        files: that were answered.
+        band: energies in keV; None for all.
+    """
     from livetime.files.doctor import diagnose_files
 
-    if case.question == "spectrum":
-        return []
-    band = BAND if case.banded else None
-    modelled = answer.result.observation._modelled(answer.result.run.simulator.detector)
-    alone, together = diagnose_files([str(folder / name) for name in MODULES], band)
-    every = [f for each in (*alone, *together) for f in each.findings]
-    return [f.reason for f in every if f.doubtful and f.code not in modelled]
+    observation = answer.result.observation
+    if observation.kind == "spectrum":
+        return [finding for finding in observation.findings if finding.doubtful]
+    modelled = observation._modelled(answer.result.run.simulator.detector)
+    alone, together = diagnose_files([str(file) for file in files], band)
+    every = [finding for each in (*alone, *together) for finding in each.findings]
+    return [finding for finding in every if finding.doubtful and finding.code not in modelled]
