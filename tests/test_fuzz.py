@@ -4,12 +4,14 @@ Where nothing is doubted, quantities that a network would infer are those of the
 """
 
 import shutil
+import time
 import warnings
 
 import event_files
 import numpy as np
 import ogip_files
 import pytest
+from fuzzing import worker
 from fuzzing.agreement import Input, compare, inputs_of
 from fuzzing.cases import MODULES, choose_family, make_case, question_of
 from fuzzing.content import Content
@@ -151,6 +153,39 @@ def test_every_family_has_a_question():
     families = {choose_family(seed)[0] for seed in range(200)}
     assert {question_of(family) for family in families} == {"events", "spectrum"}
     assert len(families) == 10
+
+
+# The processes of scripts/fuzz.
+
+
+def slow_work(base, seed, scratch, connection):
+    """Send a case, and then a report or nothing at all."""
+    connection.send({"seed": seed, "family": "event file, bytes"})
+    if seed == 2:
+        time.sleep(600)
+    if seed != 3:
+        time.sleep(0.3)
+        connection.send(worker.Report("refused", memory=5))
+
+
+@pytest.fixture
+def reports(monkeypatch):
+    """What becomes of four cases; the second hangs, and the third crashes."""
+    monkeypatch.setattr(worker, "_work", slow_work)
+    monkeypatch.setattr(worker, "MAX_SECONDS", 2.0)
+    monkeypatch.setattr(worker.os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    return {r.case["seed"]: r for r in worker.run_cases(None, [1, 2, 3, 4], 2)}
+
+
+def test_a_case_that_hangs_or_crashes_is_a_fault_of_its_own(reports):
+    outcomes = {seed: report.outcome for seed, report in reports.items()}
+    assert outcomes == {1: "refused", 2: "hang", 3: "traceback", 4: "refused"}
+    assert reports[2].case["family"] == "event file, bytes"
+
+
+def test_the_time_of_a_case_is_that_to_its_report(reports):
+    assert 0.3 <= reports[1].seconds < 2
+    assert reports[2].seconds >= 2
 
 
 # What scripts/agreement compares.

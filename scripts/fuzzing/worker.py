@@ -116,51 +116,88 @@ def distance(own: np.ndarray, other: np.ndarray) -> float:
     return float(np.max(np.abs(own[0] - other[0]) / np.maximum(own[1], other[1])))
 
 
+@dataclass
+class _Running:
+    """A case that a process of its own answers.
+
+    Arguments:
+        process: that answers it.
+        scratch: folder of the damaged files.
+        started: on the monotonic clock, in s.
+        case: as far as the process has said; at first its seed alone.
+    """
+
+    process: Any
+    scratch: Path
+    started: float
+    case: dict
+
+    @property
+    def seconds(self) -> float:
+        """Measure how long the process has worked."""
+        return time.monotonic() - self.started
+
+    def end(self) -> None:
+        """End the process, and remove its files."""
+        self.process.kill()
+        self.process.join()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
 def run_cases(base: Undamaged, seeds: Sequence[int], processes: int) -> Iterator[Report]:
     """Run cases in forked processes, a few at a time; the order is that in which they end."""
-    context = multiprocessing.get_context("fork")
     waiting = list(seeds)[::-1]
-    running: dict[Connection, tuple[Any, int, float, Path]] = {}
+    running: dict[Connection, _Running] = {}
     while waiting or running:
         while waiting and len(running) < processes:
-            seed = waiting.pop()
-            scratch = Path(tempfile.mkdtemp(prefix="fuzz"))
-            own, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=_work, args=(base, seed, scratch, theirs))
-            process.start()
-            theirs.close()
-            running[own] = (process, seed, time.monotonic(), scratch)
-        for ready in wait(list(running), timeout=1.0):
-            process, seed, started, scratch = running.pop(ready)
-            yield _collect(ready, process, seed, time.monotonic() - started)
-            shutil.rmtree(scratch, ignore_errors=True)
-        limit = MAX_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-        for own, (process, seed, started, scratch) in list(running.items()):
-            if time.monotonic() - started > limit:
-                del running[own]
-                process.kill()
-                process.join()
-                what = _what(own)
-                yield Report("hang", f"over {limit:.0f} s", None, limit, 0, what or {"seed": seed})
-                shutil.rmtree(scratch, ignore_errors=True)
+            connection, begun = _begin(base, waiting.pop())
+            running[connection] = begun
+        for connection in wait(list(running), timeout=1.0):
+            report = _receive(connection, running[connection])
+            if report is not None:
+                running.pop(connection).end()
+                yield report
+        for connection, report in _hanging(running):
+            running.pop(connection).end()
+            yield report
 
 
-def _what(connection: Connection) -> dict | None:
-    """Read which case a process began."""
-    return connection.recv() if connection.poll() else None
+def _begin(base: Undamaged, seed: int) -> tuple[Connection, _Running]:
+    """Start a process that makes a case and answers it."""
+    context = multiprocessing.get_context("fork")
+    scratch = Path(tempfile.mkdtemp(prefix="fuzz"))
+    own, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(base, seed, scratch, theirs))
+    process.start()
+    theirs.close()
+    return own, _Running(process, scratch, time.monotonic(), {"seed": seed})
 
 
-def _collect(connection: Connection, process: Any, seed: int, seconds: float) -> Report:
-    """Read a case, and then its report; a process that ends without one has crashed."""
-    case: dict = {"seed": seed}
+def _receive(connection: Connection, own: _Running) -> Report | None:
+    """Take what a process sends: its case, and later its report.
+
+    Returns: the report; None after the case. A process that ends without a report has crashed.
+    """
     try:
-        case = connection.recv()
         found = connection.recv()
     except EOFError:
-        process.join()
-        return Report("traceback", f"ended with {process.exitcode}", None, seconds, 0, case)
-    process.join()
-    return Report(**{**asdict(found), "seconds": seconds, "case": case})
+        own.process.join()
+        text = f"ended with {own.process.exitcode}"
+        return Report("traceback", text, None, own.seconds, 0, own.case)
+    if isinstance(found, dict):
+        own.case = found
+        return None
+    return Report(**{**asdict(found), "seconds": own.seconds, "case": own.case})
+
+
+def _hanging(running: dict[Connection, _Running]) -> list[tuple[Connection, Report]]:
+    """List the cases that take too long; a machine with other work gives them more time."""
+    limit = MAX_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    return [
+        (connection, Report("hang", f"over {limit:.0f} s", None, own.seconds, 0, own.case))
+        for connection, own in running.items()
+        if own.seconds > limit
+    ]
 
 
 def _work(base: Undamaged, seed: int, scratch: Path, connection: Connection) -> None:
