@@ -209,7 +209,7 @@ def test_every_kind_of_simulator_is_among_them():
             yield cls
             yield from classes(cls)
 
-    own = {cls for cls in classes(Simulator) if cls.__module__.startswith("livetime.")}
+    own = {cls for cls in classes(Simulator) if cls.__module__.startswith("livetime.simulate.")}
     assert own == {type(simulator) for simulator in EVERY_KIND.values()}
     assert len({cls.kind for cls in own}) == len(own)
 
