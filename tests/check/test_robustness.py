@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from qpo_noise import RANGES
+from qpo_noise import RANGES, SIMULATOR, SOURCE
 
 from livetime.check import robustness
 from livetime.check.assessment import HeldOut
@@ -13,20 +13,9 @@ from livetime.errors import UserError
 from livetime.infer.ask_class import ClassQuestion
 from livetime.infer.ask_posterior import PosteriorQuestion
 from livetime.report.robustness import robustness_tables, robustness_words
-from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
-from livetime.simulate.periodogram import Periodogram
-from livetime.simulate.prior import Prior, Range
+from livetime.simulate.prior import Prior
 from livetime.simulate.timing import TimingSimulator
-
-SOURCE = LightCurve({"qpo": "qpo", "noise": "noise"})
-SIMULATOR = TimingSimulator(
-    Prior(RANGES, {"segments": Range(4, 64, "log")}),
-    SOURCE,
-    DeadTime(1, 0.0),
-    Periodogram(),
-    threads=1,
-)
 
 
 @dataclass

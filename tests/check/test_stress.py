@@ -4,24 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from qpo_noise import RANGES, TRUTH
+from qpo_noise import SIMULATOR, SOURCE, TRUTH
 
 from livetime.check import other_sources as others
 from livetime.check.stress import SOURCES, simulate_source
 from livetime.simulate.dead_time_detector import DeadTime
-from livetime.simulate.light_curve import LightCurve
-from livetime.simulate.periodogram import Periodogram
-from livetime.simulate.prior import Prior, Range
-from livetime.simulate.timing import TimingSimulator
 
-SOURCE = LightCurve({"qpo": "qpo", "noise": "noise"})
-SIMULATOR = TimingSimulator(
-    Prior(RANGES, {"segments": Range(4, 64, "log")}),
-    SOURCE,
-    DeadTime(1, 0.0),
-    Periodogram(),
-    threads=1,
-)
 NUSTAR = replace(SIMULATOR, detector=DeadTime(2, "nustar"))
 FREQUENCY = SIMULATOR.layout.axis.values
 QPO = {**TRUTH, "qpo_rms": 0.2, "qpo_quality": 10.0, "noise_rms": 0.05}

@@ -1,6 +1,10 @@
 """A QPO and band-limited noise: the values and ranges that the tests of the references share."""
 
-from livetime.simulate.prior import Range
+from livetime.simulate.dead_time_detector import DeadTime
+from livetime.simulate.light_curve import LightCurve
+from livetime.simulate.periodogram import Periodogram
+from livetime.simulate.prior import Prior, Range
+from livetime.simulate.timing import TimingSimulator
 
 TRUTH = {
     "qpo_rms": 0.1,
@@ -19,3 +23,12 @@ RANGES = {
     "noise_frequency": Range(0.2, 5, "log"),
     "rate": Range(20, 2000, "log"),
 }
+SOURCE = LightCurve({"qpo": "qpo", "noise": "noise"})
+SIMULATOR = TimingSimulator(
+    Prior(RANGES, {"segments": Range(4, 64, "log")}),
+    SOURCE,
+    DeadTime(1, 0.0),
+    Periodogram(),
+    threads=1,
+)
+"""One detector without dead time."""

@@ -90,6 +90,7 @@ def test_an_inflated_posterior_is_wider(demo_run, x):
         (CONFIG, "not json", "is damaged"),
         (CONFIG, "{}", "simulator is missing"),
         (INFLATION, '{"base": -7.0, "slopes": {}}', "is damaged"),
+        (INFLATION, '{"base": 7.0, "slopes": {}}', "is damaged"),
         (INFLATION, "[]", "is damaged"),
         (RANGE, "{}", "is damaged"),
         (RANGE, '{"low": [1.0], "high": [2.0]}', "is damaged"),

@@ -18,8 +18,6 @@ INFLATION_BATCH = 100
 """Truths at a time."""
 INFLATIONS = (0.7, 0.8, 0.9, 1.0, 1.05, 1.1, 1.2, 1.4, MAX_INFLATION)
 """Bases of inflations that are tried; one between two of them is interpolated."""
-
-
 MAX_TRIALS = 2 + math.ceil(math.log2(len(INFLATIONS) - 1))
 """The most bases that are tried."""
 
@@ -54,19 +52,26 @@ def find_inflation(
         theta: truths (N, D) in sampling coordinates, which no network was trained on.
         x: their summaries (N, X).
         seed: of the posterior draws, the same for each factor.
-        progress: is called with the number of bases tried since, `MAX_TRIALS` in all.
+        progress: is called with the number of bases tried or skipped since, `MAX_TRIALS` in all.
     """
     own = calibrate(inflated(NO_INFLATION), theta, x, seed, INFLATION_DRAWS, INFLATION_BATCH)
     slopes = find_slopes(own, numbers)
 
+    tried = 0
+
     def excess(base: float) -> float:
+        nonlocal tried
+        tried += 1
         posterior = inflated(Inflation(base, slopes))
         found = calibrate(posterior, theta, x, seed, INFLATION_DRAWS, INFLATION_BATCH)
         if progress:
             progress(1)
         return _excess(found)
 
-    return Inflation(_find_base(excess), slopes)
+    base = _find_base(excess)
+    if progress:
+        progress(MAX_TRIALS - tried)
+    return Inflation(base, slopes)
 
 
 def _find_base(excess: Callable[[float], float]) -> float:

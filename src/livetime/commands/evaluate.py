@@ -28,7 +28,8 @@ class EvaluateSettings(RunSettings):
 
     Arguments:
         n: held-out simulations.
-        stress: sources that differ from the training: `linear`, `drift`, `no_qpo`.
+        stress: sources that differ from the training, such as `drift` or `two_qpo`.
+            docs/validation.md lists them.
         threads: that simulate; None for one a core.
 
     Raises:

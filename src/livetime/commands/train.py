@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from livetime.simulate.bank import Bank
     from livetime.simulate.simulator import Simulator
 
-
 NOT_SHOWN = ("outputs", "resume", "threads")
 """Overrides that do not shape a run, and have no column in the HPARAMS tab."""
 

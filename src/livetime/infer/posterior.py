@@ -111,7 +111,8 @@ class Inflation:
         slopes: block of the summary -> how the factor depends on it.
 
     Raises:
-        ValueError: for a number that is not finite, or a base or scale that is not positive.
+        ValueError: for a number that is not finite, a base or scale that is not positive, or a base
+            above `MAX_INFLATION`.
 
     Examples:
         >>> from livetime.simulate.layout import Block
@@ -130,6 +131,8 @@ class Inflation:
         finite = all(map(math.isfinite, [self.base, *scales, *numbers]))
         if not finite or min([self.base, *scales]) <= 0:
             raise ValueError("base, slopes, centres and scales must be finite, and scales positive")
+        if self.base > MAX_INFLATION:
+            raise ValueError(f"base is {self.base:g}, but must be at most {MAX_INFLATION:g}")
 
     def factors(self, layout: Layout, x: torch.Tensor) -> torch.Tensor:
         """Find the factor (B,) of each summary (B, X)."""
