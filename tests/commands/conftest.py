@@ -12,7 +12,7 @@ from livetime.cli.main import main
 from livetime.report import style
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def coarse_figures():
     """Draw figures with few pixels: hundreds are saved, and nobody looks at them."""
     fine = style.DPI
