@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from livetime import outputs
 from livetime.config import ROOT
 
 NOTEBOOKS = ROOT / "docs" / "notebooks"
@@ -41,6 +42,21 @@ def folder(tmp_path_factory):
     os.environ["PYTHONWARNINGS"] = "ignore"
     yield folder
     del os.environ["PYTHONWARNINGS"]
+
+
+def test_the_newest_run_is_found_from_any_folder(tmp_path, monkeypatch):
+    """A simulated observation lies beside the runs, and its name comes after theirs."""
+    monkeypatch.setattr(outputs, "ROOT", tmp_path)
+    for name in ("2026-01-01_1", "2026-01-02_2"):
+        run = tmp_path / "outputs" / "demo" / name
+        run.mkdir(parents=True)
+        (run / "config.json").touch()
+    (run.parent / "observation_2026-01-03_3").mkdir()
+    notebook = nbformat.read(NOTEBOOKS / "infer.ipynb", as_version=4)
+    cell = next(c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
+    names = {"outputs_folder": outputs.outputs_folder}
+    exec(cell.source, names)
+    assert names["run"] == run
 
 
 def test_train_and_check_then_infer(folder):
