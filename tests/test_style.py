@@ -13,6 +13,7 @@ from livetime.config import ROOT
 PACKAGE = ROOT / "src" / "livetime"
 ROOMS = (
     "simulate",
+    "sources",
     "files",
     "learn",
     "reference",
@@ -27,7 +28,7 @@ MAX_ROOM_SHARE = 0.25
 MAX_INFER_MODULES = 8
 MAX_ISINSTANCE = 3
 
-KIND_MODULES = ("simulate", "reference", "learn", "files/observation.py")
+KIND_MODULES = ("simulate", "sources", "reference", "learn", "files/observation.py")
 """Where detectors, simulators, summaries, references, observations and estimators are defined."""
 
 VALUES = {"Bounds": "a parameter of the prior is given as a number or as bounds"}

@@ -8,7 +8,9 @@ from pathlib import Path
 import arviz
 import numpy as np
 import pytest
+from astropy.table import Table
 from command_line import FLOWS, QPO_AND_NOISE, refused, run
+from stingray import Powerspectrum
 
 
 @pytest.mark.parametrize("experiment", FLOWS)
@@ -70,6 +72,47 @@ def test_observe_and_infer(trained, folder, capsys, tmp_path, experiment):
         f"observation.path={given}",
         f"output={tmp_path}/answer",
     )
+
+
+def check_source(answer, source, experiment):
+    """The power of the source is exported, and the probabilities are consistent."""
+    band = source["derived"]["rms_1_to_10_Hz"]
+    assert 0 <= band["lo95"] <= band["median"] <= band["hi95"] < 1
+    table = Table.read(Path(answer, "source_power.csv"), format="ascii.ecsv")
+    covariance = np.loadtxt(Path(answer, "source_power_covariance.txt"))
+    bins = len(table)
+    assert covariance.shape == (bins, bins)
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), table["power_err"], rtol=1e-6)
+    theirs = Powerspectrum.read(Path(answer, "source_power.csv"), fmt="ascii.ecsv")
+    assert theirs.norm == "frac"
+    np.testing.assert_allclose(theirs.power, table["power"])
+    assert np.loadtxt(Path(answer, "source_power.txt")).shape == (bins, 4)
+    group = arviz.from_netcdf(Path(answer, "posterior.nc"))["source"]
+    assert group["source_power"].shape == (1, 300, bins)
+    if experiment == "lorentzians_npe":
+        shares = source["probabilities"]
+        numbers = [shares[f"number of components is {k}"] for k in range(7)]
+        assert sum(numbers) == pytest.approx(1)
+        assert shares["lorentzian6 is present"] == pytest.approx(numbers[6])
+    for name in ("corner.png", "source_power.png"):
+        assert Path(answer, name).stat().st_size > 0
+
+
+@pytest.mark.parametrize("experiment", ["lorentzians_npe", "free_npe"])
+def test_a_source_without_references_is_inferred(trained, capsys, tmp_path, experiment):
+    run_folder = trained(experiment)
+    words = ["truth.dead_time=1e-3", "truth.detectors=2", "truth.rate=400", "truth.segments=3"]
+    words += ["truth.background_share=0", "truth.kept_fraction=1", "outside_prior=true"]
+    files = run(capsys, "observe", f"experiment={experiment}", f"output={tmp_path}/mine", *words)
+    infer = ["infer", f"run={run_folder}", f"observation.path={files}/A.evt", "draws=300"]
+    infer += ["observation.dead_time=1e-3", "observation.detectors=2"]
+    answer = run(capsys, *infer, f"output={tmp_path}/answer")
+    summary = json.loads(Path(answer, "summary.json").read_text())
+    assert summary["references"] == {}
+    assert set(summary["parameters"]) >= {"skewness", "rate"}
+    check_source(answer, summary["source"], experiment)
+    named = ["reference.names=[dead_time_model]", f"output={tmp_path}/other"]
+    assert "does not apply to this source" in refused(capsys, *infer, *named)
 
 
 def test_a_run_for_any_detector_takes_its_numbers_from_the_observation(trained, capsys, tmp_path):

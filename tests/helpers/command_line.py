@@ -22,7 +22,9 @@ FLOWS = ("demo", "deadtime_npe", "deadtime_npe_single")
 SPECTRA = ("pileup_npe",)
 STATES = ("states_mlp", "states_perceptron")
 MINIATURES = {
-    **dict.fromkeys((*FLOWS, "deadtime_npe_any", "pileup_timing_npe"), SMALL),
+    **dict.fromkeys(
+        (*FLOWS, "deadtime_npe_any", "lorentzians_npe", "free_npe", "pileup_timing_npe"), SMALL
+    ),
     **{
         name: ["debug=fast_dev_run", "prior.covariates.exposure.high=6e3", *SMALL[len(SHORT) :]]
         for name in SPECTRA

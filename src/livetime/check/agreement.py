@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from livetime.check.arrays import Floats
-from livetime.check.coverage_map import powerlaw_rms
+from livetime.check.coverage_map import powerlaw_rms, summary_rms
 from livetime.simulate.power_spectrum import POWER_SHAPES
 from livetime.simulate.prior import Samples
 from livetime.simulate.timing import TimingSimulator
@@ -62,7 +62,8 @@ class Variability:
 def variability(simulator: TimingSimulator, samples: Samples) -> dict[str, Variability]:
     """Find rms and frequency of every component of the power spectrum.
 
-    For a power law they are its fractional rms in the band of the summary, and its index.
+    For a power law they are its fractional rms in the band of the summary, and its index; for a
+    source without named shapes the rms in that band alone.
 
     Arguments:
         simulator: names the components.
@@ -70,6 +71,8 @@ def variability(simulator: TimingSimulator, samples: Samples) -> dict[str, Varia
     """
     values = samples.physical()
     found = {}
+    if not simulator.source.components:
+        found["rms"] = Variability(summary_rms(simulator, values), logarithmic=True)
     for name, shape in simulator.source.spectrum.components.items():
         if shape == "powerlaw":
             rms = powerlaw_rms(simulator, name, values)

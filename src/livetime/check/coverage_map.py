@@ -10,7 +10,7 @@ from scipy import stats
 
 from livetime.check.arrays import Floats
 from livetime.check.calibration import LEVELS, Calibration
-from livetime.simulate.power_spectrum import POWER_SHAPES
+from livetime.simulate.power_spectrum import PowerSpectrum
 from livetime.simulate.simulator import Simulator
 from livetime.simulate.timing import TimingSimulator
 
@@ -37,13 +37,25 @@ def powerlaw_rms(simulator: TimingSimulator, name: str, params: Mapping[str, Any
         name: of the component.
         params: name -> physical values (n,).
     """
-    shape = POWER_SHAPES["powerlaw"]
-    norm, index = (
-        np.asarray(params[f"{name}_{field}"], dtype=np.float64)[..., None] for field in shape.fields
-    )
-    layout = simulator.layout
-    power = shape.power(layout.axis.values, norm, index)
-    variance = power @ layout.axis.averaged / simulator.summary.segment_size
+    return _rms_of(simulator, PowerSpectrum({name: "powerlaw"}), params)
+
+
+def summary_rms(simulator: TimingSimulator, params: Mapping[str, Any]) -> Floats:
+    """Find the fractional rms (n,) of the source in the summary's band.
+
+    Arguments:
+        simulator: its summary is a periodogram.
+        params: name -> physical values (n,).
+    """
+    return _rms_of(simulator, simulator.source.spectrum, params)
+
+
+def _rms_of(
+    simulator: TimingSimulator, spectrum: PowerSpectrum, params: Mapping[str, Any]
+) -> Floats:
+    axis = simulator.layout.axis
+    power = spectrum.power(axis.values, params)
+    variance = power @ axis.averaged / simulator.summary.segment_size
     return np.asarray(np.sqrt(variance))
 
 
@@ -91,6 +103,8 @@ def _events_per_dead_time(simulator: TimingSimulator, values: Mapping[str, Float
 
 
 def _rms(simulator: TimingSimulator, values: Mapping[str, Floats]) -> Floats:
+    if not simulator.source.components:
+        return summary_rms(simulator, values)
     variance: Any = 0.0
     for name, shape in simulator.source.spectrum.components.items():
         is_powerlaw = shape == "powerlaw"

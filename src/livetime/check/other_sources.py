@@ -244,15 +244,7 @@ class MovingQpo(LightCurve):
             drawn, more = rest._gaussian(params, steps, rng)
             values = values + drawn
             variance += more
-        rate = params["rate"] * self._rate_of(values, variance)
-        return Rate(rate.astype(np.float32), self.dt)
-
-    def _rate_of(self, values: Floats, variance: float) -> Floats:
-        """Turn a Gaussian process into a rate with the mean 1."""
-        if self.log_normal:
-            return np.asarray(np.exp(values - variance / 2))
-        linear = 1 + values
-        return np.asarray(linear if linear.min() >= 0 else np.full(len(linear), np.nan))
+        return self._rate_of(values.astype(np.float32), variance, params["rate"])
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ class Other:
     Arguments:
         words: what it is.
         make: gives its simulator; None where the parameters differ instead.
-        needs: shapes of power that the source must have once, and `log_normal` or `dead_time`.
+        needs: shapes of power that the source must have once, `shapes` for any named ones, and
+            `log_normal` or `dead_time`.
         lost: parameters that have no meaning for this source.
 
     Examples:
@@ -86,13 +87,19 @@ def _recorded_by(
 
 SOURCES = {
     "linear": Other(
-        "a linear light curve, whose parameters are those of the rate", _linear, ("log_normal",)
+        "a linear light curve, whose parameters are those of the rate",
+        _linear,
+        ("shapes", "log_normal"),
     ),
     "drift": Other(
-        "a rate that drifts by a factor of 2 over the observation", _modulated(others.rise)
+        "a rate that drifts by a factor of 2 over the observation",
+        _modulated(others.rise),
+        ("shapes",),
     ),
     "flare": Other(
-        "a flare to 3 times the rate, over 2% of the observation", _modulated(others.flare)
+        "a flare to 3 times the rate, over 2% of the observation",
+        _modulated(others.flare),
+        ("shapes",),
     ),
     "two_qpo": Other(
         "a second QPO of equal rms and quality factor", _extended(others.add_second_qpo), ("qpo",)
@@ -116,7 +123,7 @@ SOURCES = {
         _moving,
         ("qpo",),
     ),
-    "background": Other("a constant background of 5% that is not known", _background),
+    "background": Other("a constant background of 5% that is not known", _background, ("shapes",)),
     "dead_time_error": Other(
         "a dead time 10% longer than assumed",
         _recorded_by(others.lengthen_dead_time),
@@ -164,6 +171,10 @@ def _lacks_one(shape: PowerShapeName, what: str) -> Callable[[TimingSimulator], 
     return lambda simulator: "" if _component(simulator, shape) else f"does not have one {what}"
 
 
+def _lacks_shapes(simulator: TimingSimulator) -> str:
+    return "" if simulator.source.components else "has a source without named shapes"
+
+
 def _lacks_log_normal(simulator: TimingSimulator) -> str:
     return "" if simulator.source.log_normal else "was trained on linear light curves"
 
@@ -181,6 +192,7 @@ _LACKS: dict[str, Callable[[TimingSimulator], str]] = {
     "qpo": _lacks_one("qpo", "QPO"),
     "noise": _lacks_one("noise", "band-limited noise"),
     "qpo_rms": _lacks_qpo_rms,
+    "shapes": _lacks_shapes,
     "log_normal": _lacks_log_normal,
     "dead_time": _lacks_dead_time,
 }

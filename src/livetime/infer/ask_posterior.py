@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib import metadata
 from typing import Any, ClassVar, cast
 
@@ -30,6 +31,7 @@ from livetime.reference.base import Reference
 from livetime.reference.registry import applicable, build_references
 from livetime.simulate.prior import Samples
 from livetime.simulate.simulator import Simulator
+from livetime.sources.answer import SourceAnswer, derived_unit, general_source
 
 Floats = NDArray[np.floating[Any]]
 MAX_DISCREPANCIES = 5
@@ -72,6 +74,14 @@ class PosteriorResult:
         """Find medians and credible intervals in physical units, by method and parameter."""
         return {name: samples.intervals() for name, samples in self.samples.items()}
 
+    @cached_property
+    def source(self) -> SourceAnswer | None:
+        """Give what the network's draws mean for a source without named shapes, else None."""
+        source = general_source(self.run.simulator)
+        if source is None:
+            return None
+        return SourceAnswer.from_draws(source, self.samples["network"].physical())
+
     def spectrum(self) -> dict[str, Floats]:
         """Tabulate what was observed; see `livetime.infer.predictive.spectrum_table`."""
         return spectrum_table(self.run.simulator, self.x, self.observation.covariates)
@@ -111,6 +121,8 @@ class PosteriorResult:
             words = blocks if group in ("posterior_predictive", "observed_data") else units
             for name in data[group].data_vars:
                 data[group][name].attrs["units"] = words[name]
+        if self.source is not None:
+            data.add_groups({"source": _source_group(self.source)}, warn_on_custom_groups=False)
         data.attrs = self._attributes()
         groups: arviz.InferenceData = data
         return groups
@@ -138,6 +150,7 @@ class PosteriorResult:
             "predictive_p_value": self.predictive_p_value,
             "discrepancies": [asdict(found) for found in self.discrepancies],
             "seed": self.settings.seed,
+            **({"source": self.source.summary()} if self.source else {}),
             **judgement(self),
         }
 
@@ -202,6 +215,22 @@ class PosteriorQuestion:
             verdict,
             notes,
         )
+
+
+def _source_group(answer: SourceAnswer) -> Any:
+    """Put derived quantities and the power in bins, draw by draw, into a group of arviz."""
+    values = {**answer.derived, "source_power": answer.power}
+    centre = answer.table()["freq"]
+    data: Any = arviz.from_dict(
+        posterior=_one_chain(values),
+        coords={"source_frequency": centre},
+        dims={"source_power": ["source_frequency"]},
+    )
+    group = data.posterior
+    for name in answer.derived:
+        group[name].attrs["units"] = derived_unit(name)
+    group["source_power"].attrs["units"] = "1/Hz"
+    return group
 
 
 def _one_chain(values: Mapping[str, Floats]) -> dict[str, Floats]:

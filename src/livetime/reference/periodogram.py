@@ -24,9 +24,12 @@ WEIGHTS = _weights / _weights.sum()
 def analytic_law(simulator: Simulator) -> str:
     """Name the analytic model of a simulator's periodograms of events; empty if none exists.
 
-    The detector names it: `dead time` or `frames`.
+    The detector names it: `dead time` or `frames`. It needs a source that is a sum of named
+    shapes.
     """
     if not draws_events(simulator) or not simulator.summary.is_periodogram:
+        return ""
+    if not simulator.source.components:
         return ""
     return simulator.detector.law
 

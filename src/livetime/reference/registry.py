@@ -49,7 +49,7 @@ def applicable(simulator: Simulator, names: Sequence[str] | None = None) -> tupl
             there = f"take some of {', '.join(known)}" if known else "give an empty list"
             raise UserError(
                 "reference.names",
-                f"has {name}, which does not apply to this detector and summary",
+                f"has {name}, which does not apply to this source, detector and summary",
                 there,
             )
     if names is None:

@@ -25,6 +25,12 @@ POWER_COMMENTS = (
     "XSPEC: ftflx2xsp power_spectrum.txt power.pha power.rsp; its columns are f_low, f_high,",
     "power x (f_high - f_low) and its error, in Hz and Leahy units.",
 )
+SOURCE_COMMENTS = (
+    "Power of the rate without dead time and noise, in (fractional rms)^2/Hz: posterior mean.",
+    "power_err: standard deviation; source_power_covariance.txt: covariance between the bins.",
+    "stingray: Powerspectrum.read('source_power.csv', fmt='ascii.ecsv')",
+    "XSPEC: ftflx2xsp source_power.txt power.pha power.rsp; errors without their covariance.",
+)
 COUNTS_COMMENTS = (
     "Spectrum of counts in groups of channels, as the network saw it.",
     "astropy: Table.read('spectrum.csv', format='ascii.ecsv')",
@@ -41,12 +47,25 @@ def export(result: Any, folder: Path) -> None:
     if result.question == "posterior":
         write_whole(folder / "posterior.nc", netcdf(result.to_arviz()))
         write_text(folder / "draws.csv", draws_csv(result.samples))
+        _export_source(result, folder)
     table = result.spectrum()
     if "power" in table:
         write_text(folder / "power_spectrum.csv", ecsv(table, POWER_COMMENTS))
         write_text(folder / "power_spectrum.txt", xspec_text(table))
     if "counts" in table:
         write_text(folder / "spectrum.csv", ecsv(table, COUNTS_COMMENTS))
+
+
+def _export_source(result: Any, folder: Path) -> None:
+    """Write the power of a source without named shapes, and its covariance."""
+    if result.source is None:
+        return
+    table = result.source.table()
+    covariance = io.StringIO()
+    np.savetxt(covariance, result.source.covariance, fmt="%.8g")
+    write_text(folder / "source_power.csv", ecsv(table, SOURCE_COMMENTS, norm="frac"))
+    write_text(folder / "source_power.txt", xspec_text(table))
+    write_text(folder / "source_power_covariance.txt", covariance.getvalue())
 
 
 def netcdf(data: arviz.InferenceData) -> bytes:
@@ -98,7 +117,7 @@ def draws_csv(samples: Mapping[str, Samples]) -> str:
     return text.getvalue()
 
 
-def ecsv(table: Mapping[str, Floats], comments: tuple[str, ...]) -> str:
+def ecsv(table: Mapping[str, Floats], comments: tuple[str, ...], norm: str = "leahy") -> str:
     """Make a comma-separated table with units and comments in its header.
 
     The format is ECSV, which astropy and stingray read; its header lines begin with `#`.
@@ -106,6 +125,7 @@ def ecsv(table: Mapping[str, Floats], comments: tuple[str, ...]) -> str:
     Arguments:
         table: column name -> (F,).
         comments: lines of the header.
+        norm: of the power, as stingray calls it.
 
     Examples:
         >>> ecsv({"freq": np.array([1.0])}, ("of a test",)).splitlines()[-2:]
@@ -117,7 +137,7 @@ def ecsv(table: Mapping[str, Floats], comments: tuple[str, ...]) -> str:
         quantity = first if name == "half_width" else name
         columns[name].unit = _UNITS.get(quantity)
     columns.meta["comments"] = list(comments)
-    columns.meta["norm"] = "leahy" if "power" in table else "counts"
+    columns.meta["norm"] = norm if "power" in table else "counts"
     text = io.StringIO()
     columns.write(text, format="ascii.ecsv", delimiter=",")
     return text.getvalue()

@@ -19,10 +19,12 @@ from livetime.report.facts import fact_rows
 from livetime.report.figures.classes import class_probabilities, class_words
 from livetime.report.figures.corner import corner as draw_corner
 from livetime.report.figures.predictive import energy_spectra, power_spectra
+from livetime.report.figures.source_power import source_power
 from livetime.report.observables import channels
 from livetime.report.page import Banner, HtmlTable, Page, bullets, facts, image
 from livetime.report.style import label, save_figure
-from livetime.simulate.prior import Prior
+from livetime.simulate.prior import Prior, Samples
+from livetime.sources.answer import SourceAnswer, general_source
 
 BANNER_OF = {
     "trust": Banner.TRUST,
@@ -42,11 +44,16 @@ PREDICTIVE_CAPTION = (
     "network's posterior. Curves are the expectations of the references at their medians. "
     "Residuals are data less the median simulation, in standard deviations of the simulations."
 )
+SOURCE_CAPTION = (
+    "Power of the rate as it would be without dead time and noise, times frequency: median, and "
+    "68% and 95% intervals in each bin. Bins are correlated; source_power_covariance.txt says how."
+)
 
 
 _FIGURES = {
     "corner": ("Posterior", CORNER_CAPTION),
     "predictive": ("Does the model describe the data?", PREDICTIVE_CAPTION),
+    "source_power": ("Power of the source", SOURCE_CAPTION),
 }
 """Heading and caption of each figure."""
 
@@ -96,7 +103,20 @@ def corner(result: PosteriorResult, truth: Mapping[str, float] | None = None) ->
         result: an answer.
         truth: parameter -> physical value; None to read it beside simulated files.
     """
-    return draw_corner(result.samples, truth or known_truth(result))
+    samples = {name: _readable(result, draws) for name, draws in result.samples.items()}
+    return draw_corner(samples, truth or known_truth(result))
+
+
+def _readable(result: PosteriorResult, draws: Samples) -> Samples:
+    """Keep the parameters that mean something by themselves, for a source that names them."""
+    source = general_source(result.run.simulator)
+    if source is None:
+        return draws
+    prior = draws.prior
+    names = [name for name in prior.names if name in source.readable]
+    columns = [prior.names.index(name) for name in names]
+    parameters = {name: prior.parameters[name] for name in names}
+    return Samples(draws.theta[:, columns], Prior(parameters), draws.notes)
 
 
 def predictive(result: PosteriorResult) -> Figure:
@@ -144,8 +164,32 @@ def parameter_table(
     return HtmlTable(["median (68% interval)", *map(label, methods)], rows)
 
 
+def source_table(answer: SourceAnswer, draws: Samples) -> HtmlTable:
+    """Give medians and 68% intervals of a source without named shapes, a row for each quantity.
+
+    Arguments:
+        answer: what the network's draws mean.
+        draws: of the network; parameters that are places from 0 to 1 are left out.
+    """
+    own = {name: row for name, row in draws.intervals().items() if name in ("skewness", "rate")}
+    units = words.prior_units(draws.prior)
+    rows = []
+    for name, row in {**answer.intervals(), **own}.items():
+        quantity = words.quantity(name, units)
+        rows.append([quantity.text, words.interval(row, quantity.factor)])
+    return HtmlTable(["median (68% interval) where present", label("network")], rows)
+
+
+def _probability_table(answer: SourceAnswer) -> HtmlTable:
+    """Give the probability of each statement about the source."""
+    rows = [[name, f"{share:.3f}"] for name, share in answer.probabilities.items()]
+    return HtmlTable(["statement", "probability"], rows)
+
+
 def _posterior_table(result: PosteriorResult) -> HtmlTable:
-    return parameter_table(result.intervals(), result.run.simulator.prior)
+    if result.source is None:
+        return parameter_table(result.intervals(), result.run.simulator.prior)
+    return source_table(result.source, result.samples["network"])
 
 
 def _save_posterior(result: PosteriorResult, folder: Path) -> None:
@@ -155,6 +199,11 @@ def _save_posterior(result: PosteriorResult, folder: Path) -> None:
     figures: dict[str, Callable[[PosteriorResult], Figure]] = {"corner": corner}
     if result.run.simulator.layout.spectra:
         figures["predictive"] = predictive
+    source = result.source
+    if source is not None:
+        figures["source_power"] = lambda _: source_power(source)
+    if source is not None and source.probabilities:
+        parts["Probabilities"] = _probability_table(source).html
     with progress("draw figures", len(figures), "figures") as bar:
         for name, draw in figures.items():
             path = save_figure(draw(result), folder / name)

@@ -64,6 +64,7 @@ class Quantity:
 _FIELDS = {
     "rms": Quantity("rms", r"\mathrm{rms}", "%", 100.0),
     "frequency": Quantity("frequency", r"\nu", "Hz"),
+    "centroid": Quantity("centroid", r"\nu_0", "Hz"),
     "quality": Quantity("quality factor", "Q"),
     "norm": Quantity("norm", "K"),
     "index": Quantity("index", r"\beta"),

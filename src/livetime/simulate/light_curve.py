@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
 from livetime.simulate.power_spectrum import PowerShapeName, PowerSpectrum
+
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,104 @@ class Rate:
     def duration(self) -> float:
         """Return the length N dt in s."""
         return len(self.values) * self.dt
+
+
+@dataclass(frozen=True)
+class FrequencyGrid:
+    """Synthesise a Gaussian process on so many steps, with random Fourier amplitudes.
+
+    Arguments:
+        length: even number of steps.
+        dt: step in s.
+
+    Examples:
+        >>> grid = FrequencyGrid.for_steps(100, 0.5, 1.25)
+        >>> grid.length, grid.frequency[:3].round(4).tolist()
+        (128, [0.0078, 0.0156, 0.0312])
+    """
+
+    length: int
+    dt: float
+
+    @classmethod
+    def for_steps(cls, steps: int, dt: float, stretch: float) -> "FrequencyGrid":
+        """Return a grid that is longer than `steps` by the factor `stretch`, and fast."""
+        even_length = int(np.ceil(steps * stretch)) + 1 & ~1
+        return cls(fft.next_fast_len(even_length, real=True), dt)
+
+    @property
+    def df(self) -> float:
+        """Return the spacing of the frequencies in Hz."""
+        return 1 / (self.length * self.dt)
+
+    @property
+    def frequency(self) -> Floats:
+        """Return the frequencies in Hz, (length/2 + 1,).
+
+        The zero-frequency term has the power between 0 and df/2, which only f > 0 gives: its
+        frequency is df/2.
+        """
+        f = np.arange(self.length // 2 + 1) * self.df
+        f[0] = self.df / 2
+        return f
+
+    def draw(self, power: Floats, rng: np.random.Generator) -> tuple[NDArray[np.float32], float]:
+        """Draw one realisation, and find the variance.
+
+        Arguments:
+            power: one-sided power density at `frequency`; its first entry is halved in place.
+            rng: the only source of randomness.
+
+        Returns: values (length,), and their variance.
+        """
+        power[0] /= 2
+        variance = float(power.sum() * self.df)
+
+        amplitude = (self.length / 2 * np.sqrt(power * self.df)).astype(np.float32)
+        draws = rng.standard_normal((len(power), 2), dtype=np.float32)
+        draws *= amplitude[:, None]
+        transform = draws.view(np.complex64)[:, 0]
+        transform[0] = 2 * transform[0].real
+        return fft.irfft(transform, n=self.length, overwrite_x=True), variance
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Give the incident rate of a variable source: what `TimingSimulator` needs.
+
+    A source whose power is no sum of named shapes has no `components`. References that need the
+    expected power of named shapes then do not apply.
+    """
+
+    simulators: ClassVar[tuple[str, ...]]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def dt(self) -> float:
+        """Return the step of the rate in s."""
+
+    @property
+    def stretch(self) -> float:
+        """Return the length that is synthesised over the length that is used."""
+
+    @property
+    def log_normal(self) -> bool:
+        """Whether the rate is the exponential of a Gaussian process with the power spectrum."""
+
+    @property
+    def components(self) -> Mapping[str, PowerShapeName]:
+        """Return the named shapes of the power spectrum; empty for another power spectrum."""
+
+    @property
+    def spectrum(self) -> PowerSpectrum:
+        """Return the power spectrum of the modelled process."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Return the names of the parameters; the last one is `rate`."""
+
+    def rate(self, params: Mapping[str, float], duration: float, rng: np.random.Generator) -> Rate:
+        """Draw one realisation of the rate, see `LightCurve.rate`."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +206,19 @@ class LightCurve:
         """
         steps = round(duration / self.dt)
         values, variance = self._gaussian(params, steps, rng)
+        return self._rate_of(values, variance, params["rate"])
+
+    def _gaussian(
+        self, params: Mapping[str, float], steps: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], float]:
+        """Draw the Gaussian process g on so many steps, and find its variance."""
+        grid = FrequencyGrid.for_steps(steps, self.dt, self.stretch)
+        power = self.spectrum.power(grid.frequency, params)
+        longer, variance = grid.draw(power, rng)
+        return longer[:steps], variance
+
+    def _rate_of(self, values: NDArray[np.float32], variance: float, mean: float) -> Rate:
+        """Turn a Gaussian process into a rate in place; NaN where a linear rate is negative."""
         if self.log_normal:
             values -= np.float32(variance / 2)
             np.exp(values, out=values)
@@ -113,28 +226,5 @@ class LightCurve:
             values += 1
             if values.min() < 0:
                 values[:] = np.nan
-        values *= np.float32(params["rate"])
+        values *= np.float32(mean)
         return Rate(values, self.dt)
-
-    def _gaussian(
-        self, params: Mapping[str, float], steps: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], float]:
-        """Draw the Gaussian process g on so many steps, and find its variance."""
-        even_length = int(np.ceil(steps * self.stretch)) + 1 & ~1
-        length = fft.next_fast_len(even_length, real=True)
-        df = 1 / (length * self.dt)
-        f = np.arange(length // 2 + 1) * df
-
-        # The zero-frequency term has the power between 0 and df/2, which only f > 0 gives.
-        f[0] = df / 2
-        power = self.spectrum.power(f, params)
-        power[0] /= 2
-        variance = float(power.sum() * df)
-
-        amplitude = (length / 2 * np.sqrt(power * df)).astype(np.float32)
-        draws = rng.standard_normal((len(f), 2), dtype=np.float32)
-        draws *= amplitude[:, None]
-        transform = draws.view(np.complex64)[:, 0]
-        transform[0] = 2 * transform[0].real
-        longer = fft.irfft(transform, n=length, overwrite_x=True)
-        return longer[:steps], variance

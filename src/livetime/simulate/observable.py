@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from livetime.simulate.light_curve import LightCurve
+from livetime.simulate.light_curve import Source
 from livetime.simulate.power_spectrum import POWER_SHAPES
 
 MAX_CURVE_STEPS = 1e8
@@ -44,7 +44,7 @@ def check_bins(segment_size: float, dt: float) -> None:
 
 
 def check_light_curve(
-    source: LightCurve, params: Mapping[str, float], duration: float, background: float = 0.0
+    source: Source, params: Mapping[str, float], duration: float, background: float = 0.0
 ) -> None:
     """Refuse parameters whose light curve or events cannot be simulated.
 
@@ -59,6 +59,7 @@ def check_light_curve(
             remedy.
 
     Examples:
+        >>> from livetime.simulate.light_curve import LightCurve
         >>> source = LightCurve({"noise": "noise"})
         >>> params = {"noise_rms": 0.1, "noise_frequency": 500.0, "rate": 100.0}
         >>> check_light_curve(source, params, 16.0)
@@ -90,11 +91,11 @@ def check_light_curve(
         )
 
 
-def check_rms(source: LightCurve, params: Mapping[str, float], duration: float) -> None:
+def check_rms(source: Source, params: Mapping[str, float], duration: float) -> None:
     """Refuse variability with which a light curve does not reach its mean rate.
 
     Arguments:
-        source: the light curve.
+        source: the light curve; the rms of one without named shapes is not limited.
         params: physical values of the parameters of its power spectrum.
         duration: of the observation in s.
 
@@ -114,9 +115,7 @@ def check_rms(source: LightCurve, params: Mapping[str, float], duration: float) 
     )
 
 
-def _variances(
-    source: LightCurve, params: Mapping[str, float], duration: float
-) -> dict[str, float]:
+def _variances(source: Source, params: Mapping[str, float], duration: float) -> dict[str, float]:
     """Find the variance of each component; of a power law, that within the observation."""
     found = {}
     f = np.geomspace(1 / duration, 1 / (2 * source.dt), 1000)

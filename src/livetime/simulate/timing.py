@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from livetime.simulate.binned_dead_time import MAX_EVENTS_PER_DEAD_TIME, MIN_EVENTS_PER_BIN
 from livetime.simulate.detector import Detector, Events, OperatingPoint
 from livetime.simulate.layout import OF_SCALE, Block, Layout
-from livetime.simulate.light_curve import LightCurve, Rate
+from livetime.simulate.light_curve import Rate, Source
 from livetime.simulate.observable import (
     BYTES_PER_EVENT,
     BYTES_PER_STEP,
@@ -58,6 +58,7 @@ class TimingSimulator(Simulator):
 
     Examples:
         >>> from livetime.simulate.dead_time_detector import DeadTime
+        >>> from livetime.simulate.light_curve import LightCurve
         >>> from livetime.simulate.periodogram import Periodogram
         >>> from livetime.simulate.prior import Range
         >>> ranges = {
@@ -76,7 +77,7 @@ class TimingSimulator(Simulator):
         ((2, 4), True)
     """
 
-    source: LightCurve
+    source: Source
     detector: Detector
     summary: Summary
 
@@ -315,7 +316,7 @@ def draws_events(simulator: Simulator) -> TypeGuard[TimingSimulator]:
     return simulator.kind == "events"
 
 
-def check_times(prior: Prior, source: LightCurve, summary: Summary) -> None:
+def check_times(prior: Prior, source: Source, summary: Summary) -> None:
     """Refuse a prior with frequencies too low for a segment, or too high for the rate's steps.
 
     Raises: ValueError that names the key, the number and the limit.
