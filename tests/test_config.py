@@ -129,13 +129,13 @@ def test_every_experiment_composes_and_its_simulator_builds(compose, experiment,
     assert node["simulations"] * training.validation >= 1
     if experiment:
         assert node["name"] == experiment
-    from livetime.infer.build import shapes
+    from livetime.simulate.build import shapes
 
     build(node["estimator"], "estimator", shapes=shapes(simulator))
 
 
 def build_simulator():
-    from livetime.infer.build import build_simulator
+    from livetime.simulate.build import build_simulator
 
     return build_simulator
 

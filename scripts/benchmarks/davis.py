@@ -130,10 +130,10 @@ def _references(
 def _reference(task: tuple) -> None:
     from scipy.special import expit, logit
 
-    from livetime.infer.build import build_simulator
     from livetime.reference.annealing import anneal
     from livetime.reference.sampler import log_logistic
     from livetime.reference.spectral import DavisModel
+    from livetime.simulate.build import build_simulator
 
     config, x, path, draws, seed = task
     model, rng = DavisModel(build_simulator(config, 1)), np.random.default_rng(seed)

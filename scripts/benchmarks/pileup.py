@@ -62,7 +62,7 @@ def _simulated(n: int, turns: int) -> list[dict]:
     """Observations per second at stated brightness, and over the prior on one core and on two."""
     from omegaconf import OmegaConf
 
-    from livetime.infer.build import build_simulator
+    from livetime.simulate.build import build_simulator
 
     files = {group: ROOT / "configs" / group / f"{name}.yaml" for group, name in GROUPS.items()}
     config = {group: OmegaConf.to_container(OmegaConf.load(path)) for group, path in files.items()}

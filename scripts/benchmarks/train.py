@@ -68,11 +68,11 @@ def _train(
     import torch
 
     from livetime.config import check
-    from livetime.infer.build import shapes
     from livetime.learn.data import BankDataModule, split
     from livetime.learn.module import LitEstimator
     from livetime.learn.training import on_machine
     from livetime.settings import Trainer, Training
+    from livetime.simulate.build import shapes
 
     config = {**run.config["training"], "epochs": args.epochs}
     training = check(Training, config, "training")

@@ -92,7 +92,7 @@ def simulate(experiment: str, seed: int = 1, outside_prior: bool = False, **trut
         (2, 128.0)
     """
     from livetime.compose import compose_experiment
-    from livetime.infer.build import (
+    from livetime.simulate.build import (
         build_simulator,
         check_truth,
         draw_truth,

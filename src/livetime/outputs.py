@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
@@ -34,6 +34,9 @@ PACKAGES = (
     "emcee",
 )
 """Packages whose versions are recorded beside every result."""
+
+RUN_GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
+"""Groups of keys that the config of every run has."""
 
 TRAIN_AGAIN = "train again"
 """Remedy for damage of a run that no resumed training repairs."""
@@ -232,6 +235,37 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
     if not isinstance(value, dict) or _is_deep(value):
         raise UserError(str(path), "is damaged", remedy)
     return value
+
+
+def refuse_damaged_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a config that lacks a key that every run has, or has one of another type.
+
+    Arguments:
+        path: of the file, for messages.
+        config: what it contains.
+
+    Raises:
+        UserError: that names the key.
+    """
+    for key in RUN_GROUPS:
+        if not isinstance(config.get(key), dict):
+            problem = f"is damaged: {key} is missing or is not a group of keys"
+            raise UserError(str(path), problem, TRAIN_AGAIN)
+    if not isinstance(config.get("detector") or {}, dict):
+        raise UserError(str(path), "is damaged: detector is not a group of keys", TRAIN_AGAIN)
+    training = config["training"]
+    wanted: tuple[tuple[str, Any, Any, str], ...] = (
+        ("seed", config.get("seed"), int, "a whole number"),
+        ("simulations", config.get("simulations"), int, "a whole number"),
+        ("training.members", training.get("members"), int, "a whole number"),
+        ("training.folds", training.get("folds"), int, "a whole number"),
+        ("name", config.get("name"), str, "a text"),
+        ("outputs", config.get("outputs"), str | None, "a text"),
+    )
+    for key, value, kind, words in wanted:
+        if not isinstance(value, kind):
+            problem = f"is damaged: {key} is missing or is not {words}"
+            raise UserError(str(path), problem, TRAIN_AGAIN)
 
 
 def refuse_irregular(path: Path, remedy: str) -> None:

@@ -15,8 +15,8 @@ from astropy.io import fits
 from terminal import PROBE, call, refused, tree
 
 from livetime.config import CONFIGS
-from livetime.infer.build import build_simulator
 from livetime.simulate.bank import bank_hash
+from livetime.simulate.build import build_simulator
 
 SMALL = ["experiment=demo", "simulations=12", "prior.covariates.segments.high=9", "threads=1"]
 FAKE = [SMALL[0], SMALL[2]]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 from command_line import FLOWS, QPO_AND_NOISE, refused, run
+from shipped import shipped
 from stingray import Powerspectrum
 
 
@@ -57,7 +58,8 @@ def test_observe_and_infer(trained, folder, capsys, tmp_path, experiment):
     np.testing.assert_allclose(
         np.median(posterior["rate"]), summary["parameters"]["rate"]["median"], rtol=1e-6
     )
-    assert set(summary["references"]) == {"naive", "dead_time_model", "averaged_dead_time_model"}
+    wanted = ("naive", "dead_time_model", "averaged_dead_time_model")
+    assert sorted(shipped(summary["references"])) == sorted(wanted)
     assert summary["observation"]["segments"] == 3
     for name in ("corner.png", "predictive.png"):
         assert Path(answer, name).read_bytes()[:4] == b"\x89PNG"
@@ -282,7 +284,7 @@ def test_the_exact_posterior_stands_beside_a_run_of_whittles_detector(trained, c
         f"output={tmp_path}/answer",
     )
     summary = json.loads(Path(answer, "summary.json").read_text())
-    assert set(summary["references"]) == {"exact"}
+    assert shipped(summary["references"]) == ("exact",)
     assert set(summary["parameters"]) == {"powerlaw_norm", "powerlaw_index", "noise_level"}
     assert "naive" in refused(
         capsys,
@@ -321,7 +323,7 @@ def test_a_spectrum_goes_from_observe_to_an_answer(trained, folder, capsys):
     )
     run(capsys, *asked, f"output={answered}")
     summary = json.loads((answered / "summary.json").read_text())
-    assert set(summary["references"]) == {"naive", "davis"}
+    assert set(shipped(summary["references"])) == {"naive", "davis"}
     assert set(summary["parameters"]) == {
         "n_h",
         "powerlaw_index",

@@ -14,8 +14,8 @@ from refusals import refusal
 from livetime.commands.sizes import refuse_large_bank, refuse_large_training
 from livetime.compose import compose_experiment
 from livetime.files.fits import open_fits
-from livetime.infer.build import build_simulator
 from livetime.processes import MEMORY, locked
+from livetime.simulate.build import build_simulator
 from livetime.simulate.packed import unpacked, unpacked_limit
 from livetime.simulate.response_files import read_response
 

@@ -9,9 +9,9 @@ from event_files import make, uniform
 from livetime.compose import compose_experiment
 from livetime.errors import UserError
 from livetime.files.doctor import diagnose_files
-from livetime.infer.build import build_simulator
 from livetime.infer.instrument import prepare
 from livetime.interface import read
+from livetime.simulate.build import build_simulator
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 EVENTS = sorted(SHARED.glob("data/**/*.evt")) + sorted(SHARED.glob("field/**/*.evt"))

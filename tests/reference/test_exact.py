@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
+from shipped import shipped
 
 from livetime.reference.exact import Exact
 from livetime.reference.registry import applicable
@@ -270,10 +271,15 @@ def test_each_detector_has_its_references():
         DeadTime(1, 0.0),
         STATES.summary,
     )
-    assert applicable(POWERLAW, None) == ("exact",)
-    assert applicable(ideal, None) == ("naive", "dead_time_model", "averaged_dead_time_model")
+    assert shipped(applicable(POWERLAW, None)) == ("exact",)
+    assert shipped(applicable(ideal, None)) == (
+        "naive",
+        "dead_time_model",
+        "averaged_dead_time_model",
+    )
     assert applicable(ideal, []) == ()
-    assert applicable(replace(ideal, detector=DeadTime(1, 2.5e-3, paralyzable=True)), None) == ()
+    paralyzable = replace(ideal, detector=DeadTime(1, 2.5e-3, paralyzable=True))
+    assert shipped(applicable(paralyzable, None)) == ()
     with pytest.raises(ValueError, match=r"reference\.names has exact"):
         applicable(ideal, ["exact"])
     with pytest.raises(ValueError, match=r"reference\.names has naive"):

@@ -12,12 +12,12 @@ import torch
 from banks import bank_of
 from scipy.optimize import brentq
 
-from livetime.infer.build import shapes
 from livetime.infer.posterior import FlowPosterior
 from livetime.learn.checkpoints import load
 from livetime.learn.training import Member, fit
 from livetime.reference.spectral import DavisModel
 from livetime.settings import Trainer, Training
+from livetime.simulate.build import shapes
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.photon_spectrum import PhotonSpectrum
 from livetime.simulate.pileup import PileUp

@@ -5,9 +5,9 @@ import pytest
 
 from livetime.compose import compose_experiment
 from livetime.errors import UserError
-from livetime.infer.build import build_simulator
 from livetime.reference.classifiers import CLASSIFIERS
 from livetime.reference.registry import applicable, references_for
+from livetime.simulate.build import build_simulator
 
 EXPERIMENTS = ("lorentzians_npe", "free_npe")
 

@@ -21,11 +21,11 @@ from livetime.check.agreement import (
 )
 from livetime.errors import UserError
 from livetime.files.bright_source import BrightSource
-from livetime.infer.build import check_values
 from livetime.infer.run import Run
 from livetime.progress import progress
 from livetime.reference.registry import build_references
 from livetime.reference.whittle import Naive
+from livetime.simulate.build import check_values
 from livetime.simulate.dead_time_detector import IDEAL, DeadTime
 from livetime.simulate.periodogram import Periodogram
 from livetime.simulate.prior import Range, Samples

@@ -14,13 +14,13 @@ import numpy as np
 from livetime.check.arrays import Floats
 from livetime.check.truths import Truths
 from livetime.errors import UserError
-from livetime.infer.build import build_simulator
 from livetime.infer.run import Run
 from livetime.outputs import refuse_irregular, write_whole, writing
 from livetime.processes import process_pool
 from livetime.progress import Progress, progress, say
 from livetime.reference.base import Reference
 from livetime.reference.registry import build_references, reference_source
+from livetime.simulate.build import build_simulator
 
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
 """Edges of the 95% and 68% intervals, and the median."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from livetime.errors import UserError
-from livetime.infer.build import check_values
 from livetime.settings import check_seed
+from livetime.simulate.build import check_values
 from livetime.simulate.prior import Prior
 
 Cell = Mapping[str, float]

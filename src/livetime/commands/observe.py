@@ -45,7 +45,7 @@ def observe(settings: ObserveSettings) -> Path:
 
     Returns: the folder of the files.
     """
-    from livetime.infer.build import build_simulator, check_truth, draw_truth
+    from livetime.simulate.build import build_simulator, check_truth, draw_truth
 
     simulator = build_simulator(asdict(settings))
     if simulator.kind not in WRITERS:
@@ -78,7 +78,7 @@ def observe(settings: ObserveSettings) -> Path:
 
 def _record(simulator: Any, truth: Mapping[str, float], seed: int) -> Any:
     """Simulate what the detector records; UserError for what it cannot record or write."""
-    from livetime.infer.build import record_observation, unobservable
+    from livetime.simulate.build import record_observation, unobservable
 
     if simulator.kind == "events":
         try:
@@ -94,7 +94,7 @@ def _write_events(
     """Write one event file for each module, under a mission's name if its numbers are those."""
     from livetime.files.mission import find_mission, similar_dead_time
     from livetime.files.writing import write_events
-    from livetime.infer.build import unobservable
+    from livetime.simulate.build import unobservable
 
     detector = simulator.detector_at(truth)
     nustar = find_mission("NuSTAR", "FPMA")

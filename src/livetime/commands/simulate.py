@@ -59,7 +59,7 @@ def simulate(settings: SimulateSettings) -> Path:
 
     Returns: the bank's folder.
     """
-    from livetime.infer.build import build_simulator
+    from livetime.simulate.build import build_simulator
 
     simulator = build_simulator(asdict(settings), settings.threads)
     root = outputs_folder(settings.outputs)

@@ -78,7 +78,7 @@ def train(
     """
     from livetime.check.assess import assess
     from livetime.check.assessment import HeldOut
-    from livetime.infer.build import build_simulator
+    from livetime.simulate.build import build_simulator
 
     settings, folder = _choose(settings, folder, overrides)
     training = check(Training, settings.training, "training")
@@ -207,8 +207,8 @@ def _members(
     folder: Path, settings: TrainSettings, simulator: "Simulator", bank: "Bank"
 ) -> list["Member"]:
     """Plan the training of each member, with a seed of its own."""
-    from livetime.infer.build import shapes
     from livetime.learn.training import Member
+    from livetime.simulate.build import shapes
 
     training = check(Training, settings.training, "training")
     trainer = check(Trainer, settings.trainer, "trainer")

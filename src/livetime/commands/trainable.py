@@ -21,9 +21,9 @@ def refuse_untrainable(
         UserError: for a missing device, an estimator of another question, or a split or batch that
             is larger than the bank.
     """
-    from livetime.infer.build import shapes
     from livetime.learn.module import LitEstimator
     from livetime.learn.training import on_machine
+    from livetime.simulate.build import shapes
 
     if settings.simulations * training.validation < 1:
         raise UserError(

@@ -53,9 +53,9 @@ def calibrate_verdict(run: "Run", settings: "TrainSettings", bank: "Bank") -> No
 
 def _emulator(run: "Run", settings: "TrainSettings", bank: "Bank") -> "Member":
     """Plan the training of the emulator: parameters and covariates are its input."""
-    from livetime.infer.build import shapes
     from livetime.infer.run import EMULATOR_FOLDER
     from livetime.learn.training import Member
+    from livetime.simulate.build import shapes
 
     own = check(Training, settings.training, "training")
     simulations = min(settings.simulations, MAX_EMULATED)

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from livetime.errors import UserError
-from livetime.infer.build import build_simulator, refuse_damaged_config, shapes
 from livetime.infer.posterior import (
     NO_INFLATION,
     FlowPosterior,
@@ -27,8 +26,9 @@ from livetime.learn.estimators import Spread
 from livetime.learn.history import member_history
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
-from livetime.outputs import TRAIN_AGAIN, read_json
+from livetime.outputs import TRAIN_AGAIN, read_json, refuse_damaged_config
 from livetime.simulate.bank import bank_hash
+from livetime.simulate.build import build_simulator, shapes
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.floating[Any]]

@@ -4,17 +4,13 @@ import inspect
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from livetime.config import build, target_class
 from livetime.errors import UserError, hint
-from livetime.outputs import TRAIN_AGAIN
 from livetime.simulate.prior import Prior
 from livetime.simulate.simulator import WHOLE, Simulator, check_kinds, stream
 
-RUN_GROUPS = ("simulator", "prior", "source", "summary", "estimator", "training", "trainer")
-"""Groups of keys that the config of every run has."""
 SIMULATOR_GROUPS = ("prior", "source", "detector", "summary", "simulator")
 """Config groups that describe a simulation, as the keys of its errors begin."""
 
@@ -178,34 +174,3 @@ def unobservable(key: str, error: ValueError) -> UserError:
     """
     statement, _, remedy = str(error).partition("; ")
     return UserError(key, f"cannot be observed: {statement}", remedy or "give another value")
-
-
-def refuse_damaged_config(path: Path, config: Mapping[str, Any]) -> None:
-    """Refuse a config that lacks a key that every run has, or has one of another type.
-
-    Arguments:
-        path: of the file, for messages.
-        config: what it contains.
-
-    Raises:
-        UserError: that names the key.
-    """
-    for key in RUN_GROUPS:
-        if not isinstance(config.get(key), dict):
-            problem = f"is damaged: {key} is missing or is not a group of keys"
-            raise UserError(str(path), problem, TRAIN_AGAIN)
-    if not isinstance(config.get("detector") or {}, dict):
-        raise UserError(str(path), "is damaged: detector is not a group of keys", TRAIN_AGAIN)
-    training = config["training"]
-    wanted: tuple[tuple[str, Any, Any, str], ...] = (
-        ("seed", config.get("seed"), int, "a whole number"),
-        ("simulations", config.get("simulations"), int, "a whole number"),
-        ("training.members", training.get("members"), int, "a whole number"),
-        ("training.folds", training.get("folds"), int, "a whole number"),
-        ("name", config.get("name"), str, "a text"),
-        ("outputs", config.get("outputs"), str | None, "a text"),
-    )
-    for key, value, kind, words in wanted:
-        if not isinstance(value, kind):
-            problem = f"is damaged: {key} is missing or is not {words}"
-            raise UserError(str(path), problem, TRAIN_AGAIN)
