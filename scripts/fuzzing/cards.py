@@ -143,13 +143,13 @@ def insert(rng: Rng, path: Path) -> str:
 
 def zip_whole(rng: Rng, path: Path) -> str:
     """Compress a file under its old name."""
-    path.write_bytes(gzip.compress(path.read_bytes()))
+    path.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
     return f"{path.name} gzipped under its name"
 
 
 def zip_damaged(rng: Rng, path: Path) -> str:
     """Compress a file, then cut it or flip bits of it."""
-    path.write_bytes(gzip.compress(path.read_bytes()))
+    path.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
     how = truncate if rng.uniform() < 0.5 else flip_anywhere
     return f"gzipped, {how(rng, path)}"
 

@@ -16,7 +16,14 @@ from fuzzing import cards
 
 Rng = np.random.Generator
 Mutation = Callable[[Rng, Path], str]
-JSON = ("config.json", "metrics.json", "training_range.json", "inflation.json", "run.json")
+JSON = (
+    "config.json",
+    "metrics.json",
+    "training_range.json",
+    "inflation.json",
+    "discrepancies.json",
+    "run.json",
+)
 
 
 def _any_file(rng: Rng, run: Path) -> Path:
