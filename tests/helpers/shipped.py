@@ -2,6 +2,8 @@
 
 SHIPPED = (
     "naive",
+    "free_noise",
+    "cospectrum",
     "dead_time_model",
     "averaged_dead_time_model",
     "frame_model",

@@ -9,6 +9,7 @@ from livetime.reference import base, whittle
 from livetime.reference.dead_time import AveragedDeadTimeModel, DeadTimeModel
 from livetime.reference.exact import Exact
 from livetime.reference.frames import FrameModel
+from livetime.reference.practice import CospectrumFit, FreeNoise
 from livetime.reference.registry import (
     REFERENCE_LABELS,
     REFERENCES,
@@ -69,6 +70,8 @@ FRAMES = TimingSimulator(
 FAINT = {"powerlaw_index": 1.7, "powerlaw_norm": 2e-6, "exposure": 1e5}
 CASES = {
     Naive: (events(DeadTime(2, 0.0)), {**VARIABLE, "rate": 300.0}),
+    FreeNoise: (events(DeadTime(1, 2.5e-3)), {**VARIABLE, "noise_rms": 0.1, "rate": 150.0}),
+    CospectrumFit: (events(DeadTime(2, 2.5e-3)), {**VARIABLE, "noise_rms": 0.1, "rate": 800.0}),
     DeadTimeModel: (
         events(DeadTime(1, 2.5e-3)),
         {**VARIABLE, "noise_rms": 0.1, "rate": 800.0},

@@ -9,12 +9,15 @@ from livetime.reference.base import Reference
 from livetime.reference.dead_time import AveragedDeadTimeModel, DeadTimeModel
 from livetime.reference.exact import Exact
 from livetime.reference.frames import FrameModel
+from livetime.reference.practice import CospectrumFit, FreeNoise
 from livetime.reference.spectral import DavisModel, NaiveSpectrum
 from livetime.reference.whittle import Naive
 from livetime.simulate.simulator import Simulator
 
 REFERENCES: tuple[type[Reference], ...] = (
     Naive,
+    FreeNoise,
+    CospectrumFit,
     DeadTimeModel,
     AveragedDeadTimeModel,
     FrameModel,

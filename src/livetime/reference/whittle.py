@@ -287,6 +287,26 @@ class WhittleReference(PeriodogramReference):
         counts = len(rates) * recorded * duration
         return float(counts * (source_share * live_fraction) ** 2 / dispersion)
 
+    def compare_powers(self, observed: RecordedPowers, noise: Floats, source: Floats) -> "Terms":
+        """Return the log-likelihood of a summary's powers, and how it changes with the log rate.
+
+        Arguments:
+            observed: the summary.
+            noise: white noise (n, F) or (1, F) at the recorded rate.
+            source: power (n, F) of the source before the response.
+        """
+        terms = Terms.constant(np.zeros(len(source)), observed.precision)
+        signals = (source, np.zeros((1, 1)))
+        for power, signal in zip(observed.channels, signals, strict=False):
+            expected = noise + observed.response * signal
+            change = (observed.slope[0] + observed.slope[1] * signal) / expected
+            ratio = power / expected
+            terms.value -= (ratio + np.log(expected)) @ observed.shape
+            terms.slope += ((ratio - 1) * change) @ observed.shape
+            # at least the expected curvature, so that the second order does not overshoot
+            terms.curvature += (np.maximum(ratio, 1) * change**2) @ observed.shape
+        return terms
+
     def _evaluate(self, theta: Floats, observed: RecordedPowers) -> Floats:
         """Return the log-likelihood (n,) of theta (n, D); see `likelihood`."""
         params = self.simulator.prior.physical(theta)
@@ -294,28 +314,40 @@ class WhittleReference(PeriodogramReference):
         variance = self.variance(params, lines)
         noise, gains = observed.at(variance)
         source = observed.total * self.power_in_bins(params, gains, lines)
-
-        # value, slope and curvature with the offset of the own log rate from the recorded one
-        value = np.zeros(len(theta))
-        slope = np.zeros(len(theta))
-        curvature = np.full(len(theta), observed.precision)
-        signals = (source, np.zeros((1, 1)))
-        for power, signal in zip(observed.channels, signals, strict=False):
-            expected = noise + observed.response * signal
-            change = (observed.slope[0] + observed.slope[1] * signal) / expected
-            ratio = power / expected
-            value -= (ratio + np.log(expected)) @ observed.shape
-            slope += ((ratio - 1) * change) @ observed.shape
-            # at least the expected curvature, so that the second order does not overshoot
-            curvature += (np.maximum(ratio, 1) * change**2) @ observed.shape
+        terms = self.compare_powers(observed, noise, source)
 
         # the Gaussian integral over the offset, whose prior is the slow variability's
         slow = self.slow_variance(params, observed.duration, gains, lines)
         effective = self.effective_log_rate(np.log(params["rate"]), variance)
         offset = effective - slow / 2 - observed.log_rate
-        spread = 1 + curvature * slow
-        exponent = slope * offset + (slope**2 * slow - curvature * offset**2) / 2
-        return np.asarray(value + exponent / spread - np.log(spread) / 2)
+        spread = 1 + terms.curvature * slow
+        square = terms.slope**2 * slow - terms.curvature * offset**2
+        exponent = terms.slope * offset + square / 2
+        return np.asarray(terms.value + exponent / spread - np.log(spread) / 2)
+
+
+@dataclass
+class Terms:
+    """Expand a log-likelihood to second order in the offset of the log rate.
+
+    Arguments:
+        value: at the recorded rate, (n,).
+        slope: first derivative (n,).
+        curvature: minus the second derivative (n,), with that of the recorded rate.
+
+    Examples:
+        >>> Terms.constant(np.array([-3.0]), 400.0).curvature
+        array([400.])
+    """
+
+    value: Floats
+    slope: Floats
+    curvature: Floats
+
+    @classmethod
+    def constant(cls, value: Floats, precision: float) -> "Terms":
+        """Make the terms of powers that say nothing about the offset: the recorded rate does."""
+        return cls(value, np.zeros(len(value)), np.full(len(value), precision))
 
 
 @dataclass(frozen=True)

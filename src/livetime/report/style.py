@@ -108,6 +108,8 @@ _LOOKS: dict[str, tuple[str, Line, str]] = {
     "truth": (BLACK, "--", "*"),
     "bright_source": (BLACK, "-", "*"),
     "naive": (VERMILION, ":", "v"),
+    "free_noise": (ORANGE, ":", "<"),
+    "cospectrum": (SKY, "--", "D"),
     "dead_time_model": (GREEN, "--", "s"),
     "averaged_dead_time_model": (PURPLE, "-.", "^"),
     "exact": (GREEN, "--", "s"),
