@@ -171,8 +171,8 @@ class Network:
 
     @property
     def verdict(self) -> str:
-        """Give the sentence of the test at the end of the training."""
-        return str(self.run.metrics["verdict"])
+        """Give the sentence of the test with most simulations, by `train` or `evaluate`."""
+        return str(self.run.test["verdict"])
 
     def infer(
         self,

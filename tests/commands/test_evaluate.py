@@ -9,9 +9,11 @@ import pytest
 import torch
 from command_line import refused, run
 
+from livetime.infer.run import Run
+
 
 def test_evaluate(trained, capsys, tmp_path):
-    run_folder = trained("demo")
+    run_folder = shutil.copytree(trained("demo"), tmp_path / "run")
     words = ["stress=[linear,drift,no_qpo]", f"output={tmp_path}/evaluation"]
     answer = run(capsys, "evaluate", f"run={run_folder}", "n=200", *words)
     numbers = json.loads(Path(answer, "evaluation.json").read_text())
@@ -38,6 +40,32 @@ def test_evaluate(trained, capsys, tmp_path):
     for n in (99, 10**19):
         assert f"n is {n}" in refused(capsys, "evaluate", f"run={run_folder}", f"n={n}")
     assert "seed" in refused(capsys, "evaluate", f"run={run_folder}", "seed=1")
+
+
+def test_answers_read_the_test_with_most_simulations(trained, capsys, tmp_path):
+    run_folder = shutil.copytree(trained("demo"), tmp_path / "run")
+    trained_with = json.loads((run_folder / "metrics.json").read_text())
+    tests = Run.open(run_folder).test
+    assert tests == trained_with
+
+    answer = run(capsys, "evaluate", f"run={run_folder}", "n=120", f"output={tmp_path}/small")
+    own = json.loads(Path(answer, "evaluation.json").read_text())
+    assert own["n"] > trained_with["n"]
+    kept = Run.open(run_folder).test
+    assert kept == {name: own[name] for name in ("good", "verdict", "n", "seed")}
+
+    later = run_folder / "later_test.json"
+    for good, reasons in ((True, 0), (False, 1)):
+        later.write_text(json.dumps({**kept, "good": good}))
+        assert len(Run.open(run_folder).failed_test()) == reasons
+    later.write_text(json.dumps({**kept, "good": True, "n": 1}))
+    assert Run.open(run_folder).test == trained_with
+
+    for damaged in ("[]", '{"good": 1, "verdict": "", "n": 5}', '{"good": true, "n": 5}'):
+        later.write_text(damaged)
+        said = refused(capsys, "evaluate", f"run={run_folder}", "n=100")
+        assert "later_test.json is damaged" in said
+        assert "delete it" in said
 
 
 def test_a_damaged_run_is_named_with_its_remedy(trained, capsys, tmp_path):

@@ -53,6 +53,9 @@ class EvaluateSettings(RunSettings):
 def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
     """Check the calibration of a run on fresh simulations.
 
+    The run folder keeps the verdict in `later_test.json`, unless an earlier test had more
+    simulations. `infer` reads the test with most of them.
+
     Returns: the folder of figures and numbers, and the held-out loss.
     """
     from livetime.check import stress
@@ -81,5 +84,15 @@ def evaluate(settings: EvaluateSettings) -> tuple[Path, float]:
         report.save(assessment, aside, f"livetime: {run.config['name']}, evaluated")
         record = {"run": str(run.folder), "seed": settings.seed, **assessment.numbers()}
         write_json(aside / "evaluation.json", {**record, **provenance()})
+    _keep_test(run, record)
     say(report.words(assessment))
     return folder, assessment.loss
+
+
+def _keep_test(run: Any, record: dict[str, Any]) -> None:
+    """Let answers of the run read this test, unless an earlier one had more simulations."""
+    from livetime.infer.run import LATER_TEST
+
+    if record["n"] >= run.test["n"]:
+        names = ("good", "verdict", "n", "seed")
+        write_json(run.folder / LATER_TEST, {name: record[name] for name in names})

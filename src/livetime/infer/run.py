@@ -23,7 +23,7 @@ from livetime.infer.question import Question, find_question
 from livetime.learn.checkpoints import load
 from livetime.learn.discrepancy import DiscrepancyTest
 from livetime.learn.estimators import Spread
-from livetime.learn.history import member_history
+from livetime.learn.history import member_history, read_test
 from livetime.learn.module import LitEstimator
 from livetime.learn.nets import Shapes
 from livetime.outputs import TRAIN_AGAIN, read_json, refuse_damaged_config
@@ -38,6 +38,7 @@ RANGE = "training_range.json"
 METRICS = "metrics.json"
 INFLATION = "inflation.json"
 DISCREPANCIES = "discrepancies.json"
+LATER_TEST = "later_test.json"
 EMULATOR_FOLDER = "emulator"
 _BATCH = 2000
 """Summaries that a classifier takes at once."""
@@ -92,7 +93,7 @@ class Run:
         Raises:
             UserError: if a file is missing or damaged.
         """
-        _ = self.simulator, self.members, self.training_range, self.metrics, self.inflation
+        _ = self.simulator, self.members, self.training_range, self.test, self.inflation
         if self.question.name == "posterior":
             _ = self.emulator, self.discrepancies
 
@@ -292,26 +293,25 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Read the numbers that the test at the end of the training found.
-
-        Raises:
-            UserError: if the training is not finished, or the file is damaged.
-        """
+        """Read the test at the end of the training; UserError if it is missing or damaged."""
         path = self.folder / METRICS
         if not path.exists():
             problem = f"is not finished: it has no {METRICS}"
             raise UserError(f"run {self.folder}", problem, RESUME)
-        remedy = f"delete it and {RESUME}"
-        metrics = read_json(path, remedy)
-        if not (isinstance(metrics.get("good"), bool) and isinstance(metrics.get("verdict"), str)):
-            raise UserError(str(path), "is damaged", remedy)
-        return metrics
+        return read_test(path, f"delete it and {RESUME}")
+
+    @cached_property
+    def test(self) -> dict[str, Any]:
+        """Give the test with most simulations: that of the training, or a later one."""
+        later = self.folder / LATER_TEST
+        tests = [read_test(later, "delete it")] if later.exists() else []
+        return max([*tests, self.metrics], key=lambda numbers: int(numbers["n"]))
 
     def failed_test(self) -> list[str]:
         """Give the reason to distrust every answer of this run, if its test found one."""
-        if self.metrics["good"]:
+        if self.test["good"]:
             return []
-        found = self.metrics["verdict"].rstrip(".")
+        found = self.test["verdict"].rstrip(".")
         clause = found[:1].lower() + found[1:]
         return [f"this network failed its {self.question.test}: {clause}"]
 

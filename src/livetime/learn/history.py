@@ -1,9 +1,13 @@
-"""Read the course of a training from the logs in a member's folder."""
+"""Read the course of a training from a member's logs, and the numbers of a run's tests."""
 
 import csv
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from livetime.errors import UserError
+from livetime.outputs import read_json
 
 LOSSES = ("train/loss", "val/loss")
 """Columns of a log."""
@@ -40,3 +44,23 @@ def _log_rows(log: Path) -> Iterator[dict[str, float]]:
                 epoch = int(row["epoch"] or "")
                 filled = {key: float(row[key]) for key in LOSSES if row.get(key)}
                 yield {"epoch": epoch, **filled}
+
+
+def read_test(path: Path, remedy: str) -> dict[str, Any]:
+    """Read the numbers of a test on held-out simulations.
+
+    Arguments:
+        path: of the JSON file.
+        remedy: for a damaged file.
+
+    Returns:
+        at least `n`, the number of simulations; `good`; and `verdict`, a sentence.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    numbers = read_json(path, remedy)
+    wanted = {"good": bool, "verdict": str, "n": int}
+    if not all(type(numbers.get(name)) is kind for name, kind in wanted.items()):
+        raise UserError(str(path), "is damaged", remedy)
+    return numbers
