@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from scipy import stats
 from scipy.optimize import minimize
 
 from livetime.reference.classifiers import (
@@ -17,7 +18,8 @@ from livetime.reference.classifiers import (
     classifiers_for,
 )
 from livetime.reference.exact import Exact
-from livetime.reference.likelihood_ratio import LikelihoodRatio, Threshold
+from livetime.reference.likelihood_ratio import LikelihoodRatio
+from livetime.reference.likelihood_ratio_classifier import Threshold
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram
@@ -102,6 +104,40 @@ def test_dead_time_is_no_qpo():
     theta, x = simulator.simulate(0, 60, 2)
     nothing = theta[:, -1] == 0
     assert LikelihoodRatio(DEAD).statistic(x[nothing]).max() < 25
+
+
+CONTINUUM = {"noise_rms": 0.15, "noise_frequency": 1.5, "rate": 400.0, "segments": 16.0}
+ABSENT = {"qpo_rms": 0.02, "qpo_frequency": 3.0, "qpo_quality": 5.0}
+
+
+def drawn_from(simulator, n, seed):
+    """Draw n summaries of one continuum, without a QPO."""
+    values = {name: np.full(n, value) for name, value in {**CONTINUUM, **ABSENT}.items()}
+    theta = simulator.prior.theta(values)
+    box = simulator.prior.dim + len(simulator.prior.covariates)
+    theta = np.column_stack([theta[:, :box], np.zeros(n)])
+    theta[:, 0] = -np.inf
+    return simulator.draw(theta, seed)
+
+
+@pytest.mark.parametrize("simulator", [EXACT, DEAD], ids=["exact", "dead time"])
+def test_a_bootstrap_has_the_statistic_of_a_continuum(simulator):
+    test = LikelihoodRatio(simulator, starts=24, steps=100)
+    x = drawn_from(simulator, 100, 1).astype(np.float64)
+    done = []
+    drawn = test.drawn_statistic(x, 2, done.append)
+    assert sum(done) == 100
+    assert stats.ks_2samp(test.statistic(x), drawn).pvalue > 0.01
+
+
+def test_a_strong_qpo_has_the_least_p_value(simulations):
+    theta, x, labels = simulations
+    strong = (labels == 1) & (theta[:, 0] > -0.8) & (theta[:, 5] > 2.5)
+    test = LikelihoodRatio(EXACT)
+    assert test.p_value(x[strong][0], n=40) == 1 / 41
+    p = test.p_value(x[labels == 0][0], n=40, seed=1)
+    assert p > 1 / 41
+    assert p == test.p_value(x[labels == 0][0], n=40, seed=1)
 
 
 def test_its_probabilities_are_calibrated_on_simulations(simulations):

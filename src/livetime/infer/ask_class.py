@@ -15,6 +15,7 @@ from livetime.files.observation import Observation
 from livetime.infer.predictive import physical_values, spectrum_table
 from livetime.infer.question import AnswerSettings, Verdict, judgement
 from livetime.infer.run import Run
+from livetime.progress import progress
 from livetime.reference.base import ReferenceClassifier
 from livetime.reference.classifiers import classifiers_for
 from livetime.simulate.simulator import Simulator
@@ -112,7 +113,7 @@ class ClassQuestion:
         row = np.asarray(x, dtype=np.float64)
         for name, classifier in _stored_classifiers(run).items():
             found[name] = classifier.probabilities(row[None])[0]
-            test = {**test, **classifier.details(row)}
+            test |= _details(classifier, row)
 
         classes = list(run.simulator.prior.classes)
         named = {key: dict(zip(classes, p.tolist(), strict=True)) for key, p in found.items()}
@@ -120,6 +121,14 @@ class ClassQuestion:
         reasons = [*run.doubts(x), *own]
         verdict = _verdict(named["network"], reasons)
         return ClassResult(run, observation, x, named, test, verdict, observation.notes)
+
+
+def _details(classifier: ReferenceClassifier, row: Floats) -> dict[str, float]:
+    """Find further numbers on a summary (X,), with progress where they take long."""
+    if not classifier.detail_steps:
+        return classifier.details(row)
+    with progress("test for a QPO", classifier.detail_steps, "drawn periodograms") as bar:
+        return classifier.details(row, bar.advance)
 
 
 def _verdict(probabilities: Mapping[str, float], reasons: list[str]) -> Verdict:

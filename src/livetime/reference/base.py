@@ -162,6 +162,8 @@ class ReferenceClassifier(ABC):
     """What people call it, `boosted trees`."""
     stored: ClassVar[bool] = False
     """Whether `plain` gives all that `from_plain` needs, so that a run keeps it."""
+    detail_steps: ClassVar[int] = 0
+    """Number of steps of `details`; 0 if the work takes a second."""
 
     @classmethod
     def applies(cls, simulator: Simulator) -> bool:
@@ -209,8 +211,13 @@ class ReferenceClassifier(ABC):
     def parameters(self) -> int:
         """Return the number of fitted parameters."""
 
-    def details(self, x: AnyFloats) -> dict[str, float]:
-        """Return further numbers on one summary x (X,), such as a test's p-value."""
+    def details(self, x: AnyFloats, progress: Progress | None = None) -> dict[str, float]:
+        """Return further numbers on one summary x (X,), such as a test's p-value.
+
+        Arguments:
+            x: summary (X,).
+            progress: receives how many of the `detail_steps` are done since its last call.
+        """
         return {}
 
     def plain(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from livetime.reference.base import AnyFloats, Labels, Progress, ReferenceClassifier
 from livetime.reference.exact import Exact
-from livetime.reference.likelihood_ratio import LikelihoodRatioClassifier
+from livetime.reference.likelihood_ratio_classifier import LikelihoodRatioClassifier
 from livetime.simulate.periodograms import PeriodogramSimulator
 from livetime.simulate.simulator import Simulator
 

@@ -1,16 +1,15 @@
-"""Define the likelihood-ratio test for a QPO, and a classifier calibrated on simulations."""
+"""Define the likelihood-ratio test for a QPO."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self, cast
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from livetime.reference.base import AnyFloats, Labels, Progress, ReferenceClassifier
+from livetime.reference.base import AnyFloats, Progress
 from livetime.reference.dead_time import DeadTimeModel
 from livetime.reference.exact import Exact
 from livetime.simulate.periodograms import PeriodogramSimulator
@@ -26,48 +25,10 @@ AMPLITUDES = (0.1, 0.35, 0.6, 0.85)
 """Places in the prior box of the rms amplitudes from which a search starts."""
 NAMES = ("qpo_rms", "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency")
 """Parameters of the fits, the QPO's first."""
-MAX_CALIBRATION = 2000
-"""Most simulations on which the statistic is calibrated."""
+BOOTSTRAPS = 200
+"""Periodograms that are drawn for a p-value."""
 LEARNING_RATE = 0.3
 """First step of the optimiser, in logits of places in the prior box."""
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """Turn values of a test's statistic into probabilities, by simulations of known class.
-
-    Arguments:
-        statistic: of the simulations, (N,).
-        label: 1 for a simulation with the QPO, else 0, (N,).
-
-    Examples:
-        >>> threshold = Threshold(np.array([0.0, 1.0, 20.0, 30.0]), np.array([0, 0, 1, 1]))
-        >>> round(threshold.false_alarm(5.0), 3)
-        0.333
-    """
-
-    statistic: Floats
-    label: Labels
-
-    def probabilities(self, statistic: Floats) -> Floats:
-        """Return (B, 2) for values (B,), by logistic regression on ln(1 + statistic)."""
-        from sklearn.linear_model import LogisticRegression
-
-        known = _feature(self.statistic)
-        model = LogisticRegression().fit(known, self.label)
-        return np.asarray(model.predict_proba(_feature(statistic)))
-
-    def false_alarm(self, statistic: float) -> float:
-        """Return the p-value: the probability of such a large statistic without the QPO."""
-        absent = self.label == 0
-        without = self.statistic[absent]
-        larger = (without >= statistic).sum()
-        return float((larger + 1) / (len(without) + 1))
-
-
-def _feature(statistic: Floats) -> Floats:
-    """Return ln(1 + statistic) as a column (N, 1)."""
-    return np.log1p(np.maximum(statistic, 0))[:, None]
 
 
 @dataclass(frozen=True)
@@ -95,11 +56,14 @@ class _Model:
             u: logits (B, S, P) of places in the box; P is 2 without a QPO, 5 with one.
             edges: log10 of the box's edges, (2, P).
         """
-        power = self._source_power(u, edges)
-        ratio = self.observed / (self.noise + self.factor * power)
+        ratio = self.observed / self.expected(u, edges)
         # less the data's own: the sum is of small numbers, for single precision
         each = (ratio - 1 - torch.log(ratio)) * self.shape
         return -each.sum(-1)
+
+    def expected(self, u: Tensor, edges: Tensor) -> Tensor:
+        """Return the expected power (B, S, F), see `log_likelihood`."""
+        return self.noise + self.factor * self._source_power(u, edges)
 
     def _source_power(self, u: Tensor, edges: Tensor) -> Tensor:
         """Return the source's power (B, S, F) in (fractional rms)^2/Hz."""
@@ -162,6 +126,55 @@ class LikelihoodRatio:
                 progress(len(rows))
         return np.asarray(2 * torch.cat(out).double().numpy())
 
+    def drawn_statistic(
+        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
+    ) -> Floats:
+        """Return the statistic (B,) of a periodogram drawn from the continuum of each summary.
+
+        The continuum is the most likely one without a QPO, and the powers are drawn from their
+        Gamma distributions about it.
+
+        Arguments:
+            x: summaries (B, X).
+            seed: of the draws.
+            progress: receives the number of summaries done since its last call.
+        """
+        edges = self._edges()
+        rng = np.random.default_rng(seed)
+        out = []
+        for at in range(0, len(x), self.batch):
+            model = self._model(x[at : at + self.batch])
+            start = self._continua(len(model.observed))
+            _, continuum = self._greatest(start, model, edges[:, 3:])
+            expected = model.expected(continuum[:, None], edges[:, 3:]).double().numpy()
+            shape = model.shape.double().numpy()
+            drawn = torch.from_numpy(rng.gamma(shape, expected / shape)).float()
+            out.append(self._gain(replace(model, observed=drawn), edges))
+            if progress:
+                progress(len(drawn))
+        return np.asarray(2 * torch.cat(out).double().numpy())
+
+    def p_value(
+        self, x: AnyFloats, n: int = BOOTSTRAPS, seed: int = 0, progress: Progress | None = None
+    ) -> float:
+        """Return the probability of such a large statistic without a QPO, by a bootstrap.
+
+        Periodograms are drawn from the continuum of this observation, and each is tested as the
+        observed one. A threshold that is pooled over many continua is wrong for a single one.
+
+        Arguments:
+            x: summary (X,).
+            n: number of drawn periodograms.
+            seed: of the draws.
+            progress: receives the number of periodograms done since its last call.
+
+        Returns: (k + 1)/(n + 1), if k drawn statistics are as large as the observed one.
+        """
+        own = self.statistic(x[None])
+        drawn = self.drawn_statistic(np.repeat(x[None], n, axis=0), seed, progress)
+        larger = int((drawn >= own).sum())
+        return (larger + 1) / (n + 1)
+
     def _edges(self) -> Tensor:
         """Return the edges (2, 5) of the prior box, in the order of NAMES."""
         prior = self.simulator.prior
@@ -171,7 +184,11 @@ class LikelihoodRatio:
 
     def _model(self, rows: AnyFloats) -> _Model:
         """Return the models of summaries (B, X), in single precision."""
-        columns = zip(*(self._read(row) for row in rows), strict=True)
+        if Exact.applies(self.simulator):
+            read = [self._read_exact(row) for row in rows]
+        else:
+            read = [self._read(row) for row in rows]
+        columns = zip(*read, strict=True)
         observed, noise, factor, shape = (
             torch.from_numpy(np.stack(column)).float()[:, None] for column in columns
         )
@@ -179,15 +196,17 @@ class LikelihoodRatio:
         return _Model(observed, noise, factor, shape, frequency)
 
     def _read(self, row: AnyFloats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return observed power, expected noise, factor of the source and shape, each (F,)."""
-        if Exact.applies(self.simulator):
-            simulator = cast(PeriodogramSimulator, self.simulator)
-            power, shape, rate = Exact(simulator).given(row)
-            noise = simulator.noise or 2.0
-            return power, np.full(len(power), noise), np.full(len(power), rate), shape
+        """Return observed power, noise, factor of the source and shape (F,) behind dead time."""
         observed = self._dead_time_model.recorded_powers(row)
         factor = observed.total * observed.response
         return observed.channels[0], observed.noise[0], factor, observed.shape
+
+    def _read_exact(self, row: AnyFloats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return observed power, noise, factor of the source and shape (F,) of a periodogram."""
+        simulator = cast(PeriodogramSimulator, self.simulator)
+        power, shape, rate = Exact(simulator).given(row)
+        noise = simulator.noise or 2.0
+        return power, np.full(len(power), noise), np.full(len(power), rate), shape
 
     @cached_property
     def _dead_time_model(self) -> DeadTimeModel:
@@ -196,11 +215,15 @@ class LikelihoodRatio:
 
     def _gain(self, model: _Model, edges: Tensor) -> Tensor:
         """Return the gain (B,) of the log-likelihood that a QPO brings."""
-        places = torch.cartesian_prod(torch.tensor([0.3, 0.7]), torch.tensor([0.25, 0.75]))
-        start = places.logit().expand(len(model.observed), -1, -1)
+        start = self._continua(len(model.observed))
         without, continuum = self._greatest(start, model, edges[:, 3:])
         beside = self._starts(continuum, model, edges)
         return self._greatest(beside, model, edges)[0] - without
+
+    def _continua(self, n: int) -> Tensor:
+        """Return the continua (n, S, 2) from which a fit without a QPO starts, as logits."""
+        places = torch.cartesian_prod(torch.tensor([0.3, 0.7]), torch.tensor([0.25, 0.75]))
+        return places.logit().expand(n, -1, -1)
 
     def _greatest(self, start: Tensor, model: _Model, edges: Tensor) -> tuple[Tensor, Tensor]:
         """Return the greatest log-likelihood (B,) found from starts (B, S, P); its place (B, P)."""
@@ -242,82 +265,3 @@ class LikelihoodRatio:
             values.append(value.reshape(len(u), self.starts, -1))
         best = torch.cat(values, dim=2).argmax(dim=2)[..., None, None]
         return torch.cat(points, dim=2).gather(2, best.expand(-1, -1, 1, 5))[:, :, 0]
-
-
-@dataclass(frozen=True)
-class LikelihoodRatioClassifier(ReferenceClassifier):
-    """Classify by the likelihood-ratio test, calibrated on simulations of known class.
-
-    Arguments:
-        test: gives the statistic of a summary.
-        threshold: gives the probability of a QPO at each value of the statistic.
-    """
-
-    test: LikelihoodRatio
-    threshold: Threshold
-
-    name: ClassVar[str] = "likelihood_ratio"
-    label: ClassVar[str] = "likelihood ratio"
-    stored: ClassVar[bool] = True
-
-    @classmethod
-    def applies(cls, simulator: Simulator) -> bool:
-        """Say whether a QPO is the question, and the laws of the detector are known."""
-        return LikelihoodRatio.applies(simulator)
-
-    @classmethod
-    def slow_steps(cls, n_train: int, n: int) -> int:
-        """Return the number of statistics to compute: those of the calibration, and n."""
-        return min(MAX_CALIBRATION, n_train) + n
-
-    @classmethod
-    def fit(
-        cls, simulator: Simulator, x: AnyFloats, labels: Labels, progress: Progress | None = None
-    ) -> Self:
-        """Compute the statistic of the first MAX_CALIBRATION simulations (N, X)."""
-        timing = cast(TimingSimulator, simulator)
-        test = LikelihoodRatio(timing)
-        some = x[:MAX_CALIBRATION]
-        statistic = test.statistic(some, progress)
-        return cls(test, Threshold(statistic, labels[:MAX_CALIBRATION]))
-
-    def probabilities(
-        self, x: AnyFloats, seed: int = 0, progress: Progress | None = None
-    ) -> Floats:
-        """Return the calibrated probabilities (B, 2) of summaries (B, X)."""
-        return self.threshold.probabilities(self.test.statistic(x, progress))
-
-    @property
-    def parameters(self) -> int:
-        """Return 2: slope and intercept of the calibration."""
-        return 2
-
-    def details(self, x: AnyFloats) -> dict[str, float]:
-        """Return `statistic` and `p_value` of one summary x (X,)."""
-        statistic = float(self.test.statistic(x[None])[0])
-        p_value = self.threshold.false_alarm(statistic)
-        return {"statistic": statistic, "p_value": p_value}
-
-    def plain(self) -> dict[str, Any]:
-        """Return the calibration's statistics and labels as lists."""
-        statistic = self.threshold.statistic.tolist()
-        label = self.threshold.label.tolist()
-        return {"statistic": statistic, "label": label}
-
-    @classmethod
-    def from_plain(cls, simulator: Simulator, plain: Mapping[str, Any]) -> Self:
-        """Restore the calibration from lists.
-
-        Raises: ValueError for lists of different lengths, or without both classes.
-        """
-        statistic = np.array(plain["statistic"], dtype=np.float64)
-        label = np.array(plain["label"], dtype=np.float64).astype(int)
-        if statistic.shape != label.shape or set(label.tolist()) != {0, 1}:
-            raise ValueError("statistic and label must have one length, and label both classes")
-        finite = np.isfinite(statistic)
-        if not finite.all():
-            raise ValueError("statistic must be finite")
-        timing = cast(TimingSimulator, simulator)
-        test = LikelihoodRatio(timing)
-        threshold = Threshold(statistic, label)
-        return cls(test, threshold)

@@ -235,6 +235,7 @@ def _save_class(result: ClassResult, folder: Path) -> None:
         numbers = {
             "statistic": f"{result.test['statistic']:.4g}",
             "p-value without a QPO": f"{result.test['p_value']:.3g}",
+            "p-value over all continua": f"{result.test['pooled_p_value']:.3g}",
         }
         parts["Likelihood-ratio test"] = facts(numbers)
     _write_page(result, folder, parts)
