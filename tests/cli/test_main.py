@@ -30,7 +30,7 @@ EVERYWHERE = [
     (["source=qpo_nois"], ["source=qpo_nois", "did you mean qpo_noise?"]),
     (["detector=chandra"], ["detector=chandra", "constant", "ideal", "nustar"]),
     (["sorce=qpo_noise"], ["sorce", "did you mean source?"]),
-    (["experiment=nope"], ["experiment=nope", "demo"]),
+    (["experiment=zzz"], ["experiment=zzz", "demo"]),
     (["debug=fast"], ["debug=fast", "did you mean fast_dev_run?"]),
     (["seed=abc"], ["seed", "abc"]),
     (["seed=null"], ["seed"]),
