@@ -194,7 +194,7 @@ def test_rates_that_cannot_be_are_refused():
 
 @pytest.mark.parametrize(
     ("change", "there"),
-    [({"paralyzable": True}, 0), ({"frame_time": 1e-3}, 0), ({}, 3), ({"dead_time": None}, 3)],
+    [({"paralyzable": True}, 0), ({"frame_time": 1e-3}, 0), ({}, 4), ({"dead_time": None}, 4)],
 )
 def test_where_the_references_apply(change, there):
     detector = replace(DeadTime(1, TAU, detectors=3), **change)

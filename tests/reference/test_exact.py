@@ -274,6 +274,7 @@ def test_each_detector_has_its_references():
     assert shipped(applicable(POWERLAW, None)) == ("exact",)
     assert shipped(applicable(ideal, None)) == (
         "naive",
+        "free_noise",
         "dead_time_model",
         "averaged_dead_time_model",
     )
