@@ -10,7 +10,7 @@ from livetime.check.agreement import injection_rows, variability
 from livetime.check.inject import bright_source_posterior
 from livetime.files.bright_source import Curve, EventList, open_bright_source
 from livetime.reference.dead_time import DeadTimeModel
-from livetime.reference.whittle import Naive
+from livetime.reference.practice import Naive
 from livetime.settings import Injection
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve

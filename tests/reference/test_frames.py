@@ -7,8 +7,8 @@ import pytest
 from shipped import shipped
 
 from livetime.reference.frames import FrameModel
+from livetime.reference.practice import Naive
 from livetime.reference.registry import applicable, build_references
-from livetime.reference.whittle import Naive
 from livetime.simulate.frames import FramePileUp
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram

@@ -6,8 +6,7 @@ from scipy import stats
 from scipy.special import gammaln, kve
 
 from livetime.reference.dead_time import DeadTimeModel
-from livetime.reference.practice import CospectrumFit, FreeNoise, log_gamma_difference
-from livetime.reference.whittle import Naive
+from livetime.reference.practice import CospectrumFit, FreeNoise, Naive, log_gamma_difference
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram

@@ -9,7 +9,7 @@ from livetime.reference import base, whittle
 from livetime.reference.dead_time import AveragedDeadTimeModel, DeadTimeModel
 from livetime.reference.exact import Exact
 from livetime.reference.frames import FrameModel
-from livetime.reference.practice import CospectrumFit, FreeNoise
+from livetime.reference.practice import CospectrumFit, FreeNoise, Naive
 from livetime.reference.registry import (
     REFERENCE_LABELS,
     REFERENCES,
@@ -18,7 +18,6 @@ from livetime.reference.registry import (
     reference_source,
 )
 from livetime.reference.spectral import DavisModel, NaiveSpectrum
-from livetime.reference.whittle import Naive
 from livetime.simulate.counts_spectrum import EnergySpectrum
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.frames import FramePileUp

@@ -7,7 +7,7 @@ from scipy import stats
 
 from livetime.reference.dead_time import AveragedDeadTimeModel, DeadTimeModel
 from livetime.reference.expected_power import ExpectedPower
-from livetime.reference.whittle import Naive
+from livetime.reference.practice import Naive
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.light_curve import LightCurve
 from livetime.simulate.periodogram import Periodogram

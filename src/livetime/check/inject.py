@@ -23,8 +23,8 @@ from livetime.errors import UserError
 from livetime.files.bright_source import BrightSource
 from livetime.infer.run import Run
 from livetime.progress import progress
+from livetime.reference.practice import Naive
 from livetime.reference.registry import build_references
-from livetime.reference.whittle import Naive
 from livetime.simulate.build import check_values
 from livetime.simulate.dead_time_detector import IDEAL, DeadTime
 from livetime.simulate.periodogram import Periodogram

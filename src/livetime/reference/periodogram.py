@@ -168,3 +168,27 @@ class RecordedPowers:
         closeness = 1 - distance
         weight = np.maximum(0, closeness)
         return weight @ self.noise, weight @ self.gains
+
+
+@dataclass
+class Terms:
+    """Expand a log-likelihood to second order in the offset of the log rate.
+
+    Arguments:
+        value: at the recorded rate, (n,).
+        slope: first derivative (n,).
+        curvature: minus the second derivative (n,), with that of the recorded rate.
+
+    Examples:
+        >>> Terms.constant(np.array([-3.0]), 400.0).curvature
+        array([400.])
+    """
+
+    value: Floats
+    slope: Floats
+    curvature: Floats
+
+    @classmethod
+    def constant(cls, value: Floats, precision: float) -> "Terms":
+        """Make the terms of powers that say nothing about the offset: the recorded rate does."""
+        return cls(value, np.zeros(len(value)), np.full(len(value), precision))

@@ -1,12 +1,14 @@
-"""Define what observers fit to power spectra behind dead time without a model of its noise.
+"""Define fits without a model of dead-time noise: naive, free noise level, and cospectrum.
 
-Both fits correct the power of the source by the live time alone (Bachetti et al. 2015, section 5):
-its response is that of zero frequency at every frequency. The incident rate follows from the
-recorded rate and the dead time. The power of the source is that of the same model as in the other
-references, so that only the treatment of the noise differs.
+The last two are what observers use. They correct the power of the source by the live time alone
+(Bachetti et al. 2015, section 5): the detector's response at zero frequency is used at all
+frequencies. The incident rate follows from the recorded rate and the dead time. The power of the
+source is that of the same model as in the other references, so that only the treatment of the noise
+differs.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -14,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from livetime.reference.dead_time import DeadTimeModel
-from livetime.reference.periodogram import RecordedPowers
-from livetime.reference.whittle import Terms
+from livetime.reference.periodogram import RecordedPowers, Terms, analytic_law
+from livetime.reference.whittle import WhittleReference
+from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
@@ -26,6 +29,33 @@ NOISE_STEPS = 8
 """Steps of Fisher scoring for the most likely noise level."""
 SMOOTHED_BINS = 21
 """Bins of the difference spectrum that are averaged for the noise of a cospectrum."""
+
+
+@dataclass(frozen=True)
+class Naive(WhittleReference):
+    """Fit a periodogram as if no event were lost: Leahy noise 2, and all events recorded.
+
+    Only a known background and a known screening of events are taken into account.
+
+    Arguments:
+        simulator: gives source, detector, summary and prior.
+        draws, walkers, steps, max_steps: see `SampledReference`.
+
+    Source: Barret & Vaughan 2012 (https://arxiv.org/abs/1112.0535), equation 17.
+    """
+
+    name: ClassVar[str] = "naive"
+    label: ClassVar[str] = "naive"
+
+    @classmethod
+    def applies(cls, simulator: Simulator) -> bool:
+        """Say whether the summary is a periodogram of events whose laws are known."""
+        return analytic_law(simulator) != ""
+
+    @cached_property
+    def detector(self) -> DeadTime:
+        """Return the simulator's detector without dead time or pile-up."""
+        return self.simulator.detector.naive()
 
 
 @dataclass(frozen=True)

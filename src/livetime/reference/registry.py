@@ -9,9 +9,8 @@ from livetime.reference.base import Reference
 from livetime.reference.dead_time import AveragedDeadTimeModel, DeadTimeModel
 from livetime.reference.exact import Exact
 from livetime.reference.frames import FrameModel
-from livetime.reference.practice import CospectrumFit, FreeNoise
+from livetime.reference.practice import CospectrumFit, FreeNoise, Naive
 from livetime.reference.spectral import DavisModel, NaiveSpectrum
-from livetime.reference.whittle import Naive
 from livetime.simulate.simulator import Simulator
 
 REFERENCES: tuple[type[Reference], ...] = (

@@ -1,16 +1,14 @@
-"""Define Whittle's likelihood of averaged periodograms, and the naive reference.
+"""Define Whittle's likelihood of averaged periodograms.
 
 A power averaged over M segments and W Fourier frequencies is Gamma-distributed with shape M W
 about its expectation (Vaughan 2010, Barret & Vaughan 2012). The expectation is white noise plus
-the power of the source in segments of finite length, after the response of the detector. The naive
-reference ignores dead time.
+the power of the source in segments of finite length, after the response of the detector.
 """
 
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,13 +21,12 @@ from livetime.reference.periodogram import (
     WEIGHTS,
     PeriodogramReference,
     RecordedPowers,
-    analytic_law,
+    Terms,
     as_arrays,
 )
 from livetime.reference.response_table import response_table
 from livetime.simulate.dead_time_detector import DeadTime
 from livetime.simulate.prior import Samples
-from livetime.simulate.simulator import Simulator
 
 Floats = NDArray[np.float64]
 
@@ -287,7 +284,7 @@ class WhittleReference(PeriodogramReference):
         counts = len(rates) * recorded * duration
         return float(counts * (source_share * live_fraction) ** 2 / dispersion)
 
-    def compare_powers(self, observed: RecordedPowers, noise: Floats, source: Floats) -> "Terms":
+    def compare_powers(self, observed: RecordedPowers, noise: Floats, source: Floats) -> Terms:
         """Return the log-likelihood of a summary's powers, and how it changes with the log rate.
 
         Arguments:
@@ -324,54 +321,3 @@ class WhittleReference(PeriodogramReference):
         square = terms.slope**2 * slow - terms.curvature * offset**2
         exponent = terms.slope * offset + square / 2
         return np.asarray(terms.value + exponent / spread - np.log(spread) / 2)
-
-
-@dataclass
-class Terms:
-    """Expand a log-likelihood to second order in the offset of the log rate.
-
-    Arguments:
-        value: at the recorded rate, (n,).
-        slope: first derivative (n,).
-        curvature: minus the second derivative (n,), with that of the recorded rate.
-
-    Examples:
-        >>> Terms.constant(np.array([-3.0]), 400.0).curvature
-        array([400.])
-    """
-
-    value: Floats
-    slope: Floats
-    curvature: Floats
-
-    @classmethod
-    def constant(cls, value: Floats, precision: float) -> "Terms":
-        """Make the terms of powers that say nothing about the offset: the recorded rate does."""
-        return cls(value, np.zeros(len(value)), np.full(len(value), precision))
-
-
-@dataclass(frozen=True)
-class Naive(WhittleReference):
-    """Fit a periodogram as if no event were lost: Leahy noise 2, and all events recorded.
-
-    Only a known background and a known screening of events are taken into account.
-
-    Arguments:
-        simulator: gives source, detector, summary and prior.
-        draws, walkers, steps, max_steps: see `SampledReference`.
-
-    Source: Barret & Vaughan 2012 (https://arxiv.org/abs/1112.0535), equation 17.
-    """
-
-    name: ClassVar[str] = "naive"
-    label: ClassVar[str] = "naive"
-
-    @classmethod
-    def applies(cls, simulator: Simulator) -> bool:
-        """Say whether the summary is a periodogram of events whose laws are known."""
-        return analytic_law(simulator) != ""
-
-    @cached_property
-    def detector(self) -> DeadTime:
-        """Return the simulator's detector without dead time or pile-up."""
-        return self.simulator.detector.naive()
