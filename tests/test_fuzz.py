@@ -82,7 +82,7 @@ def quantities(question, observation):
 
 
 def in_whole(start, gti):
-    """Whether a bin of 0.5 s lies in one interval."""
+    """Say whether a bin of 0.5 s lies in one interval."""
     return bool(((gti[:, 0] <= start) & (start + 0.5 <= gti[:, 1] + 1e-6)).any())
 
 

@@ -21,7 +21,7 @@ if __name__ == "__main__":
 
 
 def ends(pid: int, within: float = 20.0) -> bool:
-    """Whether a process, no child of this one or a zombie at most, ends."""
+    """Say whether a process, no child of this one or a zombie at most, ends."""
     until = time.monotonic() + within
     while time.monotonic() < until:
         try:

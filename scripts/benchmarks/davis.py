@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, default=10)
     parser.add_argument("--draws", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--processes", type=int, default=None, help="one a core if not given")
+    parser.add_argument("--processes", type=int, default=None, help="one per core if not given")
 
 
 def rows(args: argparse.Namespace) -> list[dict]:

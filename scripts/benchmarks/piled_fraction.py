@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="that are fitted without a network too, as many as --n if not given",
     )
     parser.add_argument("--seed", type=int, default=6)
-    parser.add_argument("--processes", type=int, default=None, help="one a core if not given")
+    parser.add_argument("--processes", type=int, default=None, help="one per core if not given")
 
 
 def rows(args: argparse.Namespace) -> list[dict]:

@@ -128,7 +128,7 @@ def _from_constructor(sentence: str, where: str, names: Iterable[str]) -> UserEr
 
 
 def _refusal(error: ValidationError, where: str, names: Iterable[str]) -> UserError:
-    """Word the first finding of pydantic, with everything that a union would have taken."""
+    """Describe the first finding of pydantic, with everything that a union would have taken."""
     found = error.errors()
     first = found[0]
     given = first["input"]

@@ -61,7 +61,7 @@ def process_pool(
     """Give a pool of new processes, which an exception or an interrupt ends at once.
 
     Arguments:
-        workers: their number; None for one a core.
+        workers: their number; None for one per core.
         start: called with the arguments in each process before its first task.
         arguments: of `start`.
     """

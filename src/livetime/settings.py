@@ -114,7 +114,7 @@ class Trainer:
     Arguments:
         accelerator, precision: as of `lightning.Trainer`.
         threads: torch threads of each process.
-        processes: members that are trained at the same time; null for one a core.
+        processes: members that are trained at the same time; null for one per core.
 
     Raises:
         ValueError: for a number below 1.

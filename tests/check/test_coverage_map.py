@@ -106,7 +106,7 @@ def test_cells_of_too_few_are_blank():
     assert np.isnan(found.coverage(0.68)).tolist() == [[False, True], [True, False]]
     assert found.plain()["coverage"]["0.68"][0][1] is None
     few = cells.coverage_map(calibration(n=20), ("a", "b"), (np.arange(20.0), np.arange(20.0)))
-    assert map_words(few) == "in cells of a and b: too few simulations to judge"
+    assert map_words(few) == "cells of a and b have too few simulations to judge (fewer than 30)"
 
 
 def test_a_power_laws_rms_is_that_of_the_summarys_band():

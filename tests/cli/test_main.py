@@ -175,7 +175,7 @@ OBSERVE = [
     ),
     (
         ["detector=constant", "detector.frame_time=0.01"],
-        ["detector is paralyzable or has frames", "frame_time to 0"],
+        ["detector is paralyzable or has frames", "frame_time=0"],
     ),
     (["output=taken"], ["output is taken", "exists", "overwrite=true"]),
     (["overwrite=perhaps"], ["overwrite", "perhaps"]),
@@ -436,7 +436,7 @@ def event_files(tmp_path_factory):
         (
             ["un=sorted [1].evt"],
             1,
-            ["warning", "unsorted", "99 events earlier than the one before, now sorted"],
+            ["warning", "unsorted", "99 events are earlier than the one before, now sorted"],
         ),
         (["clean.evt", "un=sorted [1].evt"], 1, ["clean.evt", "un=sorted [1].evt"]),
         (["text.evt", "clean.evt"], 2, ["clean.evt"]),

@@ -15,7 +15,7 @@ def test_detectors_without_a_known_live_time_are_not_written(capsys, tmp_path):
         "outside_prior=true",
     ]
     run(capsys, *words, "detector=rxte_pca", f"output={tmp_path}/pca")
-    assert "set paralyzable to false" in refused(
+    assert "set paralyzable=false" in refused(
         capsys, *words, "detector.paralyzable=true", f"output={tmp_path}/no"
     )
     assert "frame_time" in refused(capsys, *words, "detector=swift_wt", f"output={tmp_path}/no")

@@ -62,7 +62,7 @@ def spoiled(path, what):
     order = np.arange(640)
     if what == "unsorted":
         order[[10, 11]] = 11, 10
-        return make(path, times[order]), "unsorted", "1 event earlier than the one before"
+        return make(path, times[order]), "unsorted", "1 event is earlier than the one before"
     if what == "outside":
         return (
             make(path, np.concatenate([[-2.0], times, [64.5, 65.0]])),
@@ -153,7 +153,7 @@ def spoiled(path, what):
         return (
             make(path, np.sort(rng.uniform(0, 64, 64 * 500))),
             "above_limit",
-            "exceed the limit of a dead time of 0.0025 s, 400",
+            "exceed 400 counts/s, the limit for a dead time of 0.0025 s",
         )
     if what == "live":
         return (

@@ -575,7 +575,7 @@ class TestMending:
         times[[10, 11, 400, 401]] = times[[11, 10, 401, 400]]
         self.mended(
             get(make(tmp_path / "a.evt", times)),
-            ["2 events earlier than the one before, now sorted"],
+            ["2 events are earlier than the one before, now sorted"],
         )
 
     def test_events_outside(self, tmp_path):
@@ -590,7 +590,7 @@ class TestMending:
         self.mended(
             found,
             [
-                "1 good time interval earlier than the one before",
+                "1 good time interval is earlier than the one before",
                 "2 good time intervals overlapping an earlier one",
             ],
         )

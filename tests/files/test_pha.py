@@ -79,7 +79,7 @@ class TestKeywordOrColumn:
             ),
             ({"SYS_ERR": 0.02}, "SYS_ERR up to 0.02"),
             ({"columns": [column("SYS_ERR", 0.03)]}, "SYS_ERR up to 0.03"),
-            ({"BACKSCAL": 0.0}, "BACKSCAL = 0.0"),
+            ({"BACKSCAL": 0.0}, "BACKSCAL = 0"),
             ({"BACKSCAL": "wide"}, "BACKSCAL = 'wide'"),
             (
                 {"columns": [column("EXPOSURE", np.linspace(1, 2, CHANNELS))]},

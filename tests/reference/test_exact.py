@@ -244,7 +244,7 @@ def test_class_probabilities_are_calibrated_and_sum_to_one():
 @pytest.mark.parametrize(
     ("classes", "words"),
     [
-        ({"a": {}}, "needs two or more"),
+        ({"a": {}}, "needs 2 classes or more"),
         ({"a": {}, "b": {"noise_rsm": 0.0}}, "classes.b.noise_rsm is not one of parameters"),
         ({"a": {}, "b": {"noise_rms": Bounds(0.2, 0.4)}}, "must lie within"),
         ({"a": {}, "b": {"noise_rms": Bounds(0.2, 0.1)}}, "must lie within"),

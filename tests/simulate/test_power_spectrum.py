@@ -149,5 +149,5 @@ def test_a_power_law_stays_at_first_order():
 
 
 def test_what_log_normal_power_cannot_convert_is_refused():
-    with pytest.raises(ValueError, match="at most one qpo"):
+    with pytest.raises(ValueError, match="the limit is one of each"):
         log_normal_power(PowerSpectrum({"a": "qpo", "b": "qpo"}), np.ones(1), {})

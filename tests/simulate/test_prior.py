@@ -95,12 +95,12 @@ def test_intervals_are_equal_tailed_quantiles_in_physical_units():
     ("args", "match"),
     [
         ((2.0, 1.0), r"low is 2\.0 and high is 1\.0"),
-        ((1.0, 1.0), "low must be below high"),
+        ((1.0, 1.0), "low below high"),
         ((np.nan, 1.0), "low is nan"),
         ((0.0, np.inf), "high is inf"),
-        ((0.0, 1.0, "log"), "must start above zero"),
+        ((0.0, 1.0, "log"), "must be above 0 on a log scale"),
         ((-1.0, 1.0, "log"), r"low is -1\.0"),
-        ((-1.0, 1.0, "sqrt"), r"low is -1\.0, but a range on a scale of square roots"),
+        ((-1.0, 1.0, "sqrt"), r"low is -1\.0, but must be 0 or more on a sqrt scale"),
     ],
 )
 def test_ranges_that_are_none_are_refused(args, match):

@@ -265,7 +265,7 @@ def replaced(path, table, name, values, kind):
             "N_GRP",
             np.full(40, np.nan),
             "D",
-            "a.rmf has groups of channels that are not numbers",
+            "a.rmf has values in N_GRP, F_CHAN or N_CHAN that are not numbers",
         ),
         (1, "MATRIX", "N_CHAN", np.full((40, 2), 2**31 - 1), "2J", "beyond the 64 of its EBOUNDS"),
     ],

@@ -91,9 +91,9 @@ def injection_rows(
 ) -> list[Row]:
     """Compare every method with the bright source's own posterior, quantity by quantity.
 
-    The bright source has more information, since no dead time removed any. An exact posterior
-    behind dead time has a median that scatters about the bright source's. The variance of that
-    scatter is the difference of both variances (Hausman 1978, doi:10.2307/1913827).
+    The bright source has lost no events to dead time, so its posterior is narrower. An exact
+    posterior behind dead time has a median that scatters about the bright source's. The variance
+    of that scatter is the difference of both variances (Hausman 1978, doi:10.2307/1913827).
 
     Arguments:
         simulator: of the run.

@@ -173,7 +173,7 @@ def calibrate(
         seed: of the posterior draws.
         draws: for each truth.
         batch: truths at a time.
-        progress: is called with the number of truths done since.
+        progress: receives the number of truths done since its last call.
     """
     parts = []
     for start in range(0, len(x), batch):

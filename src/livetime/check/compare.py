@@ -118,7 +118,7 @@ def compare_methods(
         truths: where they are compared.
         target: the parameter that is compared.
         names: of the references.
-        processes: that fit the references; None for one a core.
+        processes: number that fit the references; None for one per core.
     """
     fits = fit_quantiles(run, truths, names, processes)
     prior = run.simulator.prior
@@ -189,7 +189,7 @@ def fit_quantiles(
         run: of a posterior estimator.
         truths: parameters of the simulations.
         names: of the references.
-        processes: that fit the references; None for one a core.
+        processes: number that fit the references; None for one per core.
 
     Returns:
         method -> (cells, n, 5, D) in sampling coordinates, at `QUANTILES`.

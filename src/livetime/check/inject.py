@@ -245,7 +245,9 @@ def _record(
     events = source.through(detector, rate, stream(plan.seed, 1 + i))
     x = simulator.summarise(events, params)
     if not np.isfinite(x).all():
-        problem = f"has {rate:g} counts/s, at which some powers of {source.path} have no counts"
+        bad = int((~np.isfinite(x)).sum())
+        entries = f"{bad} of {len(x)} numbers of the summary are not finite"
+        problem = f"has {rate:g} counts/s, too few: {entries}"
         raise UserError("inject.rates", problem, "take higher rates")
     return np.asarray(x, dtype=np.float64)
 
@@ -263,7 +265,8 @@ def bright_source_posterior(simulator: TimingSimulator, source: BrightSource, se
     summary = cast(Periodogram, simulator.summary)
     x = source.ideal(summary, stream(seed, 0))
     if not np.isfinite(x).all():
-        problem = "has no counts in some frequencies"
+        bad = int((~np.isfinite(x)).sum())
+        problem = f"has zero power at {bad} frequencies: too few counts"
         remedy = "choose a brighter part with inject.start and inject.stop"
         raise UserError(str(source.path), problem, remedy)
 

@@ -80,7 +80,7 @@ class KeptFits:
             run: its config builds the references in each process.
             x: summaries (n, X).
             names: of the references.
-            processes: their number; None for one a core.
+            processes: their number; None for one per core.
 
         Raises: UserError for a kept block that is damaged, before anything is fitted.
         """

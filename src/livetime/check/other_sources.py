@@ -23,23 +23,23 @@ Params = Mapping[str, float]
 DRIFT = 2.0
 """Factor by which a drifting rate rises."""
 FLARE_HEIGHT = 2.0
-"""Height of a flare over the mean rate."""
+"""Ratio of the height of a flare to the mean rate."""
 FLARE_WIDTH = 0.02
 """Standard deviation of a flare, as a share of the observation."""
 MOVE = 0.2
-"""Share by which the frequency of a moving QPO rises and falls about its mean."""
+"""The frequency of a moving QPO rises from 1 - MOVE to 1 + MOVE times its mean."""
 BACKGROUND = 0.05
 """Share of the incident events that are an unknown constant background."""
 LONGER = 1.1
-"""Dead time over the one that is assumed."""
+"""Ratio of the dead time to the one that is assumed."""
 HARMONIC_RMS = 0.5
-"""Rms of a harmonic over that of the fundamental."""
+"""Ratio of the rms of a harmonic to that of the fundamental."""
 SECOND_QPO = (1.5, 4.0)
 """Range of the factor between the frequencies of two QPOs."""
 BROKEN_DECADE = 10.0
 """Factor between the two breaks of a broken power law."""
 PIVOT = 3.0
-"""Hz; a second QPO lies above this frequency if the first lies below it, and the reverse."""
+"""Hz; if the first QPO is below this frequency, the second lies above the first, else below."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _qpo(name: str, rms: float, frequency: float, quality: float) -> Added:
 
 
 def add_second_qpo(source: Extended, params: Params, rng: np.random.Generator) -> Added:
-    """Add a QPO of equal rms and quality, at 1.5 to 4 times the frequency or its inverse."""
+    """Add a QPO of equal rms and quality, 1.5 to 4 times above or below the QPO's frequency."""
     frequency = params[f"{source.qpo}_frequency"]
     factor = float(np.exp(rng.uniform(*np.log(SECOND_QPO))))
     other = frequency * factor if frequency < PIVOT else frequency / factor
@@ -108,9 +108,10 @@ def add_harmonic(source: Extended, params: Params, rng: np.random.Generator) -> 
 
 
 def add_three_lorentzians(source: Extended, params: Params, rng: np.random.Generator) -> Added:
-    """Add a harmonic, a subharmonic of the same rms, and a broad hump at ten times the noise.
+    """Add a harmonic, an equal subharmonic, and a broad hump at ten times the noise's frequency.
 
-    With a QPO and band-limited noise these are the five Lorentzians of a black hole's hard state.
+    With a QPO and band-limited noise these are the five Lorentzians of a black hole's
+    hard-intermediate state.
     """
     harmonic = add_harmonic(source, params, rng)
     rms = HARMONIC_RMS * params[f"{source.qpo}_rms"]
@@ -213,7 +214,7 @@ def flare(place: Floats, rng: np.random.Generator) -> Floats:
 
 @dataclass(frozen=True)
 class MovingQpo(LightCurve):
-    """Let the frequency of a QPO rise from 1 - `MOVE` to 1 + `MOVE` of its parameter.
+    """Let the frequency of a QPO rise from 1 - `MOVE` to 1 + `MOVE` times its parameter.
 
     The QPO is drawn in a time that runs at that pace; all else stays steady.
 
@@ -249,7 +250,7 @@ class MovingQpo(LightCurve):
 
 @dataclass(frozen=True)
 class WithBackground(LightCurve):
-    """Add a constant rate, the share `BACKGROUND` of all incident events, that nobody knows.
+    """Add a constant rate, `BACKGROUND` of all incident events, that the network does not model.
 
     Examples:
         >>> source = WithBackground({"noise": "noise"})
@@ -289,7 +290,7 @@ class OtherDetector(TimingSimulator):
 def lengthen_dead_time(detector: Detector) -> Detector:
     """Return a detector whose dead time is longer by the factor `LONGER`.
 
-    NuSTAR's empirical histogram becomes a Gaussian with its mean and standard deviation.
+    NuSTAR's empirical histogram becomes a Gaussian of the same relative width, lengthened alike.
     """
     own = cast(DeadTime, detector)
     if own.dead_time != "nustar":

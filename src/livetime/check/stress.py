@@ -23,8 +23,8 @@ class Other:
     Arguments:
         words: what it is.
         make: gives its simulator; None where the parameters differ instead.
-        needs: shapes of power that the source must have once, `shapes` for any named ones, and
-            `log_normal` or `dead_time`.
+        needs: shapes of power that the source must have exactly once, `shapes` for any named ones,
+            `qpo_rms` for a QPO whose rms is a parameter, and `log_normal` or `dead_time`.
         lost: parameters that have no meaning for this source.
 
     Examples:
@@ -97,7 +97,7 @@ SOURCES = {
         ("shapes",),
     ),
     "flare": Other(
-        "a flare to 3 times the rate, over 2% of the observation",
+        "a Gaussian flare to 3 times the rate, with a standard deviation of 2% of the observation",
         _modulated(others.flare),
         ("shapes",),
     ),
@@ -168,7 +168,8 @@ def _problem(run: Run, name: str) -> str:
 
 
 def _lacks_one(shape: PowerShapeName, what: str) -> Callable[[TimingSimulator], str]:
-    return lambda simulator: "" if _component(simulator, shape) else f"does not have one {what}"
+    problem = f"does not have exactly one {what}"
+    return lambda simulator: "" if _component(simulator, shape) else problem
 
 
 def _lacks_shapes(simulator: TimingSimulator) -> str:
@@ -190,7 +191,7 @@ def _lacks_qpo_rms(simulator: TimingSimulator) -> str:
 
 _LACKS: dict[str, Callable[[TimingSimulator], str]] = {
     "qpo": _lacks_one("qpo", "QPO"),
-    "noise": _lacks_one("noise", "band-limited noise"),
+    "noise": _lacks_one("noise", "band-limited noise component"),
     "qpo_rms": _lacks_qpo_rms,
     "shapes": _lacks_shapes,
     "log_normal": _lacks_log_normal,
@@ -219,7 +220,7 @@ def simulate_source(
         name: of `SOURCES`.
         theta: parameters and covariates, (N, D + C).
         seed: of the simulations.
-        progress: is called with the number of simulations done since.
+        progress: receives the number of simulations done since its last call.
 
     Returns:
         summaries (N, X), not finite where a linear rate would be negative.

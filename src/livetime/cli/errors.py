@@ -1,4 +1,4 @@
-"""Word errors for the command line: one sentence, with the key as it is typed."""
+"""Put errors into words for the command line: one sentence, with the key as it is typed."""
 
 import re
 
@@ -25,7 +25,7 @@ KINDS = {
 
 
 def sentence(error: UserError) -> str:
-    """Word an error for the command line, with the words to type if they are known.
+    """Put an error into words for the command line, with what to type if that is known.
 
     Examples:
         >>> sentence(UserError("run", "is missing", "give the folder of a training"))
@@ -49,12 +49,14 @@ def from_system(error: OSError | MemoryError) -> UserError:
         key = "standard output, or a library's temporary file,"
         remedy = "print to another file, or free space on the disk"
         return UserError(key, f"cannot be written: {reason}", remedy)
-    return UserError(f"{error.filename}:", reason, "check the path, its permissions, the disk")
+    remedy = "check the path, its permissions, the disk"
+    return UserError(str(error.filename), f"cannot be used: {reason}", remedy)
 
 
 def from_yaml(error: Exception) -> UserError:
     """Make a UserError of a YAML file that cannot be parsed."""
-    return UserError("configuration:", " ".join(str(error).split()), "correct the file")
+    text = " ".join(str(error).split())
+    return UserError("configuration", f"cannot be parsed: {text}", "correct the file")
 
 
 def from_hydra(error: Exception, command: str) -> UserError:

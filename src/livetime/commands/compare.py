@@ -21,7 +21,7 @@ class CompareSettings(RunSettings):
         n: simulations in each cell.
         target: parameter that is compared; None for the first of the grid.
         reference: keyword arguments of `livetime.config.Reference`.
-        processes: that fit the references; None for one a core.
+        processes: number that fit the references; None for one per core.
 
     Raises:
         UserError: for a number of simulations or processes out of range.

@@ -30,7 +30,7 @@ class EvaluateSettings(RunSettings):
         n: held-out simulations.
         stress: sources that differ from the training, such as `drift` or `two_qpo`.
             docs/validation.md lists them.
-        threads: that simulate; None for one a core.
+        threads: number of simulating threads; None for one per core.
 
     Raises:
         UserError: for a number of simulations or threads out of range.

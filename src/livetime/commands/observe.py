@@ -137,7 +137,7 @@ WRITERS: dict[str, Callable[..., None]] = {"events": _write_events, "spectrum": 
 
 
 def _remarks(events: Any, simulator: Any, truth: Mapping[str, float]) -> Iterator[str]:
-    """Word what a person needs to infer from the files."""
+    """Describe what a person needs to infer from the files."""
     from livetime.simulate.dead_time_detector import COVARIATES
 
     if "hardness" in truth:

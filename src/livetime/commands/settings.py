@@ -84,7 +84,7 @@ class RunSettings:
 
 
 def check_count(key: str, value: int | None) -> None:
-    """Refuse a number of threads or processes below 1; None stands for one a core."""
+    """Refuse a number of threads or processes below 1; None stands for one per core."""
     if value is not None and value < 1:
         raise UserError(key, f"is {value}, but must be at least 1", "give 1 or more, or null")
 

@@ -24,7 +24,7 @@ class SimulateSettings(ExperimentSettings):
     """Set the bank that is made.
 
     Arguments:
-        threads: that simulate; None for one a core.
+        threads: number of simulating threads; None for one per core.
 
     Raises:
         UserError: for a number of simulations or threads out of range.

@@ -32,11 +32,11 @@ NOT_SHOWN = ("outputs", "resume", "threads")
 
 @dataclass
 class TrainSettings(ExperimentSettings):
-    """Set the network to train, and the machine.
+    """Choose the network to train and the machine.
 
     Arguments:
         trainer: keyword arguments of `livetime.config.Trainer`.
-        threads: that simulate; None for one a core.
+        threads: number of simulating threads; None for one per core.
         resume: folder of a training that was stopped; its own settings are used.
 
     Raises:

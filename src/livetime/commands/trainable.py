@@ -1,5 +1,6 @@
 """Refuse settings that cannot be trained, before anything is simulated."""
 
+import math
 from typing import TYPE_CHECKING
 
 from livetime.commands.sizes import refuse_large_training
@@ -28,8 +29,9 @@ def refuse_untrainable(
     if settings.simulations * training.validation < 1:
         raise UserError(
             "simulations",
-            f"is {settings.simulations}, too few for training.validation of {training.validation}",
-            "give a larger number",
+            f"is {settings.simulations}, but training.validation of {training.validation} needs "
+            f"{math.ceil(1 / training.validation)}",
+            "give that many or more",
         )
     refuse_large_training(simulator, settings.simulations, training.test)
     module = LitEstimator(dict(settings.estimator), shapes(simulator), settings.training)

@@ -259,7 +259,7 @@ def _refuse_rate(path: Path, rate: float) -> None:
     if not rate < MAX_RATE:
         raise UserError(
             str(path),
-            f"has {rate:.3g} counts/s, but no detector records {MAX_RATE:g}",
+            f"has {rate:.3g} counts/s, but the limit is {MAX_RATE:g} counts/s",
             "give a light curve in counts/s",
         )
 
@@ -267,7 +267,7 @@ def _refuse_rate(path: Path, rate: float) -> None:
 def _limits(
     bins: LightCurveTable, used: Floats, rate: float, summary: Periodogram
 ) -> tuple[str, str]:
-    """Word what binning and photon noise do to the known answer."""
+    """Describe what binning and photon noise do to the known answer."""
     step = bins.step
     within = in_gti(bins.starts + step / 2, used)
     variance = float(bins.variance[within].mean())

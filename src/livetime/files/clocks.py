@@ -24,7 +24,7 @@ MAX_LAG = 10.0
 """Largest delay in s that is searched, or a quarter of a segment."""
 
 BAND_RATIOS = (1.2, 2.0, 8.0)
-"""Upper over lower frequency of the bands in which common power is searched: QPOs and noise."""
+"""Ratios of upper to lower frequency of the bands searched for common power: QPOs and noise."""
 
 MIN_PRODUCTS = 64
 """Segments times frequencies of a band, from which on their mean is Gaussian."""
@@ -47,12 +47,12 @@ BATCH = 32
 
 
 class CrossSpectrum(NamedTuple):
-    """The averaged cross spectrum A B* of two lists of events, over its noise.
+    """Keep the averaged cross spectrum A B* of two lists of events, in units of its noise.
 
     Arguments:
         frequency: in Hz, (F,).
-        ratio: cross spectrum over the standard deviation of its real part where the modules have
-            nothing in common, sqrt(P_A P_B/(2 M)), (F,).
+        ratio: cross spectrum in units of the standard deviation of its real part where the modules
+            have nothing in common, sqrt(P_A P_B/(2 M)), (F,).
         segments: M, how many were averaged.
         segment_size: in s.
         dt: bins in s.
@@ -215,7 +215,7 @@ def common_power(found: CrossSpectrum) -> Floats | None:
     wider band adds only the power that narrower bands did not find.
 
     Returns:
-        the common amplitude over the noise at each frequency, (F,), 0 where nothing is common; None
+        the ratio of the common amplitude to the noise, (F,), 0 where nothing is common; None
         where nothing is common at any frequency.
     """
     every = [_bands(found, ratio) for ratio in BAND_RATIOS]
@@ -241,11 +241,11 @@ def measure_delay(found: CrossSpectrum) -> Delay | None:
     """Measure how much later the second list's times are than the first's.
 
     A delay d turns the phase of the cross spectrum by 2 pi f d. Weight w is proportional to the
-    common amplitude over the noise. Then the sum of w Re(C exp(-2 pi i f d)) is the log-likelihood
-    of d. Its maximum is found on a grid of lags, and refined by the phases.
+    ratio of the common amplitude to the noise. Then the sum of w Re(C exp(-2 pi i f d)) is the
+    log-likelihood of d. Its maximum is found on a grid of lags, and refined by the phases.
 
     Arguments:
-        found: cross spectrum over its noise.
+        found: cross spectrum in units of its noise.
 
     Returns:
         the delay; None where the modules have too little common power to measure it.

@@ -139,8 +139,8 @@ def _refuse_itself(spectrum: PhaFile, path: Path) -> None:
     if other.file.samefile(own.file) and not (is_other or is_beside):
         raise UserError(
             str(path),
-            "is the spectrum itself, not its background",
-            "give observation.background_spectrum",
+            "is the source spectrum itself",
+            "set observation.background_spectrum to the background file",
         )
 
 

@@ -37,7 +37,7 @@ def describe_rates(
     Arguments:
         parts: one file for each module.
         rates: recorded counts/s of each.
-        dead_time: of each event in s that a network assumes; 0 for that of the files.
+        dead_time: dead time per event in s that a network assumes; 0 takes the files' own.
     """
     live = [part.live_fraction(dead_time or part.dead_time or 0.0) for part in parts]
     fractions = [fraction for fraction, _ in live]

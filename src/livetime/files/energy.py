@@ -149,7 +149,7 @@ def _absolute_channels(events: Table, packed: NDArray[np.int64]) -> NDArray[Any]
             {"PHA": np.arange(high + 1)}, header=events.header
         )
     except (KeyError, ValueError, IndexError):
-        problem = "has no TEVTB2 that says how its channels are packed"
+        problem = "has no readable keyword TEVTB2, which says how its channels are packed"
         raise UserError(path, problem, "leave observation.band out") from None
     return np.asarray(unpacked["PHA"])
 

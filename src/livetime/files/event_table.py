@@ -146,7 +146,8 @@ def read_times(
 
     late = int((np.diff(times) < 0).sum())
     if late:
-        text = f"{plural(late, 'event')} earlier than the one before"
+        verb = "is" if late == 1 else "are"
+        text = f"{plural(late, 'event')} {verb} earlier than the one before"
         effect = "none once they are sorted"
         findings.append(Finding("unsorted", "warning", text, "now sorted", effect, corrected=True))
 

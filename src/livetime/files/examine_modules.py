@@ -83,7 +83,7 @@ def _rates(first: EventFile, second: EventFile) -> Iterator[Finding]:
 
 
 def _clocks(first: str, second: str, delay: Delay | None) -> Finding:
-    """Word the comparison of two clocks."""
+    """Describe the comparison of two clocks."""
     if delay is None:
         text = f"{first} and {second} have too little common variability to compare their clocks"
         effect = "an unseen delay between them would lower the rms and distort a QPO"

@@ -127,8 +127,8 @@ def check_live_time(part: EventFile, tau: float) -> Iterator[Finding]:
     expected = 1 - rate * tau
     if expected <= 0:
         text = (
-            f"{rate:.4g} counts/s{each} exceed the limit of a dead time of {tau:.3g} s, "
-            f"{1 / tau:.4g} counts/s"
+            f"{rate:.4g} counts/s{each} exceed {1 / tau:.4g} counts/s, "
+            f"the limit for a dead time of {tau:.3g} s"
         )
         effect = "the list merges several detectors: no dead-time model applies"
         yield Finding("above_limit", "unusable", text, "", effect)

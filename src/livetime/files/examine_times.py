@@ -39,7 +39,7 @@ def check_time_step(part: EventFile, measured: float | None) -> Iterator[Finding
 
     in_a_frame = part.total / part.exposure * step
     if step > MIN_FRAME and in_a_frame > PILE_UP:
-        text = f"{in_a_frame:.2g} events a frame of {step:.3g} s"
+        text = f"{in_a_frame:.2g} events fall in a frame of {step:.3g} s"
         effect = (
             "photons of one source pile up: fewer counts, too hard, and rms too low; "
             "check it by its grades or its core"
@@ -50,19 +50,19 @@ def check_time_step(part: EventFile, measured: float | None) -> Iterator[Finding
 def _step_finding(step: float, is_measured: bool, few_short_gaps: bool) -> Finding:
     readout = 1 / step
     half = f"{readout / 2:.4g} Hz"
-    lowered = f"rms is lowered by sin(x)/x, x = {np.pi * step:.3g} s f"
+    lowered = f"power at {half} is lowered by 59% or more"
     text = f"times come in steps of {step:.4g} s, as {'measured' if is_measured else 'declared'}"
     if step <= COARSE:
         effect = f"none: its lines and images lie at {half} and above"
         return Finding("time_step", "note", text, "", effect)
     if is_measured or few_short_gaps:
         effect = (
-            f"bins that are not a multiple of it make lines at multiples of {readout:.4g} Hz; "
-            f"frequencies f above {half} appear at {readout:.4g} Hz - f; {lowered}"
+            f"variability above {half} is aliased; {lowered}; lines appear at multiples of "
+            f"{readout:.4g} Hz unless bins are multiples of the step"
         )
         return Finding("time_step", "warning", text, "", effect)
     text = f"{text}, but are spread within them"
-    effect = f"no lines, but variability faster than {half} is lost; {lowered}"
+    effect = f"no lines, but variability above {half} is lost; {lowered}"
     return Finding("time_step", "warning", text, "", effect)
 
 

@@ -23,14 +23,14 @@ def leave_out(
     exclude: Sequence[int],
     findings: list[Finding],
 ) -> tuple[Mask, tuple[int, ...]]:
-    """Mask the events that are not of the detectors to leave out.
+    """Select the events outside the excluded detectors.
 
     Arguments:
         table: of events.
         rows: which of its rows are events, (R,).
         mission: None for an instrument that is not known.
         exclude: numbers of detectors or CCDs.
-        findings: to which one on the events left out is added.
+        findings: list that receives a finding on the excluded events.
 
     Returns:
         which of the events are kept, (N,), and the numbers that the file has.

@@ -52,14 +52,14 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """Word the finding: the file, what was found, what was done."""
+        """Put the finding into words: the file, what was found, what was done."""
         parts = [part for part in (self.text, self.action) if part]
         words = ", ".join(parts)
         return f"{self.file}: {words}" if self.file else words
 
     @property
     def reason(self) -> str:
-        """Word the finding with its effect, as a reason to distrust an answer."""
+        """Put the finding and its effect into words, as a reason to distrust an answer."""
         return f"{self.sentence} ({self.effect})" if self.effect else self.sentence
 
     def of_file(self, name: str) -> "Finding":
@@ -77,7 +77,7 @@ class NoGoodTimeError(UserError):
 
 
 def noted_sentences(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Word the findings that an answer must mention, one sentence each.
+    """List the findings that an answer must mention, one sentence each.
 
     Examples:
         >>> noted_sentences([Finding("gaps", "note", "3 gaps"), Finding("bursts", "warning", "1")])
@@ -87,7 +87,7 @@ def noted_sentences(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def reasons(findings: Iterable[Finding]) -> list[str]:
-    """Word the findings that are reasons to distrust an answer, each with its effect.
+    """List the findings that are reasons to distrust an answer, each with its effect.
 
     Examples:
         >>> step = Finding("rate_step", "warning", "the rate steps", effect="false rms")

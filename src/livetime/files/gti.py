@@ -109,7 +109,8 @@ def clean_gti(gti: Floats, table: str, file: Path, findings: list[Finding]) -> F
 
     late = int((np.diff(gti[:, 0]) < 0).sum())
     if late:
-        text = f"{plural(late, 'good time interval')} earlier than the one before"
+        verb = "is" if late == 1 else "are"
+        text = f"{plural(late, 'good time interval')} {verb} earlier than the one before"
         effect = "none once they are sorted"
         findings.append(
             Finding("unsorted_gti", "warning", text, "now sorted", effect, corrected=True)

@@ -52,7 +52,7 @@ class Observation(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Word the findings that an answer must mention."""
+        """List the findings that an answer must mention."""
         ...
 
     @property
@@ -75,7 +75,7 @@ class Observation(Protocol):
         ...
 
     def reasons(self, detector: Any) -> list[str]:
-        """Word all reasons to distrust the answer of a network with such a detector."""
+        """List all reasons to distrust the answer of a network with such a detector."""
         ...
 
 
@@ -115,7 +115,7 @@ class EventObservation:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Word the findings that an answer must mention."""
+        """List the findings that an answer must mention."""
         return noted_sentences(self.findings)
 
     @property
@@ -176,7 +176,7 @@ class EventObservation:
         return replace(cut, info=info, findings=findings, segments=segments, gti=self.gti)
 
     def reasons(self, detector: Any) -> list[str]:
-        """Word mismatches, and warnings on the files that the detector does not model."""
+        """List mismatches, and warnings on the files that the detector does not model."""
         modelled = self._modelled(detector)
         remaining = [finding for finding in self.findings if finding.code not in modelled]
         return reasons([*remaining, *self.mismatches(detector)])

@@ -135,8 +135,10 @@ def read_pha(path: Path, row: int | None = None, background: bool = False) -> Ph
 def _positive(name: str, values: Floats | None, path: Path) -> Floats:
     """Check that a quantity is there and positive."""
     if values is None or not np.isfinite(values).all() or not (values > 0).all():
-        given = None if values is None else float(np.ravel(values)[np.argmin(np.ravel(values))])
-        problem = f"has {name} = {given!r}, but must be a positive number"
+        problem = f"lacks {name}"
+        if values is not None:
+            given = float(np.ravel(values)[np.argmin(np.ravel(values))])
+            problem = f"has {name} = {given:g}, but it must be positive and finite"
         raise UserError(str(path), problem, AS_EXTRACTED)
     return values
 
@@ -171,7 +173,7 @@ def _refuse_merged(channel: Floats, declared: Any, path: Path) -> None:
     rows = len(channel)
     if declared is not None and not isinstance(declared, (int, float)):
         raise UserError(
-            str(path), f"has DETCHANS = {declared!r}, but must be a number", AS_EXTRACTED
+            str(path), f"has DETCHANS = {declared!r}, but it must be a number", AS_EXTRACTED
         )
     expected = rows if declared is None else declared
     if rows < expected or rows < 2 or (np.diff(channel) != 1).any():

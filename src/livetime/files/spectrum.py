@@ -69,7 +69,7 @@ class SpectrumObservation:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Word the findings that an answer must mention."""
+        """List the findings that an answer must mention."""
         return noted_sentences(self.findings)
 
     @property
@@ -150,7 +150,7 @@ class SpectrumObservation:
         return f"{self.background_share:.2g} of the counts are expected to be background"
 
     def reasons(self, detector: PileUp) -> list[str]:
-        """Word the warnings on the files, and where the detector differs."""
+        """List the warnings on the files, and where the detector differs."""
         return reasons([*self.findings, *self.mismatches(detector)])
 
     def mismatches(self, detector: PileUp) -> tuple[Finding, ...]:

@@ -128,7 +128,7 @@ class PosteriorResult:
         return groups
 
     def _attributes(self) -> dict[str, Any]:
-        """Word what the draws are of, in types that a netCDF file takes."""
+        """Describe the origin of the draws, in types that a netCDF file takes."""
         return {
             "verdict": self.verdict.sentence,
             "trust": int(self.verdict.trust),

@@ -77,8 +77,9 @@ def _prepare_events(
     cut = with_detector(simulator, files, cut)
     params = {**cut.info.get("detector", {}), "rate": 1.0}
     x = simulator.summarise(cut.events, params)
-    if not np.isfinite(x).all():
-        problem = "has no counts in some frequencies or modules"
+    bad = int((~np.isfinite(x)).sum())
+    if bad:
+        problem = f"has too few counts: {bad} of {len(x)} numbers of its summary are not finite"
         raise UserError(cut.info["files"][0], problem, "choose a brighter part by start and stop")
     return cut, x
 

@@ -132,10 +132,12 @@ class Inflation:
         if not finite or min([self.base, *scales]) <= 0:
             raise ValueError("base, slopes, centres and scales must be finite, and scales positive")
         if self.base > MAX_INFLATION:
-            raise ValueError(f"base is {self.base:g}, but must be at most {MAX_INFLATION:g}")
+            raise ValueError(
+                f"base is {self.base:g}, but must be at most {MAX_INFLATION:g}; lower it"
+            )
 
     def factors(self, layout: Layout, x: torch.Tensor) -> torch.Tensor:
-        """Find the factor (B,) of each summary (B, X)."""
+        """Return the widening factor (B,) of each summary (B, X)."""
         log_factor = torch.full((len(x),), math.log(self.base), dtype=torch.float64)
         for name, own in self.slopes.items():
             number = x[:, layout.slices[name].start].double()

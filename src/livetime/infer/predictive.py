@@ -45,7 +45,7 @@ def predict(
         samples: draws from the posterior.
         covariates: what is known of the observation, in physical units.
         seed: of the choice of draws and of the simulations.
-        progress: is called with the number of simulations done since.
+        progress: receives the number of simulations done since its last call.
 
     Returns:
         finite summaries (P, X), P at most `PREDICTIONS`.
@@ -84,7 +84,7 @@ def posterior_residuals(
         x: summaries (N, X).
         covariates: of each, (N, C) in sampling coordinates.
         seed: of the posterior draws.
-        progress: is called with the number of summaries done since.
+        progress: receives the number of summaries done since its last call.
 
     Returns:
         residuals (N, X), see `livetime.learn.emulator.emulator_residuals`. Those of a covariate

@@ -21,7 +21,7 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an answer can be used, and why.
+    """Say whether an answer can be used, and why.
 
     Arguments:
         level: `trust`; `caution` for an answer with a doubt that chance often explains; `do not
@@ -48,7 +48,7 @@ class Verdict:
 
     @property
     def trust(self) -> bool:
-        """Whether there is no doubt."""
+        """Say whether there is no doubt."""
         return self.level == "trust"
 
     @classmethod
@@ -117,7 +117,7 @@ class Result(Protocol):
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the answer can be trusted, and why."""
+        """Say whether the answer can be trusted, and why."""
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ class Run:
             raise UserError(f"run {self.folder}", f"lacks {RUN}", RESUME)
         trained = read_json(path, f"delete it, and {RESUME}").get("bank")
         if trained != bank_hash(simulator, self.config["seed"]):
-            problem = f"does not describe the bank {trained}, on which the networks were trained"
+            problem = f"was changed after training on bank {trained}"
             raise UserError(str(self.folder / CONFIG), problem, f"restore it, or {TRAIN_AGAIN}")
 
     @property
@@ -163,7 +163,7 @@ class Run:
         expected = Shapes(**shapes(self.simulator))
         for folder, member in zip(folders, members, strict=True):
             if Shapes(**member.hparams["shapes"]) != expected:
-                problem = f"no longer describes the weights of {folder.name}: one was changed"
+                problem = f"does not fit {folder.name}: the config or the weights changed"
                 raise UserError(str(self.folder / CONFIG), problem, TRAIN_AGAIN)
         return members
 

@@ -194,5 +194,6 @@ class BankDataModule(lightning.LightningDataModule):
 def _check_memory(size: int) -> None:
     """Refuse simulations of so many bytes if they fill more than half of the memory."""
     if 2 * size > MEMORY:
-        problem = f"take {size / 2**30:.1f} GiB, more than half of the memory"
+        limit = MEMORY / 2**31
+        problem = f"take {size / 2**30:.1f} GiB, more than {limit:.1f} GiB, half of the memory"
         raise UserError("simulations", problem, "train with fewer")

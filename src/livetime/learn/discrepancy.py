@@ -22,9 +22,9 @@ SPECTRUM_PARTS = 5
 FILTER_QUALITIES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Quality factors of the Lorentzians that are searched for."""
 FILTER_CENTROIDS = 60
-"""Their centroids, from the lowest to the highest value of the axis."""
+"""Number of their centroids, from the lowest to the highest value of the axis."""
 MIN_RESIDUAL_SCATTER = 1e-6
-"""Residuals that scatter less are the same in all simulations."""
+"""Standard deviation; residuals that scatter less count as constant."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Discrepancy:
 
 
 Statistic = tuple[Floats, Callable[[int], str]]
-"""Values (N,), and what puts the one of observation i into words."""
+"""Values (N,), and a function that puts that of observation i into words."""
 
 
 @dataclass(frozen=True)
@@ -315,7 +315,7 @@ def _scatter_words(place: str, square: Floats) -> Callable[[int], str]:
 def _level_words(place: str, total: Floats) -> Callable[[int], str]:
     def words(i: int) -> str:
         side = "above" if total[i] > 0 else "below"
-        return f"{place} is {abs(total[i]):.1f} standard deviations {side} the model"
+        return f"{place} is {abs(total[i]):.1f} standard deviations {side} the prediction"
 
     return words
 

@@ -45,7 +45,7 @@ class Estimator(nn.Module, ABC):
     """What it is trained to answer: `posterior` learns the parameters in sampling coordinates,
     `class` the number of the class."""
     inflates: bool = False
-    """Whether its posterior can be spread by an inflation other than 1."""
+    """Say whether its posterior can be spread by an inflation other than 1."""
 
     @abstractmethod
     def loss(self, target: Tensor, x: Tensor) -> Tensor:
@@ -275,7 +275,8 @@ class Classifier(Estimator):
         positive = (weights > 0).all() and torch.isfinite(weights).all()
         if len(weights) != k or not positive:
             raise ValueError(
-                f"class_weights is {class_weights}, but must be {k} positive numbers, one a class"
+                f"class_weights is {class_weights}, but must be {k} positive numbers; "
+                "give one per class"
             )
         relative = weights / weights.mean()
         self.register_buffer("weights", relative)

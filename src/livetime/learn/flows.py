@@ -195,4 +195,6 @@ def _check_flow(
         if value < 1:
             raise ValueError(f"{name} is {value}, but must be at least 1; give a larger number")
     if model not in FLOW_MODELS:
-        raise ValueError(f"model is {model!r}, but must be one of {', '.join(FLOW_MODELS)}")
+        raise ValueError(
+            f"model is {model!r}, but must be a known flow; take {' or '.join(FLOW_MODELS)}"
+        )

@@ -120,9 +120,11 @@ class MLP(nn.Sequential):
         normalisation: Normalisation | None = None,
     ) -> None:
         if len(widths) == 0 or min(widths) < 1:
-            raise ValueError("widths must name the width, 1 or more, of at least one hidden layer")
+            raise ValueError(
+                f"widths is {list(widths)}, but needs one width or more, each at least 1; add one"
+            )
         if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}, but must be from 0 to below 1")
+            raise ValueError(f"dropout is {dropout}, but must be from 0 to below 1; change it")
         layers: list[nn.Module] = []
         size = shapes.x_dim
         for width in widths:

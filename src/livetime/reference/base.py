@@ -54,7 +54,7 @@ class Reference(Protocol):
         ...
 
     def expected(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-        """Return what is expected of each spectral channel of the summary, (n, F) by name.
+        """Return the expected value of each spectral channel of the summary, (n, F) by name.
 
         Arguments:
             params: physical parameters and covariates, each a number or (n,).
@@ -103,7 +103,7 @@ class SampledReference(ABC):
 
     @abstractmethod
     def expected(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-        """Return what is expected of each spectral channel of the summary, (n, F) by name.
+        """Return the expected value of each spectral channel of the summary, (n, F) by name.
 
         Arguments:
             params: physical parameters and covariates, each a number or (n,).
@@ -161,9 +161,9 @@ class ReferenceClassifier(ABC):
     label: ClassVar[str]
     """What people call it, `boosted trees`."""
     stored: ClassVar[bool] = False
-    """Whether `plain` gives all that `from_plain` needs, so that a run keeps it."""
+    """Say whether `plain` gives all that `from_plain` needs, so that a run keeps it."""
     detail_steps: ClassVar[int] = 0
-    """Number of steps of `details`; 0 if the work takes a second."""
+    """Number of steps of `details`; 0 if it takes about a second and needs no progress bar."""
 
     @classmethod
     def applies(cls, simulator: Simulator) -> bool:
@@ -172,7 +172,9 @@ class ReferenceClassifier(ABC):
 
     @classmethod
     def slow_steps(cls, n_train: int, n: int) -> int:
-        """Return the number of observations that progress counts; 0 if the work takes a second.
+        """Return the number of observations that progress counts.
+
+        It is 0 if the work takes about a second and needs no progress bar.
 
         Arguments:
             n_train: number of simulations in `fit`.

@@ -20,15 +20,15 @@ from livetime.simulate.timing import TimingSimulator
 Floats = NDArray[np.float64]
 
 QUALITIES = (0.15, 0.5, 0.85)
-"""Places in the prior box, from 0 to 1, of the quality factors from which a search starts."""
+"""Prior quantiles of the quality factors from which a search starts."""
 AMPLITUDES = (0.1, 0.35, 0.6, 0.85)
-"""Places in the prior box of the rms amplitudes from which a search starts."""
+"""Prior quantiles of the rms amplitudes from which a search starts."""
 NAMES = ("qpo_rms", "qpo_frequency", "qpo_quality", "noise_rms", "noise_frequency")
 """Parameters of the fits, the QPO's first."""
 BOOTSTRAPS = 200
 """Periodograms that are drawn for a p-value."""
 LEARNING_RATE = 0.3
-"""First step of the optimiser, in logits of places in the prior box."""
+"""First step of the optimiser, in logits of prior quantiles."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class _Model:
         """Return the log-likelihood (B, S) less that of the data themselves.
 
         Arguments:
-            u: logits (B, S, P) of places in the box; P is 2 without a QPO, 5 with one.
+            u: logits (B, S, P) of prior quantiles; P is 2 without a QPO, 5 with one.
             edges: log10 of the box's edges, (2, P).
         """
         ratio = self.observed / self.expected(u, edges)
-        # less the data's own: the sum is of small numbers, for single precision
+        # relative to the data's own likelihood, which keeps single precision accurate
         each = (ratio - 1 - torch.log(ratio)) * self.shape
         return -each.sum(-1)
 
@@ -82,13 +82,13 @@ class _Model:
 
 @dataclass(frozen=True)
 class LikelihoodRatio:
-    """Test for a QPO: twice the increase of the maximum Whittle log-likelihood by a QPO.
+    """Test for a QPO by twice the gain in the maximum Whittle log-likelihood.
 
     White noise and response are exact at the rate of the observation, to first order in the
     variability. For simulated periodograms they are those of the simulator. The maxima lie within
     the prior box. The optimiser Adam starts from several points of a grid over QPOs, with the best
     continuum. The statistic has no chi-square distribution, since the frequency is undefined
-    without a QPO; see `Threshold`.
+    without a QPO; see `likelihood_ratio_classifier.Threshold`.
 
     Arguments:
         simulator: whose prior has the classes `continuum` and `qpo`, and whose source is a QPO and
@@ -108,7 +108,7 @@ class LikelihoodRatio:
 
     @classmethod
     def applies(cls, simulator: Simulator) -> bool:
-        """Say whether a QPO is the question, and the laws of the detector are known."""
+        """Say whether the classes are continuum and QPO, and noise and response are known."""
         if list(simulator.prior.classes) != ["continuum", "qpo"] or draws_spectra(simulator):
             return False
         timing = cast(TimingSimulator, simulator)
@@ -157,7 +157,7 @@ class LikelihoodRatio:
     def p_value(
         self, x: AnyFloats, n: int = BOOTSTRAPS, seed: int = 0, progress: Progress | None = None
     ) -> float:
-        """Return the probability of such a large statistic without a QPO, by a bootstrap.
+        """Return the probability of so large a statistic without a QPO, by a bootstrap.
 
         Periodograms are drawn from the continuum of this observation, and each is tested as the
         observed one. A threshold that is pooled over many continua is wrong for a single one.
@@ -168,7 +168,8 @@ class LikelihoodRatio:
             seed: of the draws.
             progress: receives the number of periodograms done since its last call.
 
-        Returns: (k + 1)/(n + 1), if k drawn statistics are as large as the observed one.
+        Returns: (k + 1)/(n + 1), if k drawn statistics are at least as large as the
+            observed one.
         """
         own = self.statistic(x[None])
         drawn = self.drawn_statistic(np.repeat(x[None], n, axis=0), seed, progress)
@@ -254,7 +255,7 @@ class LikelihoodRatio:
         places = torch.cartesian_prod(frequency, amplitude, quality)
         grid = places[:, [1, 0, 2]].logit()
 
-        # a QPO takes power from the continuum: try that as it is, and lower
+        # A QPO takes power from the continuum: try the continuum as fitted, and lowered.
         points = []
         values = []
         for lower in (0.0, 1.0):

@@ -44,7 +44,7 @@ class Threshold:
         return np.asarray(model.predict_proba(_feature(statistic)))
 
     def false_alarm(self, statistic: float) -> float:
-        """Return the p-value: the probability of such a large statistic without the QPO."""
+        """Return the p-value: the probability of so large a statistic without the QPO."""
         absent = self.label == 0
         without = self.statistic[absent]
         larger = (without >= statistic).sum()

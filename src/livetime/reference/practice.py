@@ -24,7 +24,7 @@ from livetime.simulate.simulator import Simulator
 Floats = NDArray[np.float64]
 
 MIN_NOISE = 0.01
-"""Lowest Leahy noise level that a fit tries; dead time of 90% of the time leaves 0.02."""
+"""Lowest Leahy noise level that a fit tries; a dead-time fraction of 90% leaves 0.02."""
 NOISE_STEPS = 8
 """Steps of Fisher scoring for the most likely noise level."""
 SMOOTHED_BINS = 21
@@ -62,7 +62,7 @@ class Naive(WhittleReference):
 class FreeNoise(DeadTimeModel):
     """Fit a periodogram with a constant, free white-noise level.
 
-    The likelihood is Whittle's, of the power or, for two modules, of their sum. A Laplace
+    The likelihood is Whittle's, of the power or, for two modules, of A+B. A Laplace
     approximation integrates over the noise level, whose prior is flat.
 
     Arguments:

@@ -182,7 +182,7 @@ class _Kernels:
     Arguments:
         bulk: (m, D), gives the covariance of the kernels.
         population: (n, D), the centres of the kernels.
-        bandwidth: width of a kernel over that of the bulk.
+        bandwidth: ratio of the width of a kernel to that of the bulk.
     """
 
     def __init__(self, bulk: Floats, population: Floats, bandwidth: float = 0.6) -> None:

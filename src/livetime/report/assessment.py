@@ -44,7 +44,7 @@ class Show:
 
 
 def _loss_lines(found: LossAssessment) -> list[str]:
-    """Word the held-out loss."""
+    """Describe the held-out loss."""
     return [f"held-out loss {found.loss:.4g} on {len(found.losses)} simulations"]
 
 
@@ -107,7 +107,7 @@ NUMBERS = {
 
 
 def words(assessment: Assessment) -> str:
-    """Word the results of an assessment, line by line, with the verdict last."""
+    """Describe the results of an assessment, line by line, with the verdict last."""
     lines = SHOWS[assessment.question].lines(assessment)
     return "\n".join([*lines, assessment.verdict.sentence])
 
@@ -153,7 +153,7 @@ def save(assessment: Assessment, folder: Path, title: str) -> None:
 
 
 def _number_rows(numbers: Mapping[str, Any]) -> dict[str, str]:
-    """Word the single numbers."""
+    """Write the single numbers."""
     rows = {}
     for name, text in NUMBERS.items():
         if name in numbers:

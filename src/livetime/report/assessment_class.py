@@ -24,7 +24,7 @@ SCORES = {
 
 
 def score_words(name: str) -> str:
-    """Word the name of a score.
+    """Put the name of a score into words.
 
     >>> score_words("balanced_accuracy")
     'balanced accuracy'
@@ -33,7 +33,7 @@ def score_words(name: str) -> str:
 
 
 def class_lines(found: ClassAssessment) -> list[str]:
-    """Word the main scores of every method, a line each."""
+    """Describe the main scores of every method, a line each."""
     lines = []
     for name, result in found.results.items():
         accuracy = f"accuracy {result.scores['accuracy']:.4f}"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from livetime.check.assess_posterior import TERCILES, PosteriorAssessment
 from livetime.check.calibration import LEVELS
-from livetime.check.coverage_map import CoverageMap
+from livetime.check.coverage_map import MIN_IN_CELL, CoverageMap
 from livetime.report import words
 from livetime.report.figures import calibration as draw
 from livetime.report.page import HtmlTable
@@ -18,7 +18,7 @@ from livetime.report.units import unit_text
 
 
 def posterior_lines(found: PosteriorAssessment) -> list[str]:
-    """Word coverage, bias, terciles, maps and robustness, a line each."""
+    """Describe coverage, bias, terciles, maps and robustness, a line each."""
     numbers = found.numbers()
     error = numbers["log_prob_standard_error"]
     score = f"{numbers['log_prob']:.3f} ± {error:.3f}"
@@ -39,7 +39,7 @@ def posterior_lines(found: PosteriorAssessment) -> list[str]:
 
 
 def _listed(found: PosteriorAssessment, numbers: Mapping[str, float], digits: str) -> str:
-    """Word one number for each parameter, in a line."""
+    """Write one number for each parameter, in a line."""
     each = []
     for name, value in numbers.items():
         text = _name(found, name)
@@ -48,7 +48,7 @@ def _listed(found: PosteriorAssessment, numbers: Mapping[str, float], digits: st
 
 
 def _name(found: PosteriorAssessment, name: str) -> str:
-    """Word a parameter or covariate of an assessment."""
+    """Describe a parameter or covariate of an assessment."""
     if name == "joint":
         return name
     units = words.prior_units(found.calibration.prior)
@@ -56,7 +56,7 @@ def _name(found: PosteriorAssessment, name: str) -> str:
 
 
 def _tercile_line(found: PosteriorAssessment, numbers: Mapping[str, Any], level: str) -> str:
-    """Word the least and greatest joint coverage of the terciles at one level."""
+    """Describe the least and greatest joint coverage of the terciles at one level."""
     shares = {where: row["coverage"][level]["joint"] for where, _, row in _terciles(found, numbers)}
     least = min(shares, key=shares.__getitem__)
     most = max(shares, key=shares.__getitem__)
@@ -76,7 +76,7 @@ def _terciles(
 
 
 def map_words(found: CoverageMap) -> str:
-    """Word the range and the lowest cell of a coverage map, at its first level.
+    """Describe the range and the lowest cell of a coverage map, at its first level.
 
     Arguments:
         found: a map.
@@ -87,7 +87,7 @@ def map_words(found: CoverageMap) -> str:
     share = found.coverage(level)
     sigma = found.z(level)
     if np.isnan(sigma).all():
-        return f"in cells of {names}: too few simulations to judge"
+        return f"cells of {names} have too few simulations to judge (fewer than {MIN_IN_CELL})"
 
     lowest = np.unravel_index(np.nanargmin(sigma), sigma.shape)
     places = []
@@ -106,7 +106,7 @@ def map_words(found: CoverageMap) -> str:
 
 
 def _span(quantity: words.Quantity, low: float, high: float) -> str:
-    """Word two physical values in the unit that is shown, without it."""
+    """Write two physical values in the unit that is shown, without it."""
     first = words.digits(quantity.factor * low)
     last = words.digits(quantity.factor * high)
     return f"{first} to {last}"
@@ -150,7 +150,7 @@ def _overall(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> HtmlTabl
 
 
 def _scores(row: Mapping[str, float] | None) -> list[str]:
-    """Word bias, p-value, contraction and R^2; the joint region has none of them."""
+    """Write bias, p-value, contraction and R^2; the joint region has none of them."""
     if row is None:
         return [""] * 4
     bias = f"{row['mean_z']:+.3f}"
@@ -175,7 +175,7 @@ def _by_tercile(found: PosteriorAssessment, numbers: Mapping[str, Any]) -> HtmlT
 
 
 def _coverages(found: PosteriorAssessment, row: Mapping[str, Any]) -> list[str]:
-    """Word joint and lowest marginal coverage at each level."""
+    """Write joint and lowest marginal coverage at each level."""
     cells = []
     for level in LEVELS:
         shares = dict(row["coverage"][f"{level:g}"])

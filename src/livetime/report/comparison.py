@@ -82,7 +82,7 @@ def _axes(comparison: Comparison) -> tuple[str, str | None]:
 
 
 def _pooled_lines(comparison: Comparison) -> Iterator[str]:
-    """Word the coverage over all cells, a line for each method."""
+    """Describe the coverage over all cells, a line for each method."""
     for method, shares in comparison.pooled().items():
         name = label(method)
         narrow = f"68% intervals cover {shares['68']:.3f}"
@@ -105,7 +105,7 @@ def _table(comparison: Comparison) -> HtmlTable:
 
 
 def _place(cell: Mapping[str, float]) -> list[str]:
-    """Word the values of a cell in the units of the header."""
+    """Write the values of a cell in the units of the header."""
     cells = []
     for name, value in cell.items():
         factor = words.quantity(name).factor
@@ -114,6 +114,6 @@ def _place(cell: Mapping[str, float]) -> list[str]:
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
-    """Word the numbers of one method in one cell."""
+    """Write the numbers of one method in one cell."""
     bias = f"{row['bias']:+.3f} ({row['bias_error']:.3f})"
     return [bias, f"{row['half_width']:.3f}", f"{row['coverage68']:.2f}"]

@@ -1,4 +1,4 @@
-"""Word the facts of an observation, a run and a file: names and values with units."""
+"""Describe the facts of an observation, a run and a file: names and values with units."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -51,7 +51,7 @@ MISSING = "not given"
 
 
 def fact_rows(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Word facts as names and values; nested mappings are flattened.
+    """Write facts as names and values; nested mappings are flattened.
 
     Arguments:
         facts: name -> plain types.
@@ -71,7 +71,7 @@ def fact_rows(facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def fact(name: str, value: Any) -> str:
-    """Word the value of one fact, with its unit.
+    """Write the value of one fact, with its unit.
 
     >>> fact("band", [3.0, 10.0])
     '3 to 10 keV'
@@ -88,7 +88,7 @@ def fact(name: str, value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """Word a plain value: numbers with six digits, lists with commas, truth as yes or no."""
+    """Write a plain value: numbers with six digits, lists with commas, truth as yes or no."""
     if value is None or value == "":
         return MISSING
     if isinstance(value, bool):

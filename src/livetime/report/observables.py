@@ -150,7 +150,7 @@ def _title(name: str) -> str:
 
 
 def axis_label(layout: Layout) -> str:
-    """Word the axis of a summary's spectra."""
+    """Describe the axis of a summary's spectra."""
     return f"{layout.axis.name} ({layout.axis.unit})"
 
 
@@ -174,7 +174,7 @@ def class_spectra(layout: Layout, x: Floats) -> tuple[Spectra, tuple[str, str]]:
 
 
 def _block_label(block: Block) -> str:
-    """Word a block with its unit."""
+    """Describe a block with its unit."""
     if not block.unit:
         return block.label
     return f"{block.label} ({unit_math(block.unit)})"

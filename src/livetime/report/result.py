@@ -168,8 +168,8 @@ def source_table(answer: SourceAnswer, draws: Samples) -> HtmlTable:
     """Give medians and 68% intervals of a source without named shapes, a row for each quantity.
 
     Arguments:
-        answer: what the network's draws mean.
-        draws: of the network; parameters that are places from 0 to 1 are left out.
+        answer: derived quantities of the network's draws.
+        draws: of the network; parameters that are prior quantiles are left out.
     """
     own = {name: row for name, row in draws.intervals().items() if name in ("skewness", "rate")}
     units = words.prior_units(draws.prior)

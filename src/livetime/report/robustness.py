@@ -1,4 +1,4 @@
-"""Word a run's robustness: its answers for sources that it was not trained on."""
+"""Describe a run's robustness: its answers for sources that it was not trained on."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ Numbers = Mapping[str, Any]
 
 
 def robustness_words(name: str, numbers: Numbers) -> list[str]:
-    """Word the results of a run for another source: one line, or one for each QPO.
+    """Describe the results of a run for another source: one line, or one for each QPO.
 
     Arguments:
-        name: of the source, see `livetime.check.robustness.SOURCES`.
-        numbers: results of that module.
+        name: of the source, see `livetime.check.stress.SOURCES`.
+        numbers: results of `livetime.check.robustness`.
     """
     source = SOURCES[name].words
     left_out = numbers.get("left_out", 0.0)
@@ -32,7 +32,7 @@ def robustness_words(name: str, numbers: Numbers) -> list[str]:
 
 
 def _detection_line(source: str, qpo: str, row: Numbers, count: int) -> str:
-    """Word how often a QPO is detected, and the upper limits on its rms."""
+    """Describe how often a QPO is detected, and the upper limits on its rms."""
     quantity = words.quantity(qpo)
     edge = _amount(quantity, row["threshold"])
     false = f"{row['detected']:.4f} of {count} simulations without one"
@@ -41,12 +41,12 @@ def _detection_line(source: str, qpo: str, row: Numbers, count: int) -> str:
     for each in row["by_rate"]:
         limit = _amount(quantity, each["upper_limit95"])
         limits.append(f"{limit} at {_rates(each)}")
-    detection = f"{quantity.words} above {edge} (95%) is detected in {false} and {true}"
-    return f"{source}: {detection}; its 95% upper limit is {', '.join(limits)}"
+    detection = f"{quantity.words} above {edge} (95%) is detected in {false}, and in {true}"
+    return f"{source}: {detection}. Its 95% upper limit is {', '.join(limits)}"
 
 
 def _amount(quantity: words.Quantity, value: float) -> str:
-    """Word a value with its unit."""
+    """Write a value with its unit."""
     text = f"{quantity.factor * value:.3g}"
     space = "" if quantity.unit == "%" else " "
     return f"{text}{space}{quantity.unit}".rstrip()
@@ -57,7 +57,7 @@ def _rates(row: Numbers) -> str:
 
 
 def _coverage_line(source: str, numbers: Numbers) -> str:
-    """Word coverage and bias, with those of the run's own source in brackets."""
+    """Describe coverage and bias, with those of the run's own source in brackets."""
     parts = []
     for level, row in numbers["coverage"].items():
         own = numbers["own_coverage"][level]
@@ -71,7 +71,7 @@ def _coverage_line(source: str, numbers: Numbers) -> str:
 
 
 def _pairs(row: Numbers, own: Numbers, digits: str) -> str:
-    """Word each number of a row, and in brackets that of the run's own source."""
+    """Write each number of a row, and in brackets that of the run's own source."""
     each = []
     for key, value in row.items():
         bracket = f"({own[key]:{digits}})"
@@ -138,7 +138,7 @@ def _coverage_table(numbers: Numbers) -> HtmlTable:
 
 
 def _pair(numbers: Numbers, what: str, level: str, key: str) -> str:
-    """Word a share, and in brackets that of the run's own source."""
+    """Write a share, and in brackets that of the run's own source."""
     share = numbers[what][level][key]
     own = numbers[f"own_{what}"][level][key]
     return f"{share:.3f} ({own:.3f})"

@@ -1,4 +1,4 @@
-"""Word units in plain text and in mathtext."""
+"""Write units in plain text and in mathtext."""
 
 import re
 
@@ -8,7 +8,7 @@ SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def power_of_ten(exponent: int) -> str:
-    """Word a power of ten in plain text, `10⁻³`.
+    """Write a power of ten in plain text, `10⁻³`.
 
     >>> power_of_ten(-3)
     '10⁻³'
@@ -33,7 +33,7 @@ def _factors(unit: str) -> tuple[int, list[tuple[str, int]]]:
 
 
 def unit_text(unit: str) -> str:
-    """Word a unit in plain text.
+    """Write a unit in plain text.
 
     >>> unit_text("1e22/cm^2"), unit_text("counts/s"), unit_text("%")
     ('10²² cm⁻²', 'counts s⁻¹', '%')
@@ -47,7 +47,7 @@ def unit_text(unit: str) -> str:
 
 
 def unit_math(unit: str, power: int = 0) -> str:
-    r"""Word a unit for the label of an axis.
+    r"""Write a unit for the label of an axis.
 
     Arguments:
         unit: as a prior writes it.

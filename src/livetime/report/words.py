@@ -1,4 +1,4 @@
-"""Word numbers and parameters for people: names, symbols, units, uncertainties."""
+"""Put numbers and parameters into words: names, symbols, units, uncertainties."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from livetime.simulate.prior import Prior
 
 @dataclass(frozen=True)
 class Quantity:
-    """Word a parameter, a covariate or an entry of a summary.
+    """Describe a parameter, a covariate or an entry of a summary.
 
     Arguments:
         words: its name in running text.
@@ -103,7 +103,7 @@ def prior_units(prior: Prior) -> dict[str, str]:
 
 
 def quantity(name: str, units: Mapping[str, str] | None = None) -> Quantity:
-    """Word a parameter or covariate by its name.
+    """Describe a parameter or covariate by its name.
 
     Arguments:
         name: such as `qpo_frequency`, `n_h`.
@@ -125,7 +125,7 @@ def quantity(name: str, units: Mapping[str, str] | None = None) -> Quantity:
 
 
 def _component(name: str, photons: bool) -> Quantity:
-    """Word `<component>_<field>`, or any other name as it is."""
+    """Put `<component>_<field>` into words, and return any other name as it is."""
     component, _, field = name.rpartition("_")
     if not component or field not in _FIELDS:
         return Quantity(name.replace("_", " "))
@@ -157,7 +157,7 @@ _INTERVAL = ("median", "lo68", "hi68")
 
 
 def digits(value: float) -> str:
-    """Word a number with three significant digits, and a power of ten if needed.
+    """Write a number with three significant digits, and a power of ten if needed.
 
     >>> digits(999.7), digits(0.0321), digits(3.2e-6), digits(0.0)
     ('1000', '0.0321', '3.20 × 10⁻⁶', '0')
@@ -171,7 +171,7 @@ def digits(value: float) -> str:
 
 
 def interval(row: Mapping[str, Any], factor: float = 1.0) -> str:
-    """Word a median and its 68% interval, with two significant digits of the uncertainty.
+    """Write a median and its 68% interval, with two significant digits of the uncertainty.
 
     Arguments:
         row: has `median`, `lo68` and `hi68`.
@@ -222,7 +222,7 @@ def _needs_power(exponent: int) -> bool:
 
 
 def median_math(median: float, low: float, high: float) -> str:
-    r"""Word a median and its 68% interval in mathtext.
+    r"""Write a median and its 68% interval in mathtext.
 
     >>> median_math(3.12, 2.87, 3.33)
     '$3.12^{+0.21}_{-0.25}$'
@@ -260,7 +260,7 @@ _BLOCKS = {
 
 
 def entry(name: str) -> str:
-    """Word an entry, or a group of entries, of a summary.
+    """Describe an entry, or a group of entries, of a summary.
 
     >>> entry("sum 0.25 to 1 Hz"), entry("rate_a"), entry("power_colour_1")
     ('A+B 0.25 to 1 Hz', 'recorded rate, module A', 'power colour 1')

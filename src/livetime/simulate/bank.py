@@ -80,7 +80,7 @@ class Bank:
             simulator: draws the simulations.
             n: number of simulations that are wanted.
             seed: see `Simulator`.
-            progress: called with the number of new simulations done since the last call.
+            progress: receives the number of new simulations done since its last call.
 
         Raises: UserError if the manifest is damaged, or more than 1% of the simulations are not
             finite.

@@ -113,8 +113,8 @@ def draw_counts(
     Live time is time without the dead times. In live time the recorded events of a detector are a
     Poisson process. Let a bin of live time L have n events at the sorted live times u_i, with i
     from 0. Event i occurs at the time u_i + i tau, so only events in the last n tau can leave the
-    bin. Only the dead time of the last event extends into the next bin. Otherwise one Poisson
-    number a bin suffices.
+    bin. Only the dead time of the last event extends into the next bin. Elsewhere only the number
+    of events in the bin matters: one Poisson draw.
 
     Arguments:
         detector: without covariates, not paralyzable, of constant dead time and without frames.

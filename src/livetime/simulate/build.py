@@ -166,7 +166,7 @@ def record_observation(simulator: Simulator, truth: Mapping[str, float], seed: i
 
 
 def unobservable(key: str, error: ValueError) -> UserError:
-    """Word the refusal of a detector or simulator as problem and remedy.
+    """Describe the refusal of a detector or simulator as problem and remedy.
 
     Arguments:
         key: of the setting that is refused.

@@ -45,21 +45,26 @@ def check_migration(alpha: float | None, psf_fraction: float | None) -> None:
     for name, value in zip(MIGRATION, (alpha, psf_fraction), strict=True):
         if value is not None and not 0 <= value <= 1:
             raise ValueError(
-                f"{name} is {value}, but must be between 0 and 1; null makes it a parameter"
+                f"{name} is {value}, but must be between 0 and 1; give such a share, "
+                "or null for a parameter"
             )
 
 
 def check_frames(frame_time: float, transfer_time: float, regions: int) -> None:
     """Raise ValueError for frame times in s, or a number of regions, that are impossible."""
     if not 0 < frame_time < np.inf:
-        raise ValueError(f"frame_time is {frame_time}, but must be positive")
+        raise ValueError(
+            f"frame_time is {frame_time}, but must be positive and finite; give a time in s"
+        )
     if not 0 <= transfer_time < np.inf:
-        raise ValueError(f"transfer_time is {transfer_time}, but must be 0 s or more")
+        raise ValueError(
+            f"transfer_time is {transfer_time}, but must be 0 s or more and finite; change it"
+        )
     if regions < 1:
-        raise ValueError(f"regions is {regions}, but must be 1 or more")
+        raise ValueError(f"regions is {regions}, but must be 1 or more; raise it")
 
 
 def check_positive_share(name: str, value: float) -> None:
     """Raise ValueError unless a share is above 0 and at most 1."""
     if not 0 < value <= 1:
-        raise ValueError(f"{name} is {value}, but must be above 0 and at most 1")
+        raise ValueError(f"{name} is {value}, but must be above 0 and at most 1; change it")

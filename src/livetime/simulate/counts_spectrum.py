@@ -61,10 +61,12 @@ class EnergySpectrum:
         if not 0 <= self.low < self.high < np.inf:
             raise ValueError(
                 f"low is {self.low} and high is {self.high}, but must go from one energy "
-                "in keV to a higher one"
+                "in keV to a higher one; exchange or change them"
             )
         if not 0 < self.resolution < 100:
-            raise ValueError(f"resolution is {self.resolution}, but must be between 0 and 100")
+            raise ValueError(
+                f"resolution is {self.resolution}, but must be between 0 and 100; change it"
+            )
 
     def edges(self, response: Response) -> Integers:
         """Find the first channel of each group, and the channel after the last group, (G + 1,).
@@ -143,9 +145,7 @@ class EnergySpectrum:
         """
         if self.annuli != (outer is not None):
             wanted = "two annuli" if self.annuli else "one place"
-            raise ValueError(
-                f"annuli is {self.annuli}, with which counts of {wanted} must be given"
-            )
+            raise ValueError(f"annuli is {self.annuli}, which needs counts of {wanted}; give those")
         places = [counts] if outer is None else [counts, outer]
         totals = [place.sum() + 0.5 for place in places]
         spectra = [
@@ -190,10 +190,16 @@ def _edges(summary: EnergySpectrum, response: Response) -> Integers:
     inside = np.flatnonzero((centre >= summary.low) & (centre < summary.high))
     lowest = response.e_min.min()
     highest = response.e_max.max()
-    if len(inside) < 2 or lowest > summary.low or highest < summary.high:
+    band = f"summary.low and summary.high are {summary.low:g} and {summary.high:g} keV"
+    if lowest > summary.low or highest < summary.high:
         raise ValueError(
-            f"summary.low and summary.high are {summary.low:g} and {summary.high:g} keV, but must "
-            f"lie within the response's channels, {lowest:g} to {highest:g} keV; choose others"
+            f"{band}, but must lie within the response's channels, {lowest:g} to {highest:g} keV; "
+            "choose others"
+        )
+    if len(inside) < 2:
+        raise ValueError(
+            f"{band}, where the number of channels is {len(inside)}, but 2 are needed; "
+            "widen the band"
         )
 
     width = summary.resolution * response.resolution(centre)

@@ -54,15 +54,17 @@ def curve_features(counts: NDArray[Any], noise: float = 1.0, live: float = 1.0) 
     - `beyond_1_std`: share of points farther than a standard deviation from the mean;
     - `median_absolute_deviation`: median distance from the median;
     - `median_buffer_range_percentage`: share of points within a tenth of the median about it;
-    - `flux_percentile_ratio_mid_20`: range of the central 20% of points over that of 90%;
-    - `percent_difference_flux_percentile`: range of the central 90% over the median;
+    - `flux_percentile_ratio_mid_20`: range of the central 20% of points in units of
+      that of 90%;
+    - `percent_difference_flux_percentile`: ratio of the range of the central 90% to the
+      median;
     - `max_slope`: greatest step from bin to bin;
     - `pair_slope_trend`: share of rises minus that of falls;
     - `stetson_k`: mean distance from the mean over the standard deviation.
 
     Arguments:
         counts: (S, N) counts in even bins.
-        noise: variance of the noise over that of Poisson's: half of the Leahy noise level at low
+        noise: ratio of the variance of the noise to Poisson's: half of the Leahy noise level at low
             frequency.
         live: live-time fraction, by which dead time lowers a slow variation.
 

@@ -55,7 +55,8 @@ class DeadTime(DeadTimeLaws):
         background: constant incident counts/s per module; its events cause dead time too.
         kept_fraction: fraction of the recorded events that screening keeps (energy band, good
             grades); all recorded events cause dead time.
-        area: effective area of the second module over that of the first; `rate` is the first's.
+        area: ratio of the effective area of the second module to that of the first; `rate` is the
+            first's.
         frame_time: time of a readout frame in s; events get the middle of their frame as time. 0
             for no frames.
 
@@ -71,7 +72,7 @@ class DeadTime(DeadTimeLaws):
 
     @property
     def covariates(self) -> tuple[str, ...]:
-        """Name the covariates: the options that are None."""
+        """Name the covariates: options left as None, whose values each observation gives."""
         left_out = [option for option in COVARIATES if getattr(self, option) is None]
         return tuple(COVARIATES[option] for option in left_out)
 
@@ -118,7 +119,9 @@ class DeadTime(DeadTimeLaws):
         if self.background is None:
             share = params["background_share"]
             if not 0 <= share < 1:
-                raise ValueError(f"background_share is {share}, but must be from 0 to below 1")
+                raise ValueError(
+                    f"background_share is {share}, but must be 0 to below 1; change it"
+                )
             options["background"] = share / (1 - share) * params["rate"]
         return replace(self, **options)
 

@@ -67,17 +67,21 @@ class DeadTimeLaws(Detector):
 
     def __post_init__(self) -> None:
         if self.modules not in (1, 2):
-            raise ValueError(f"modules is {self.modules}, but must be 1 or 2")
+            raise ValueError(f"modules is {self.modules}, but must be 1 or 2; give one of these")
         self._check_dead_time()
 
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} is {value}, but must be from {low:g} to {high:g}")
+                raise ValueError(
+                    f"{name} is {value}, but must be from {low:g} to {high:g}; change it"
+                )
 
         kept = self.kept_fraction
         if kept is not None and not 0 < kept <= 1:
-            raise ValueError(f"kept_fraction is {kept}, but must be above 0 and at most 1")
+            raise ValueError(
+                f"kept_fraction is {kept}, but must be above 0 and at most 1; change it"
+            )
         if self.area != 1 and self.modules == 1:
             raise ValueError(f"area is {self.area}, but needs two modules; leave it out")
 
@@ -85,7 +89,8 @@ class DeadTimeLaws(Detector):
         if isinstance(self.dead_time, str):
             if self.dead_time != "nustar":
                 raise ValueError(
-                    f"dead_time is {self.dead_time!r}, but must be seconds or the word nustar"
+                    f"dead_time is {self.dead_time!r}, but must be seconds or nustar; "
+                    "give one of these"
                 )
             if self.scatter:
                 raise ValueError(
@@ -93,7 +98,9 @@ class DeadTimeLaws(Detector):
                     "leave it out, or give dead_time in seconds"
                 )
         elif self.dead_time is not None and not 0 <= self.dead_time < 1:
-            raise ValueError(f"dead_time is {self.dead_time}, but must be seconds between 0 and 1")
+            raise ValueError(
+                f"dead_time is {self.dead_time}, but must be 0 to below 1 s; change it"
+            )
 
     @property
     def distribution(self) -> DeadTimeDistribution:
@@ -107,15 +114,15 @@ class DeadTimeLaws(Detector):
 
     @property
     def row_dead_time(self) -> float:
-        """Give the dead time in s per row of an event list: total dead time over number of rows.
+        """Give the ratio of the total dead time in s to the number of rows of an event list.
 
         Raises: ValueError for a paralyzable detector or frames, for which this number does not
             exist.
         """
         if self.paralyzable or self.frame_time:
             raise ValueError(
-                "detector is paralyzable or has frames, so that rows do not give a live time; "
-                "set paralyzable to false and frame_time to 0"
+                "detector is paralyzable or has frames, so the number of listed events does not "
+                "give the live time; set paralyzable=false and frame_time=0"
             )
         return 1 - float(self.live_fraction(1.0))
 

@@ -109,8 +109,7 @@ class Detector(ABC):
 
     @property
     def row_dead_time(self) -> float:
-        """Give the dead time in s for each row of an event list: dead time over number of
-        rows."""
+        """Give the ratio of the total dead time in s to the number of rows of an event list."""
         return 0.0
 
     @property

@@ -34,7 +34,7 @@ They change little in between: 2 pi f tau is below 0.3.
 
 SOFT_OVER_THRESHOLD = 0.6
 HARD_OVER_THRESHOLD = 1.4
-"""Energy of simulated soft and hard events over that of the threshold."""
+"""Ratio of the energy of simulated soft and hard events to the threshold."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class Features(Summary):
 
     - `rms_1` to `rms_4`: signed square roots of the variances;
     - `nonpositive_1` to `nonpositive_4`: 1 where a variance is not positive, else 0;
-    - `power_colour_1`: log10 of the variance in 0.25-2 Hz over that in 1/256-1/32 Hz;
-    - `power_colour_2`: log10 of the variance in 1/32-0.25 Hz over that in 2-16 Hz (Heil et al.
-      2015); in both, a variance below its standard error is replaced by that error;
+    - `power_colour_1`: log10 of the ratio of the variance in 0.25-2 Hz to that in 1/256-1/32 Hz;
+    - `power_colour_2`: log10 of the ratio of the variance in 1/32-0.25 Hz to that in 2-16 Hz
+      (Heil et al. 2015); in both, a variance below its standard error is replaced by that error;
     - `slope`: of log10 power against log10 frequency, by least squares;
     - `bump`: ln(1 + significance) of the most significant excess over a running median along log
       frequency;
-    - `bump_frequency`, `bump_width`: log10 Hz of that excess, and log10 of its upper over its
-      lower edge;
+    - `bump_frequency`, `bump_width`: log10 Hz of that excess, and log10 of the ratio of its
+      upper to its lower edge;
     - `bump_rms`: its fractional rms.
 
     Features of the light curve in bins of 1 s follow, averaged over segments; see
@@ -114,15 +114,17 @@ class Features(Summary):
                 f"dt is {self.dt} s, but the power colours reach 16 Hz; take 1/32 s or less"
             )
         if not 0 < self.rebin < 1:
-            raise ValueError(f"rebin is {self.rebin}, but must be a fraction between 0 and 1")
+            raise ValueError(f"rebin is {self.rebin}, but must be between 0 and 1; change it")
         if not 0 < self.hard_energy < np.inf:
-            raise ValueError(f"hard_energy is {self.hard_energy}, but must be above 0 keV")
+            raise ValueError(
+                f"hard_energy is {self.hard_energy}, but must be above 0 keV; raise it"
+            )
 
         whole = (self.segment_size / CURVE_DT, CURVE_DT / self.dt)
         if any(abs(n - round(n)) > 1e-9 * n for n in whole):
             raise ValueError(
                 f"segment_size {self.segment_size} s and dt {self.dt} s must be a whole number, "
-                "and a whole fraction, of 1 s"
+                "and a whole fraction, of 1 s; change one of them"
             )
 
     @property

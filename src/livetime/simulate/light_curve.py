@@ -111,11 +111,11 @@ class Source(Protocol):
 
     @property
     def stretch(self) -> float:
-        """Return the length that is synthesised over the length that is used."""
+        """Return the ratio of the synthesised length to the used length."""
 
     @property
     def log_normal(self) -> bool:
-        """Whether the rate is the exponential of a Gaussian process with the power spectrum."""
+        """Say whether the rate is the exponential of a Gaussian process with this spectrum."""
 
     @property
     def components(self) -> Mapping[str, PowerShapeName]:
@@ -152,7 +152,7 @@ class LightCurve:
         components: name -> shape of the power spectrum, see `PowerSpectrum`.
         dt: step of the rate in s; there is no power above 1/(2 dt).
         log_normal: whether the rate is log-normal rather than linear.
-        stretch: length that is synthesised over the length that is used, at least 1.
+        stretch: ratio of the synthesised length to the used length, at least 1.
 
     Raises: ValueError for a step that is not positive, a stretch below 1 or no component.
 
@@ -178,9 +178,11 @@ class LightCurve:
 
     def __post_init__(self) -> None:
         if not 0 < self.dt < np.inf:
-            raise ValueError(f"dt is {self.dt}, but a time step in seconds must be positive")
+            raise ValueError(f"dt is {self.dt}, but must be positive and finite; give a step in s")
         if not 1 <= self.stretch < np.inf:
-            raise ValueError(f"stretch is {self.stretch}, but must be at least 1")
+            raise ValueError(
+                f"stretch is {self.stretch}, but must be finite and at least 1; change it"
+            )
         PowerSpectrum(self.components)
 
     @property

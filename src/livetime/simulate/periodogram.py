@@ -80,7 +80,7 @@ def _add_power(a, b, power):  # type: ignore[no-untyped-def] # pragma: no cover
 
 
 def no_segment(segment_size: float, gti: Floats) -> str:
-    """Word the error that no good time interval (G, 2) in s is as long as a segment."""
+    """Write the error that no good time interval (G, 2) in s is as long as a segment."""
     longest = float(np.diff(gti).max(initial=0.0))
     return (
         f"segment_size is {segment_size:g} s, but the longest good time interval has "
@@ -173,12 +173,12 @@ class Periodogram(Summary):
         for name in ("segment_size", "dt", "rebin"):
             value = getattr(self, name)
             if not 0 < value < np.inf:
-                raise ValueError(f"{name} is {value}, but must be positive")
+                raise ValueError(f"{name} is {value}, but must be positive and finite; change it")
         excess = abs(self.bins * self.dt - self.segment_size)
         if self.bins < 4 or excess > 1e-9 * self.segment_size:
             raise ValueError(
                 f"segment_size {self.segment_size} s must be a whole number (4 or more) of steps "
-                f"dt, here {self.dt} s"
+                f"dt, here {self.dt} s; change one of them"
             )
 
     @property

@@ -106,7 +106,8 @@ class PileUp:
         check_positive_share("g0", self.g0)
         if self.upper_threshold is not None and not self.upper_threshold > 0:
             raise ValueError(
-                f"upper_threshold is {self.upper_threshold}, but must be positive, or null for none"
+                f"upper_threshold is {self.upper_threshold}, but must be positive; "
+                "raise it, or give null"
             )
         if self.arf is not None and self.rmf is None:
             raise ValueError("rmf is missing, but an ARF needs an RMF; give both files")
@@ -132,7 +133,7 @@ class PileUp:
         if self.threshold <= summary.low:
             raise ValueError(
                 f"detector.upper_threshold is {self.threshold:g} keV, above which events are lost, "
-                f"but must be above summary.low, here {summary.low:g} keV"
+                f"but must be above summary.low, here {summary.low:g} keV; raise it"
             )
 
     def at(self, params: Mapping[str, float]) -> "PileUp":
@@ -177,7 +178,7 @@ class PileUp:
         values = migration_values(self.alpha, self.psf_fraction, params)
         for name, value in zip(MIGRATION, values, strict=True):
             if not ((value >= 0) & (value <= 1)).all():
-                raise ValueError(f"{name} is {value}, but must be between 0 and 1")
+                raise ValueError(f"{name} is {value}, but must be between 0 and 1; change it")
         return values
 
     def frames(self, exposure: float) -> int:

@@ -226,7 +226,10 @@ def log_normal_power(
     qpos = spectrum.names_of_shape("qpo")
     noises = spectrum.names_of_shape("noise")
     if len(qpos) > 1 or len(noises) > 1:
-        raise ValueError("log_normal_power is written for at most one qpo and one noise component")
+        raise ValueError(
+            f"the source has {len(qpos)} qpo and {len(noises)} noise components, but the limit is "
+            "one of each; leave the others out"
+        )
 
     qpo = _qpo_autocovariance(qpos, params)
     noise = _noise_autocovariance(noises, params)

@@ -37,15 +37,13 @@ class Range:
     def __post_init__(self) -> None:
         if not np.isfinite([self.low, self.high]).all() or not self.low < self.high:
             raise ValueError(
-                f"low is {self.low} and high is {self.high}, but low must be below high"
+                f"low is {self.low} and high is {self.high}, but must be finite, "
+                "with low below high; change one of them"
             )
         if self.scale == "log" and not self.low > 0:
-            raise ValueError(f"low is {self.low}, but a range on a log scale must start above zero")
+            raise ValueError(f"low is {self.low}, but must be above 0 on a log scale; raise it")
         if self.scale == "sqrt" and self.low < 0:
-            raise ValueError(
-                f"low is {self.low}, but a range on a scale of square roots must not start below "
-                "zero"
-            )
+            raise ValueError(f"low is {self.low}, but must be 0 or more on a sqrt scale; raise it")
 
     def to_sampling(self, value: ArrayLike) -> Floats:
         """Convert physical values of any shape to the sampling coordinate."""
@@ -106,7 +104,7 @@ class Prior:
 
     def __post_init__(self) -> None:
         if not self.parameters:
-            raise ValueError("parameters is empty, but a prior needs at least one")
+            raise ValueError("parameters is empty, but a prior needs at least one; add one")
         both = set(self.parameters) & set(self.covariates)
         if both:
             raise ValueError(
@@ -114,7 +112,8 @@ class Prior:
             )
         if len(self.classes) == 1:
             raise ValueError(
-                f"classes has {next(iter(self.classes))} alone, but a classifier needs two or more"
+                f"classes has {next(iter(self.classes))} alone, but a classifier needs "
+                "2 classes or more; add one"
             )
         for name, box in self.classes.items():
             for parameter, bounds in box.items():
@@ -131,11 +130,13 @@ class Prior:
         if isinstance(bounds, Bounds):
             if not r.low <= bounds.low < bounds.high <= r.high:
                 raise ValueError(
-                    f"{key} goes from {bounds.low} to {bounds.high}, but must lie within {within}"
+                    f"{key} goes from {bounds.low} to {bounds.high}, but must lie within {within}; "
+                    "change it"
                 )
         elif bounds != 0 and not r.low <= bounds <= r.high:
             raise ValueError(
-                f"{key} is {bounds}, but must be low and high, or 0, or one number within {within}"
+                f"{key} is {bounds}, but must be low and high, or 0, or one number "
+                f"within {within}; change it"
             )
 
     @property

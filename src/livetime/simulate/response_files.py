@@ -223,7 +223,7 @@ def _channels_of_row(
         start = np.atleast_1d(starts)[: int(number)].astype(int) - first
         length = np.atleast_1d(lengths)[: int(number)].astype(int)
     except (TypeError, ValueError):
-        problem = "has groups of channels that are not numbers"
+        problem = "has values in N_GRP, F_CHAN or N_CHAN that are not numbers"
         raise UserError(path, problem, COPY_RESPONSE) from None
     outside = (length > 0) & ((start < 0) | (start + length > channels))
     if (length < 0).any() or outside.any():

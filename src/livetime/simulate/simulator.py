@@ -182,7 +182,7 @@ class Simulator(ABC):
             theta: (n, D + C) in sampling coordinates, covariates included.
             seed: with the row's index, the key of its random stream.
             start: index of the first row.
-            progress: called with the number of simulations done since the last call.
+            progress: receives the number of simulations done since its last call.
             cores: pool of `cores`, for what is drawn in several calls.
 
         Returns: x (n, layout.size), float32; rows that could not be simulated are not finite.

@@ -76,7 +76,7 @@ class SpectralSimulator(Simulator):
             low = self.prior.ranges[name].low
             if positive and low < 0:
                 raise ValueError(
-                    f"prior.parameters.{name}.low is {low:g}, but must not be negative"
+                    f"prior.parameters.{name}.low is {low:g}, but must not be negative; raise it"
                 )
         _ = self.layout  # the band must lie within the response
         self._check_photons()
@@ -122,8 +122,10 @@ class SpectralSimulator(Simulator):
         return self.summary.layout(self.detector)
 
     def identity(self) -> dict[str, Any]:
-        """List all settings that change a simulation, except the seed; the response by
-        contents."""
+        """List all settings that change a simulation, except the seed.
+
+        The response enters by its contents.
+        """
         return {
             **self._prior_identity(),
             "source": {"class": type(self.source).__name__, **asdict(self.source)},

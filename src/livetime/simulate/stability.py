@@ -16,7 +16,7 @@ from livetime.simulate.layout import Axis, Block
 Floats = NDArray[np.float64]
 
 MAX_BANDS = 16
-"""The most bands of frequency whose power may have a trend."""
+"""Greatest number of frequency bands."""
 MIN_SEGMENTS = 3
 """The fewest segments that can show a change; with fewer all numbers are zero."""
 
@@ -45,8 +45,8 @@ def stability_blocks(axis: Axis, edges: NDArray[np.int64], segment_size: float) 
     """
     blocks = [
         Block("stability_scatter", label="scatter of the segments' rates"),
-        Block("stability_trend", label="trend of the rate over the mean rate"),
-        Block("stability_peak", label="greatest rate of a segment over the mean rate"),
+        Block("stability_trend", label="ratio of the trend of the rate to the mean rate"),
+        Block("stability_peak", label="ratio of the greatest rate of a segment to the mean rate"),
     ]
     for k, (first, beyond) in enumerate(pairwise(edges.tolist())):
         low = first / segment_size
@@ -108,8 +108,8 @@ def band_powers(modules: Sequence[NDArray[np.float32]], edges: NDArray[np.int64]
     """Average the power of all modules together in each band, in any unit.
 
     Arguments:
-        modules: real and imaginary parts in turn of each module's transform, (S, 2 F) each, from
-            Fourier frequency 0 on.
+        modules: transform of each module, with alternating real and imaginary parts, (S, 2 F)
+            each, from Fourier frequency 0 on.
         edges: of the bands, (K + 1,).
 
     Returns: (S, K).

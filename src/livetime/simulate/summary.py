@@ -28,7 +28,7 @@ class Summary(ABC):
     simulators: ClassVar[tuple[str, ...]] = ("events",)
     """Kinds of simulators that take this summary."""
     is_periodogram: ClassVar[bool] = False
-    """Whether the vector is of averaged periodograms, and `from_counts` takes binned counts."""
+    """Say whether the vector is of averaged periodograms, so that `from_counts` takes counts."""
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -143,7 +143,7 @@ class TimingSimulator(Simulator):
             ),
             Block(
                 GAIN,
-                label="power over the noise of variability of 1 (fractional rms)^2/Hz",
+                label="ratio to the noise of a power of 1 (fractional rms)^2/Hz",
                 transform="log10",
             ),
         )
@@ -258,9 +258,10 @@ class TimingSimulator(Simulator):
         detector = self.detector_at(params)
         rate = self._incident(params, rng)
         if not np.isfinite(rate.values).all():
+            named = [f"{key} {value:g}" for key, value in params.items() if key.endswith("rms")]
             raise ValueError(
-                "the linear rate is negative at times, or too high; lower its rms, "
-                "or set source.log_normal to true"
+                f"the linear rate for {', '.join(named) or 'this source'} is negative at times, "
+                "or too high; lower its rms, or set source.log_normal to true"
             )
         events = self._record(detector, rate, params, rng)
         if min(len(times) for times in events.times) == 0:
@@ -323,7 +324,8 @@ def check_times(prior: Prior, source: Source, summary: Summary) -> None:
     """
     if prior.covariates["segments"].low < 1:
         raise ValueError(
-            "prior.covariates.segments.low is below 1; an observation has at least one segment"
+            f"prior.covariates.segments.low is {prior.covariates['segments'].low:g}, but an "
+            "observation has at least 1 segment; raise it"
         )
     check_bins(summary.segment_size, summary.dt)
     ranges = {name: r for name, r in prior.parameters.items() if name.endswith("_frequency")}

@@ -1,4 +1,4 @@
-"""Compute what draws from a posterior mean for a source: its power spectrum and components."""
+"""Turn posterior draws of a source's parameters into its power spectrum and components."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def general_source(simulator: Simulator) -> GeneralSource | None:
 
 @dataclass(frozen=True)
 class SourceAnswer:
-    """Keep what the draws of a posterior mean.
+    """Keep the power and the derived quantities of each posterior draw.
 
     Arguments:
         edges: of the frequency bins in Hz, (B + 1,).
@@ -95,7 +95,7 @@ class SourceAnswer:
         }
 
     def intervals(self) -> dict[str, dict[str, Any]]:
-        """Find medians and credible intervals of derived quantities, of draws that have them."""
+        """Find intervals of derived quantities, from the draws in which they are defined."""
         out = {}
         for name, values in self.derived.items():
             known = values[np.isfinite(values)]

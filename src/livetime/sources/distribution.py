@@ -1,4 +1,4 @@
-"""Turn a Gaussian process into a positive rate, whose distribution has one parameter of shape."""
+"""Turn a Gaussian process into a positive rate, whose distribution has one shape parameter."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,18 +45,19 @@ _HERMITE = _hermite()
 class RateDistribution:
     """Map a standard Gaussian z to a positive rate x of mean 1: `x = ln(1 + exp(m + s z))/norm`.
 
-    The softplus ln(1 + e^t) is exponential for negative t, and linear for positive t. So m leads
-    from a log-normal rate to a Gaussian one, and the rate stays positive. The parameter is
+    The softplus ln(1 + e^t) is exponential for negative t, and linear for positive t. So small m
+    gives a log-normal rate, large m a nearly Gaussian one, and the rate stays positive. The
+    parameter `skewness` is an index of shape from 0 to 1, not the third standardised moment:
 
         skewness = (c - 0.02)/0.98,  c = T T''/T'^2 = e^-m ln(1 + e^m),
 
     with the curvature c of the softplus T at the median. For a small rms, the third standardised
-    moment of the rate is 3 c rms. At skewness 1 it is exactly that of a log-normal rate. The slope
-    s makes the standard deviation of x equal to the rms.
+    moment of the rate is 3 c rms. At skewness 1 the rate is exactly log-normal. The slope s makes
+    the standard deviation of x equal to the rms.
 
     Arguments:
-        rms: standard deviation of the rate over its mean.
-        skewness: from 0, nearly Gaussian, to 1, log-normal.
+        rms: ratio of the standard deviation of the rate to its mean.
+        skewness: index of shape, from 0, nearly Gaussian, to 1, log-normal.
 
     Raises: ValueError for an rms above `MAX_RMS`, or a skewness outside of 0 to 1.
 
@@ -72,7 +73,7 @@ class RateDistribution:
 
     def __post_init__(self) -> None:
         if not 0 <= self.rms <= MAX_RMS:
-            raise ValueError(f"rms is {self.rms:g}, but must be 0 to {MAX_RMS:g}; lower it")
+            raise ValueError(f"rms is {self.rms:g}, but must be 0 to {MAX_RMS:g}; change it")
         if not 0 <= self.skewness <= 1:
             raise ValueError(f"skewness is {self.skewness:g}, but must be 0 to 1; change it")
 
@@ -129,7 +130,7 @@ class RateDistribution:
         return np.asarray(np.polynomial.polynomial.polyval(_RHO, [0.0, *shares]))
 
     def gaussian_correlation(self, correlation: Floats) -> Floats:
-        """Find the autocorrelation of z that gives the rate this autocorrelation."""
+        """Find the autocorrelation of z for which the rate has the given one."""
         return np.asarray(np.interp(correlation, self.mapped_correlation, _RHO))
 
     def rate_correlation(self, correlation: Floats) -> Floats:
@@ -179,7 +180,7 @@ def rate_power(power: Floats, grid: FrequencyGrid, distribution: RateDistributio
 
 
 def _correlation(power: Floats, grid: FrequencyGrid) -> Floats:
-    """Find the circular autocorrelation (length,) of a one-sided density without Nyquist's."""
+    """Find the circular autocorrelation (length,) of a density, without the Nyquist term."""
     transform = power.astype(np.complex128)
     transform[-1] = 0.0
     covariance = fft.irfft(transform, n=grid.length, overwrite_x=True)

@@ -14,11 +14,11 @@ from livetime.sources.general import GeneralSource, check_band, column
 Floats = NDArray[np.floating[Any]]
 
 PLACE_EDGE = 1e-9
-"""Least distance of a place from 0 and 1, six standard deviations of a Gaussian."""
+"""Least distance of a prior quantile from 0 and 1, six standard deviations of a Gaussian."""
 FALL = 2.0
 """Index of the power law above the highest frequency."""
 NORM_STEPS = 16
-"""Steps between two frequencies where the power is normalised."""
+"""Integration steps between neighbouring frequencies, for the normalisation."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class FreePower(GeneralSource):
         K_bc = scatter^2 (1 + d) exp(-d),  d = sqrt(3) |ln f_b - ln f_c|/length
 
     (Matern 3/2; A is the symmetric root, so that xi_b acts about bin b). The parameter `power<b>`
-    is the place of the whitened xi_b: xi_b = Phi^-1(power<b>), with the Gaussian distribution
-    function Phi. So the prior is a box of places from 0 to 1. Between the frequencies ln P is
-    linear in ln f; below the lowest it is constant; above the highest it falls as f^-2. The
-    constant follows from the parameter `rms`, the fractional rms from zero to the Nyquist
-    frequency.
+    is the prior quantile of the whitened xi_b: xi_b = Phi^-1(power<b>), with the Gaussian
+    distribution function Phi. So the prior is a box of quantiles from 0 to 1. Between the
+    frequencies ln P is linear in ln f; below the lowest it is constant; above the highest it falls
+    as f^-2. The constant follows from the parameter `rms`, the fractional rms from zero to the
+    Nyquist frequency.
 
     Arguments:
         bins: number of frequencies.
@@ -70,12 +70,12 @@ class FreePower(GeneralSource):
         for name in ("scatter", "length"):
             value = getattr(self, name)
             if not 0 < value < np.inf:
-                raise ValueError(f"{name} is {value}, but must be positive; raise it")
+                raise ValueError(f"{name} is {value}, but must be positive and finite; change it")
         check_band("frequency", self.frequency, 1 / (2 * self.dt))
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Return the names of the parameters: rms, a place for each bin, skewness and rate."""
+        """Return the names: rms, a prior quantile for each bin, skewness and rate."""
         return ("rms", *self._places, "skewness", "rate")
 
     @property
@@ -127,7 +127,7 @@ class FreePower(GeneralSource):
         return np.asarray(inside - FALL * beyond)
 
     def derived(self, params: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-        """Give nothing: the power in bins says it all."""
+        """Return nothing: the binned power is the whole answer."""
         return {}
 
     @property
@@ -139,5 +139,5 @@ class FreePower(GeneralSource):
 
     @property
     def readable(self) -> tuple[str, ...]:
-        """Return the names of the parameters that mean something by themselves."""
+        """Return the names of the parameters that are physical quantities."""
         return ("rms", "skewness", "rate")

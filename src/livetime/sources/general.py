@@ -29,7 +29,7 @@ class GeneralSource(ABC):
 
     Arguments:
         dt: step of the rate in s; there is no power above 1/(2 dt).
-        stretch: length that is synthesised over the length that is used, at least 1.
+        stretch: ratio of the synthesised length to the used length, at least 1.
 
     Raises: ValueError for a step that is not positive, or a stretch below 1.
 
@@ -44,9 +44,11 @@ class GeneralSource(ABC):
 
     def __post_init__(self) -> None:
         if not 0 < self.dt < np.inf:
-            raise ValueError(f"dt is {self.dt}, but a time step in seconds must be positive")
+            raise ValueError(f"dt is {self.dt}, but must be positive and finite; give a step in s")
         if not 1 <= self.stretch < np.inf:
-            raise ValueError(f"stretch is {self.stretch}, but must be at least 1")
+            raise ValueError(
+                f"stretch is {self.stretch}, but must be finite and at least 1; change it"
+            )
 
     @property
     @abstractmethod
@@ -80,10 +82,10 @@ class GeneralSource(ABC):
     @property
     @abstractmethod
     def readable(self) -> tuple[str, ...]:
-        """Return the names of the parameters that mean something by themselves."""
+        """Return the names of the parameters that are physical quantities."""
 
     def probabilities(self, params: Mapping[str, ArrayLike]) -> dict[str, float]:
-        """Find the share of draws for which a statement is true, by the words of the statement.
+        """Return statement -> share of draws for which it is true.
 
         Arguments:
             params: physical value of each of `parameters`, (n,).
@@ -92,7 +94,7 @@ class GeneralSource(ABC):
 
     @property
     def log_normal(self) -> bool:
-        """Whether the rate is the exponential of a process with the power spectrum: it is not."""
+        """Say whether the rate is the exponential of a process with the power spectrum: no."""
         return False
 
     @property
@@ -176,12 +178,12 @@ def column(value: ArrayLike) -> Floats:
 
 
 def check_band(name: str, band: tuple[float, float], limit: float) -> None:
-    """Refuse a band that does not rise from above zero to the limit at the most.
+    """Refuse a band unless 0 < low < high <= limit.
 
     Raises: ValueError that names the argument, the numbers and the limit.
     """
     low, high = band
     if not 0 < low < high <= limit:
         raise ValueError(
-            f"{name} is {low:g} to {high:g}, but must rise from above 0 to {limit:g} at the most"
+            f"{name} is {low:g} to {high:g}, but must rise within 0 to {limit:g}; change its edges"
         )

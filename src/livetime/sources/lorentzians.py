@@ -16,7 +16,7 @@ Integers = NDArray[np.int64]
 POWER_BINS = 32
 """Frequency bins in which an answer gives the power."""
 OVERTONE_RATIO = (0.1, 1.0)
-"""Range of the rms of an overtone over that of its fundamental, on a logarithmic scale."""
+"""Range of the ratio of an overtone's rms to its fundamental's, on a logarithmic scale."""
 OVERTONE_ABSENT = 0.5
 """Prior probability that an overtone is absent."""
 
@@ -37,7 +37,7 @@ def lorentzian_power(
         f: frequency in Hz, broadcast against the other arguments.
         rms: fractional rms amplitude over f > 0.
         frequency: nu_max in Hz, where f P(f) is greatest.
-        quality: Q from 0, a Lorentzian that is centred on zero.
+        quality: Q, at least 0; Q = 0 is centred on zero.
 
     Returns: power in (fractional rms)^2/Hz.
 
@@ -90,13 +90,13 @@ class LorentzianSet:
 class Lorentzians(GeneralSource):
     """Simulate a rate whose power spectrum is a sum of up to `number` Lorentzians.
 
-    The prior is a box of places from 0 to 1, and the source maps them to rms and frequencies:
+    The prior is a box of quantiles from 0 to 1, which the source maps to rms and frequencies:
 
     - `lorentzian<i>_amplitude` u: component i is absent for u < p_i, and so are all that follow.
-      Else ln(rms) is flat, and (u - p_i)/(1 - p_i) is its place in the range. By default
+      Else ln(rms) is flat, and (u - p_i)/(1 - p_i) is its quantile in the range. By default
       p_i = 1/(number + 2 - i), with which every number of components is equally probable.
     - `lorentzian<i>_place` v: nu_max of the k present components is that of k ordered draws,
-      flat in the logarithm. With y the place in the range, and y_0 = 0,
+      flat in the logarithm. With y the quantile in the range, and y_0 = 0,
       `1 - y_i = (1 - y_{i-1}) (1 - v)^{1/(k + 1 - i)}`. So labels do not switch.
     - `lorentzian<i>_quality` is Q itself.
     - `overtone<j>` u: the component of the greatest Q has a Lorentzian at (j + 1) nu0 of the same
@@ -106,7 +106,7 @@ class Lorentzians(GeneralSource):
     The parameters of a component that is absent have no effect. `derived` gives their meaning.
 
     Arguments:
-        number: of components at the most.
+        number: greatest number of components.
         rms: range of the rms of a present component, over f > 0.
         frequency: range of nu_max in Hz.
         overtones: number of overtones of the most coherent component.
@@ -141,7 +141,7 @@ class Lorentzians(GeneralSource):
                 "and 0; raise them"
             )
         if self.absent is not None and not 0 <= self.absent < 1:
-            raise ValueError(f"absent is {self.absent}, but must be 0 to below 1; lower it")
+            raise ValueError(f"absent is {self.absent}, but must be from 0 to below 1; change it")
         check_band("rms", self.rms, MAX_RMS / np.sqrt(self.number + self.overtones))
         check_band("frequency", self.frequency, 1 / (2 * self.dt))
 
@@ -203,7 +203,7 @@ class Lorentzians(GeneralSource):
         return np.stack(values, axis=-1)
 
     def _ordered(self, v: Floats, components: Integers) -> Floats:
-        """Find nu_max of the present components in rising order, from places (..., N)."""
+        """Find nu_max of the present components in rising order, from prior quantiles (..., N)."""
         above = np.ones(np.broadcast_shapes(v.shape[:-1], components.shape))
         places = []
         for i in range(self.number):
@@ -274,11 +274,11 @@ class Lorentzians(GeneralSource):
 
     @property
     def readable(self) -> tuple[str, ...]:
-        """Return the names of the parameters that mean something by themselves."""
+        """Return the names of the parameters that are physical quantities."""
         return ("skewness", "rate")
 
 
 def _log_range(edges: tuple[float, float], place: Floats) -> Floats:
-    """Find the value at a place from 0 to 1 in a range, on a logarithmic scale."""
+    """Find the value at a quantile from 0 to 1 of a range, on a logarithmic scale."""
     low, high = edges
     return np.asarray(low * (high / low) ** place)

@@ -34,7 +34,7 @@ CURVE_BINS = 15
 
 
 def class_words(name: str) -> str:
-    """Word the name of a class.
+    """Put the name of a class into words.
 
     >>> class_words("hard_intermediate"), class_words("qpo")
     ('hard intermediate', 'QPO')

@@ -72,7 +72,7 @@ def comparison(
 
 
 def bias_label(quantity: str) -> str:
-    """Word the vertical axis of a comparison.
+    """Describe the vertical axis of a comparison.
 
     >>> bias_label("ln rate")
     'bias of the median: ln(incident rate)'
@@ -84,7 +84,7 @@ def bias_label(quantity: str) -> str:
 
 
 def _cell_words(name: str, value: float) -> str:
-    """Word the value of a parameter that a panel has."""
+    """Write the value of a parameter that a panel has."""
     found = words.quantity(name)
     unit = f" {unit_math(found.unit)}" if found.unit else ""
     shown = found.factor * value

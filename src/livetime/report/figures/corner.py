@@ -103,7 +103,7 @@ def _lower(panels: NDArray[np.object_]) -> list[tuple[tuple[int, int], Axes]]:
 
 
 def _quantities(draws: Samples) -> list[words.Quantity]:
-    """Word the parameters; a narrow range of small numbers gets a power of ten in its unit."""
+    """Describe the parameters; a narrow range of small numbers gets a power of ten in its unit."""
     units = words.prior_units(draws.prior)
     found = []
     for name, values in draws.physical().items():
@@ -189,7 +189,7 @@ def _marginal(
 
 
 def _interval(values: Floats, parameter: Parameter) -> str:
-    """Word median and 68% interval, `$3.12^{+0.21}_{-0.25}$`."""
+    """Write median and 68% interval, `$3.12^{+0.21}_{-0.25}$`."""
     quantiles = np.quantile(values, [0.5, 0.16, 0.84])
     physical = parameter.bounds.to_physical(quantiles)
     return words.median_math(*physical.tolist())
@@ -244,7 +244,7 @@ def _labels(figure: Figure, panels: NDArray[np.object_], parameters: Sequence[Pa
 
 
 def _axis_label(parameter: Parameter) -> str:
-    """Word an axis; a long unit stands on a line of its own."""
+    """Write the label of an axis; a long unit stands on a line of its own."""
     quantity = parameter.quantity
     if len(quantity.unit) <= LONG_UNIT:
         return quantity.axis

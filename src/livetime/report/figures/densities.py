@@ -98,10 +98,10 @@ def density(theta: Floats, parameters: Sequence[Parameter]) -> Floats:
 
 
 def levels(values: Floats) -> list[float]:
-    """Find the densities whose contours enclose `MASSES`, in rising order.
+    """Find the densities whose contours enclose `MASSES`, lowest density first.
 
     Arguments:
-        values: density on an even grid.
+        values: density on an even grid, padded by one cell on each side.
     """
     inner = values[1:-1, 1:-1]
     falling = -np.sort(-inner, axis=None)

@@ -69,9 +69,10 @@ class Channel:
 
     @property
     def sigma(self) -> Floats:
-        """Give the standard deviation of the predictions, (F,), or the error where it is zero.
+        """Give the standard deviation of the predictions, (F,).
 
-        It contains the noise of the measurement and the width of the posterior.
+        It contains the noise of the measurement and the width of the posterior. Where that
+        deviation is zero the measurement error takes its place.
         """
         spread = self.predicted.std(axis=0)
         return np.where(spread > 0, spread, self.error)

@@ -24,7 +24,7 @@ MOST_PLAIN = 1e4
 
 
 def tick_label(value: float) -> str:
-    r"""Word the label of a tick: a plain number if it is short, else with a power of ten.
+    r"""Write the label of a tick: a plain number if it is short, else with a power of ten.
 
     >>> tick_label(0.05), tick_label(1e-5), tick_label(3e-6), tick_label(20.0)
     ('0.05', '$10^{-5}$', '$3\\times10^{-6}$', '20')

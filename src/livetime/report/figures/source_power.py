@@ -8,7 +8,7 @@ from livetime.sources.answer import SourceAnswer
 LEAST = 1e-8
 """Top of the axis in (rms/mean)^2, where the source is constant."""
 DECADES = 1e4
-"""Top of the axis over its bottom, at the most."""
+"""Greatest ratio of the top of the axis to its bottom."""
 
 
 @styled
