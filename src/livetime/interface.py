@@ -180,6 +180,7 @@ class Network:
         draws: int = 10_000,
         seed: int = 2,
         references: Sequence[str] | None = None,
+        prior_odds: Mapping[str, float] | None = None,
     ) -> "Answer":
         """Answer an observation.
 
@@ -188,9 +189,10 @@ class Network:
             draws: number of draws from the network's posterior.
             seed: of all draws.
             references: names of the answers without a network; None for all that apply.
+            prior_odds: class -> its weight a priori; None for equally probable classes.
 
         Raises:
-            UserError: if the observation does not fit the network.
+            UserError: if the observation or a setting does not fit the network.
         """
         from livetime.infer.instrument import prepare
         from livetime.infer.question import AnswerSettings
@@ -199,7 +201,8 @@ class Network:
             problem = f"is of type {type(observation).__name__}, but must be what read gives"
             raise UserError("observation", problem, "read its files with livetime.read first")
         run = self.run
-        settings = AnswerSettings(draws, seed, _names(references))
+        settings = AnswerSettings(draws, seed, _names(references), prior_odds)
+        settings.class_prior(list(self.prior.classes))
         run.question.check(settings, run.simulator)
         cut, x = prepare(run.simulator, observation.observation, observation.files)
         say(f"observation: {cut.length}")

@@ -29,6 +29,23 @@ def test_a_classifier_gives_the_classes_of_an_event_file(trained, capsys, tmp_pa
     assert summary["verdict"] in (answer / "report.html").read_text()
     assert (answer / "classes.png").stat().st_size > 0
 
+    equal = summary["classes"]
+    odds = ["prior_odds={continuum: 9, qpo: 1}", f"output={tmp_path}/rare"]
+    answer = Path(run(capsys, "infer", f"run={run_folder}", given, *odds))
+    rare = json.loads((answer / "summary.json").read_text())
+    assert rare["prior"] == {"continuum": 0.9, "qpo": 0.1}
+    assert rare["classes"]["qpo"] / rare["classes"]["continuum"] == pytest.approx(
+        equal["qpo"] / equal["continuum"] / 9
+    )
+    assert "for a prior probability of" in rare["verdict"]
+    for wrong, words in (
+        ("{continuum: 9}", "the classes of the run are continuum, qpo"),
+        ("{continuum: 9, qpo: 0}", "prior_odds.qpo is 0"),
+        ("{continuum: .inf, qpo: 1}", "prior_odds.continuum is .inf, but must be positive"),
+    ):
+        sentence = refused(capsys, "infer", f"run={run_folder}", given, f"prior_odds={wrong}")
+        assert words in sentence
+
     copied = shutil.copytree(run_folder, tmp_path / "run")
     (copied / "logistic_regression.json").unlink()
     sentence = refused(capsys, "infer", f"run={copied}", given, f"output={tmp_path}/other")

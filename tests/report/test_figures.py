@@ -127,7 +127,8 @@ DRAWN = {
     "confusion": lambda: classes.confusion(RESULTS["network"]),
     "curves": lambda: classes.classifier_curves(RESULTS),
     "probabilities": lambda: classes.class_probabilities(
-        {name: dict(zip(CLASSES, r.probability[0], strict=True)) for name, r in RESULTS.items()}
+        {name: dict(zip(CLASSES, r.probability[0], strict=True)) for name, r in RESULTS.items()},
+        dict.fromkeys(CLASSES, 1 / len(CLASSES)),
     ),
     "entries": lambda: classes.entry_histograms(ENTRIES, LABELS, CLASSES),
     "spectra": lambda: classes.class_spectra(

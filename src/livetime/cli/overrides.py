@@ -34,8 +34,8 @@ PATHS = (
 )
 """Keys whose values are paths: they are quoted, so that `(`, `=` and spaces pass."""
 
-FREE = ("truth", "fixed", "grid")
-"""Mappings whose keys are the prior's names, not the schema's."""
+FREE = ("truth", "fixed", "grid", "prior_odds")
+"""Mappings whose keys are the names of parameters or classes, not the schema's."""
 
 LISTS = ("observation.path", "observation.exclude", "inject.rates", "stress")
 """Keys that take a list: one bare value is put into brackets. So is one of `grid`."""
@@ -211,7 +211,7 @@ def _check_value(key: str, value: str) -> None:
         raise UserError(key, "is empty", "give a path, or leave it out")
     if key in FREE and not value.startswith("{"):
         typed = f"say {key}.<name>=<value>"
-        raise UserError(f"{key}={value}", "sets no parameter by its name", typed)
+        raise UserError(f"{key}={value}", "sets no name to a value", typed)
 
 
 def _quoted_paths(value: str, multirun: bool) -> str:

@@ -21,6 +21,7 @@ class InferSettings(RunSettings):
         observation: keyword arguments of `livetime.config.ObservationFiles`.
         draws: from the network's posterior.
         reference: keyword arguments of `livetime.config.Reference`.
+        prior_odds: class -> its weight a priori; empty for equally probable classes.
 
     Raises:
         UserError: for a number of draws out of range.
@@ -33,6 +34,7 @@ class InferSettings(RunSettings):
     observation: dict[str, Any] = field(default_factory=dict)
     draws: int = 10_000
     reference: dict[str, Any] = field(default_factory=dict)
+    prior_odds: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,7 +66,9 @@ def infer(settings: InferSettings) -> Path:
 
     observation = ObservedFiles(files, open_observation(files))
     with new_folder(folder, settings.overwrite, [*inputs, run.folder]) as aside:
-        answer = Network(run).infer(observation, settings.draws, settings.seed, reference.names)
+        answer = Network(run).infer(
+            observation, settings.draws, settings.seed, reference.names, settings.prior_odds
+        )
         save(answer.result, aside)
     print_result(answer.result)
     return folder

@@ -33,6 +33,7 @@ class ClassResult:
         x: its summary (X,).
         probabilities: class -> probability, for `network`, `logistic_regression`, and
             `likelihood_ratio` if it applies.
+        prior: class -> probability a priori.
         test: statistic and p-value of the likelihood-ratio test; empty if it does not apply.
         verdict: on the network's answer.
         notes: what was done to the data.
@@ -44,6 +45,7 @@ class ClassResult:
     observation: Observation
     x: Floats
     probabilities: Mapping[str, Mapping[str, float]]
+    prior: Mapping[str, float]
     test: Mapping[str, float]
     verdict: Verdict
     notes: tuple[str, ...]
@@ -72,6 +74,7 @@ class ClassResult:
         others = {name: dict(p) for name, p in self.probabilities.items() if name != "network"}
         return {
             "classes": dict(self.probabilities["network"]),
+            "prior": dict(self.prior),
             "references": others,
             **({"likelihood_ratio_test": dict(self.test)} if self.test else {}),
             **judgement(self),
@@ -79,7 +82,7 @@ class ClassResult:
 
 
 class ClassQuestion:
-    """Ask for the probability of each class; a priori all classes are equally probable.
+    """Ask for the probability of each class, with the prior odds of the settings.
 
     Examples:
         >>> ClassQuestion().target(np.zeros((10, 5)), dim=3).shape
@@ -115,12 +118,12 @@ class ClassQuestion:
             found[name] = classifier.probabilities(row[None])[0]
             test |= _details(classifier, row)
 
-        classes = list(run.simulator.prior.classes)
-        named = {key: dict(zip(classes, p.tolist(), strict=True)) for key, p in found.items()}
+        prior = settings.class_prior(list(run.simulator.prior.classes))
+        named = {name: reweighted(p, prior) for name, p in found.items()}
         own = observation.reasons(cast(Any, run.simulator).detector)
         reasons = [*run.doubts(x), *own]
-        verdict = _verdict(named["network"], reasons)
-        return ClassResult(run, observation, x, named, test, verdict, observation.notes)
+        verdict = _verdict(named["network"], prior, reasons)
+        return ClassResult(run, observation, x, named, prior, test, verdict, observation.notes)
 
 
 def _details(classifier: ReferenceClassifier, row: Floats) -> dict[str, float]:
@@ -131,17 +134,37 @@ def _details(classifier: ReferenceClassifier, row: Floats) -> dict[str, float]:
         return classifier.details(row, bar.advance)
 
 
-def _verdict(probabilities: Mapping[str, float], reasons: list[str]) -> Verdict:
+def reweighted(probabilities: Floats, prior: Mapping[str, float]) -> dict[str, float]:
+    """Multiply probabilities for equally probable classes by the prior, and normalise them.
+
+    Arguments:
+        probabilities: of the classes, in the order of the prior, (K,).
+        prior: class -> probability a priori.
+
+    Examples:
+        >>> reweighted(np.array([0.5, 0.5]), {"continuum": 0.75, "qpo": 0.25})
+        {'continuum': 0.75, 'qpo': 0.25}
+    """
+    weighted = np.asarray(probabilities) * list(prior.values())
+    return dict(zip(prior, (weighted / weighted.sum()).tolist(), strict=True))
+
+
+def _verdict(
+    probabilities: Mapping[str, float], prior: Mapping[str, float], reasons: list[str]
+) -> Verdict:
     """Name the most probable class, with the reasons to doubt it."""
     best = max(probabilities, key=probabilities.__getitem__)
-    words = f"{best.replace('_', ' ')}, with a probability of {probabilities[best]:.3f}"
+    condition = "if all classes are equally probable a priori"
+    if len(set(prior.values())) > 1:
+        condition = f"for a prior probability of {prior[best]:.3g}"
+    share = f"with a probability of {probabilities[best]:.3f} {condition}"
+    words = f"{best.replace('_', ' ')}, {share}"
     if reasons:
         doubts = "; ".join(reasons)
         sentence = f"The network finds {words}, but do not trust it as it is: {doubts}."
         return Verdict("do not use", tuple(reasons), sentence)
-    condition = "if all classes are equally probable a priori"
     place = "the observation lies within the range of the training"
-    return Verdict("trust", (), f"{words}, {condition}; {place}.")
+    return Verdict("trust", (), f"{words}; {place}.")
 
 
 def _stored_classifiers(run: Run) -> dict[str, ReferenceClassifier]:

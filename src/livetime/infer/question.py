@@ -1,13 +1,16 @@
 """Define the questions of networks: the protocol, the verdict on an answer, the registry."""
 
 import importlib
-from collections.abc import Sequence
+import math
+import numbers
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livetime.errors import UserError
 from livetime.outputs import provenance
 from livetime.settings import check_draws, check_seed
 
@@ -84,9 +87,10 @@ class AnswerSettings:
         draws: number of draws from the network's posterior.
         seed: of all draws.
         references: names of the answers without a network; None for all that apply.
+        prior_odds: class -> its weight a priori; None for equally probable classes.
 
     Raises:
-        UserError: for a number of draws or a seed out of range.
+        UserError: for a number of draws or a seed out of range, or odds that are not positive.
 
     Examples:
         >>> AnswerSettings(draws=1000, references=("naive",)).seed
@@ -96,10 +100,38 @@ class AnswerSettings:
     draws: int = 10_000
     seed: int = 2
     references: tuple[str, ...] | None = None
+    prior_odds: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         check_draws(self.draws)
         check_seed(self.seed)
+
+    def class_prior(self, classes: Sequence[str]) -> dict[str, float]:
+        """Find the prior probability of each class.
+
+        Arguments:
+            classes: of the run; none for one that learned parameters.
+
+        Raises:
+            UserError: for odds of other classes, or odds that are not positive.
+
+        Examples:
+            >>> AnswerSettings(prior_odds={"a": 3, "b": 1}).class_prior(["a", "b"])
+            {'a': 0.75, 'b': 0.25}
+        """
+        odds = dict(self.prior_odds or dict.fromkeys(classes, 1.0))
+        named = ", ".join(classes) or "none"
+        if set(odds) != set(classes):
+            problem = f"has {', '.join(odds)}, but the classes of the run are {named}"
+            remedy = "give one number for each class" if classes else "leave it out"
+            raise UserError("prior_odds", problem, remedy)
+        for name, value in odds.items():
+            number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            if not (number and 0 < value < math.inf):
+                problem = f"is {value}, but must be positive and finite"
+                raise UserError(f"prior_odds.{name}", problem, "change it")
+        total = sum(odds.values())
+        return {name: odds[name] / total for name in classes}
 
 
 class Result(Protocol):

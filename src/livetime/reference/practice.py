@@ -63,7 +63,8 @@ class FreeNoise(DeadTimeModel):
     """Fit a periodogram with a constant, free white-noise level.
 
     The likelihood is Whittle's, of the power or, for two modules, of A+B. A Laplace
-    approximation integrates over the noise level, whose prior is flat.
+    approximation integrates over the noise level, whose prior is flat. `expected` gives the powers
+    of the dead-time model, since the level is no parameter.
 
     Arguments:
         simulator: gives source, detector, summary and prior.
@@ -99,7 +100,7 @@ class CospectrumFit(DeadTimeModel):
 
     The averaged cospectrum is the difference of two Gamma variables, which is distributed as
     `log_gamma_difference` says. Its scatter needs the noise level: the difference spectrum,
-    smoothed.
+    smoothed. `expected` gives the powers of the dead-time model.
 
     Arguments:
         simulator: gives source, detector, summary and prior.

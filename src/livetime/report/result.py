@@ -226,10 +226,10 @@ def _class_table(result: ClassResult) -> HtmlTable:
 def _save_class(result: ClassResult, folder: Path) -> None:
     """Write the observed spectrum, the figure and the page of a classification."""
     export(result, folder)
-    bars = save_figure(class_probabilities(result.probabilities), folder / "classes")
+    bars = save_figure(class_probabilities(result.probabilities, result.prior), folder / "classes")
     parts = {
         "Classes": _class_table(result).html,
-        "Probabilities": image(bars, "All classes are equally probable beforehand (dotted)."),
+        "Probabilities": image(bars, "Dotted: probability of the class a priori."),
     }
     if result.test:
         numbers = {

@@ -129,15 +129,17 @@ def _curve_axes(row: Sequence[Axes], name: str) -> None:
 
 
 @styled
-def class_probabilities(probabilities: Mapping[str, Mapping[str, float]]) -> Figure:
+def class_probabilities(
+    probabilities: Mapping[str, Mapping[str, float]], prior: Mapping[str, float]
+) -> Figure:
     """Draw the probability of each class of one observation, as bars.
 
     Arguments:
-        probabilities: method -> class -> probability, for equally probable classes a priori.
+        probabilities: method -> class -> probability.
+        prior: class -> probability a priori, which a dotted line shows.
     """
     classes = list(next(iter(probabilities.values())))
-    bars = len(classes) * len(probabilities)
-    figure = Figure((COLUMN, 0.24 * bars + 1.3))
+    figure = Figure((COLUMN, 0.24 * len(classes) * len(probabilities) + 1.3))
     ax = figure.subplots()
     height = 0.8 / len(probabilities)
     places = np.arange(len(classes))
@@ -152,7 +154,8 @@ def class_probabilities(probabilities: Mapping[str, Mapping[str, float]]) -> Fig
     ax.invert_yaxis()
     ax.set_xlim(0, 1.14)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
-    ax.axvline(1 / len(classes), color=BLACK, ls=":", lw=0.7)
+    priors = [prior[each] for each in classes]
+    ax.vlines(priors, middle - 0.4, middle + 0.4, color=BLACK, ls=":", lw=0.7)
     ax.set_xlabel("probability (dotted: prior)")
     ax.set_ylabel("class")
     figure.legend(loc="outside upper center", ncols=2)
