@@ -337,7 +337,7 @@ def without(name):
         ({"prior": Prior(RANGES, {**SEGMENTS, "tau": Range(0, 1)})}, ["tau"]),
         (
             {"prior": Prior(RANGES, {"segments": Range(0.4, 6.0)})},
-            ["prior.covariates.segments.low", "below 1"],
+            ["prior.covariates.segments.low", "at least 1 segment"],
         ),
         (
             {"prior": Prior({**RANGES, "qpo_frequency": Range(0.2, 5)}, SEGMENTS)},
