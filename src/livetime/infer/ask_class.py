@@ -130,7 +130,7 @@ def _details(classifier: ReferenceClassifier, row: Floats) -> dict[str, float]:
     """Find further numbers on a summary (X,), with progress where they take long."""
     if not classifier.detail_steps:
         return classifier.details(row)
-    with progress("test for a QPO", classifier.detail_steps, "drawn periodograms") as bar:
+    with progress(f"test by {classifier.label}", classifier.detail_steps, "draws") as bar:
         return classifier.details(row, bar.advance)
 
 

@@ -76,7 +76,7 @@ class PosteriorResult:
 
     @cached_property
     def source(self) -> SourceAnswer | None:
-        """Give what the network's draws mean for a source without named shapes, else None."""
+        """Describe a source without named shapes by the network's draws; None for others."""
         source = general_source(self.run.simulator)
         if source is None:
             return None

@@ -90,7 +90,7 @@ class AnswerSettings:
         prior_odds: class -> its weight a priori; None for equally probable classes.
 
     Raises:
-        UserError: for a number of draws or a seed out of range, or odds that are not positive.
+        UserError: for a number of draws or a seed out of range.
 
     Examples:
         >>> AnswerSettings(draws=1000, references=("naive",)).seed

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livetime.learn.p_values import is_ranked, rank_p_value, tail_p_value
+from livetime.p_values import is_ranked, rank_p_value, tail_p_value
 from livetime.simulate.layout import Block, Layout
 
 Floats = NDArray[np.floating[Any]]
@@ -57,7 +57,7 @@ class DiscrepancyTest:
     The statistics are: the mean square of all residuals and of each part of a spectrum; the sum of
     each part; the greatest response to a Lorentzian (matched filters); the longest run of residuals
     of one sign; and the greatest residual of a single number. Each has a p-value, see
-    `livetime.learn.p_values.tail_p_value`. The least of them is compared with the least of each
+    `livetime.p_values.tail_p_value`. The least of them is compared with the least of each
     held-out simulation, which allows for the number of statistics (Tippett's method).
 
     Arguments:

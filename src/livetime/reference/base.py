@@ -161,7 +161,7 @@ class ReferenceClassifier(ABC):
     label: ClassVar[str]
     """What people call it, `boosted trees`."""
     stored: ClassVar[bool] = False
-    """Say whether `plain` gives all that `from_plain` needs, so that a run keeps it."""
+    """Whether `plain` gives all that `from_plain` needs, so that a run keeps it."""
     detail_steps: ClassVar[int] = 0
     """Number of steps of `details`; 0 if it takes about a second and needs no progress bar."""
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from livetime.p_values import rank_p_value
 from livetime.reference.base import AnyFloats, Progress
 from livetime.reference.dead_time import DeadTimeModel
 from livetime.reference.exact import Exact
@@ -171,10 +172,9 @@ class LikelihoodRatio:
         Returns: (k + 1)/(n + 1), if k drawn statistics are at least as large as the
             observed one.
         """
-        own = self.statistic(x[None])
+        own = float(self.statistic(x[None])[0])
         drawn = self.drawn_statistic(np.repeat(x[None], n, axis=0), seed, progress)
-        larger = int((drawn >= own).sum())
-        return (larger + 1) / (n + 1)
+        return float(rank_p_value(np.sort(drawn), own))
 
     def _edges(self) -> Tensor:
         """Return the edges (2, 5) of the prior box, in the order of NAMES."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from livetime.p_values import rank_p_value
 from livetime.reference.base import AnyFloats, Labels, Progress, ReferenceClassifier
 from livetime.reference.likelihood_ratio import BOOTSTRAPS, LikelihoodRatio
 from livetime.simulate.simulator import Simulator
@@ -46,9 +47,7 @@ class Threshold:
     def false_alarm(self, statistic: float) -> float:
         """Return the p-value: the probability of so large a statistic without the QPO."""
         absent = self.label == 0
-        without = self.statistic[absent]
-        larger = (without >= statistic).sum()
-        return float((larger + 1) / (len(without) + 1))
+        return float(rank_p_value(np.sort(self.statistic[absent]), statistic))
 
 
 def _feature(statistic: Floats) -> Floats:

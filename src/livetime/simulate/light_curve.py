@@ -94,6 +94,21 @@ class FrequencyGrid:
         return fft.irfft(transform, n=self.length, overwrite_x=True), variance
 
 
+def check_steps(dt: float, stretch: float) -> None:
+    """Refuse a step that is not positive, or a stretch below 1.
+
+    Arguments:
+        dt: step of the rate in s.
+        stretch: ratio of the synthesised length to the used length.
+
+    Raises: ValueError that names the number and its limit.
+    """
+    if not 0 < dt < np.inf:
+        raise ValueError(f"dt is {dt}, but must be positive and finite; give a step in s")
+    if not 1 <= stretch < np.inf:
+        raise ValueError(f"stretch is {stretch}, but must be finite and at least 1; change it")
+
+
 @runtime_checkable
 class Source(Protocol):
     """Give the incident rate of a variable source: what `TimingSimulator` needs.
@@ -177,12 +192,7 @@ class LightCurve:
     simulators: ClassVar[tuple[str, ...]] = ("events", "periodograms")
 
     def __post_init__(self) -> None:
-        if not 0 < self.dt < np.inf:
-            raise ValueError(f"dt is {self.dt}, but must be positive and finite; give a step in s")
-        if not 1 <= self.stretch < np.inf:
-            raise ValueError(
-                f"stretch is {self.stretch}, but must be finite and at least 1; change it"
-            )
+        check_steps(self.dt, self.stretch)
         PowerSpectrum(self.components)
 
     @property

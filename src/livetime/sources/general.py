@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livetime.simulate.light_curve import FrequencyGrid, Rate
+from livetime.simulate.light_curve import FrequencyGrid, Rate, check_steps
 from livetime.simulate.power_spectrum import PowerShapeName, PowerSpectrum
 from livetime.sources.distribution import MAX_RMS, MIN_RMS, RateDistribution, gaussian_power
 
@@ -43,12 +43,7 @@ class GeneralSource(ABC):
     simulators: ClassVar[tuple[str, ...]] = ("events",)
 
     def __post_init__(self) -> None:
-        if not 0 < self.dt < np.inf:
-            raise ValueError(f"dt is {self.dt}, but must be positive and finite; give a step in s")
-        if not 1 <= self.stretch < np.inf:
-            raise ValueError(
-                f"stretch is {self.stretch}, but must be finite and at least 1; change it"
-            )
+        check_steps(self.dt, self.stretch)
 
     @property
     @abstractmethod
@@ -108,16 +103,7 @@ class GeneralSource(ABC):
         return _GeneralSpectrum(self.components, self)
 
     def rate(self, params: Mapping[str, float], duration: float, rng: np.random.Generator) -> Rate:
-        """Draw one realisation of the rate.
-
-        Arguments:
-            params: physical value of each of `parameters`; `rate` is the mean incident rate in
-                counts/s per module.
-            duration: length in s.
-            rng: the only source of randomness.
-
-        Returns: the rate on round(duration/dt) steps; NaN for an rms above `MAX_RMS`.
-        """
+        """Draw one realisation of the rate, see `LightCurve.rate`; NaN above `MAX_RMS`."""
         steps = round(duration / self.dt)
         grid = FrequencyGrid.for_steps(steps, self.dt, self.stretch)
         power = self.power(grid.frequency, params)

@@ -16,7 +16,7 @@ def source_power(answer: SourceAnswer) -> Figure:
     """Draw the power of the rate times frequency: median, 68% and 95% intervals of each bin.
 
     Arguments:
-        answer: what the draws of a posterior mean.
+        answer: power and derived quantities of each posterior draw.
     """
     figure = Figure((COLUMN, 2.6), layout="constrained")
     ax = figure.subplots()

@@ -48,8 +48,15 @@ def tail_p_value(values: Floats, found: Floats) -> Floats:
     return np.where(found > threshold, tail, np.maximum(rank_p_value(values, found), share))
 
 
-def rank_p_value(values: Floats, found: Floats) -> Floats:
-    """Find the share of sorted values (N,) that are at least as great as those found, any shape."""
+def rank_p_value(values: Floats, found: float | Floats) -> Floats:
+    """Find the share of sorted values (N,) that are at least as great as those found, any shape.
+
+    The values found count as one more: the share is (k + 1)/(N + 1), and never 0.
+
+    Examples:
+        >>> float(rank_p_value(np.array([1.0, 2.0, 3.0]), 2.0))
+        0.75
+    """
     greater = len(values) - np.searchsorted(values, found, side="left")
     return (greater + 1) / (len(values) + 1)
 
